@@ -1,0 +1,209 @@
+/**
+ * Control socket between the daemon and one TURN or SFU process: newline JSON over a unix socket.
+ *
+ * Request `{id, method, params}`; answer `{id, result}` or `{id, error: {code, message}}`; event
+ * `{event, data}` from the service to every connected daemon. The first request is `hello`.
+ * The method tables below are the whole interface: `params` are checked by the service, `result` by the
+ * daemon.
+ */
+import { z } from 'zod';
+import { iceCandidateInitSchema, sdpSchema } from './ice.ts';
+import { roomIdSchema } from './names.ts';
+import { trackInfoSchema } from './signaling.ts';
+
+export const CONTROL_VERSION = 1;
+export const CONTROL_MAX_LINE_BYTES = 1024 * 1024;
+
+const nothing = z.object({});
+const counters = z.record(z.string(), z.number());
+
+export const helloResultSchema = z.object({
+  service: z.enum(['turn', 'sfu']),
+  namespace: z.string(),
+  controlVersion: z.number(),
+  pid: z.number(),
+  startedAtMs: z.number(),
+});
+
+const common = {
+  hello: { params: z.object({ controlVersion: z.number() }), result: helloResultSchema },
+  /** Reads the configuration file again. Refused (old one kept) when it is not valid. */
+  reload: { params: nothing, result: nothing },
+  /** No new allocations or joins; the process ends itself when empty or after `deadlineMs`. */
+  drain: { params: z.object({ deadlineMs: z.number().int().min(0) }), result: nothing },
+} as const;
+
+export const turnStatusSchema = z.object({
+  ready: z.boolean(),
+  draining: z.boolean(),
+  listeners: z.array(
+    z.object({ transport: z.string(), address: z.string(), port: z.number(), open: z.boolean() }),
+  ),
+  allocations: z.number(),
+  connections: z.number(),
+  /** Client-to-peer and peer-to-client totals since start. */
+  relayed: z.object({
+    toPeerPackets: z.number(),
+    toPeerBytes: z.number(),
+    toClientPackets: z.number(),
+    toClientBytes: z.number(),
+  }),
+  drops: counters,
+  /** Refusals by `method code`, for example `Allocate 401`. */
+  refusals: counters,
+});
+export type TurnStatus = z.infer<typeof turnStatusSchema>;
+
+export const turnAllocationSchema = z.object({
+  username: z.string(),
+  transport: z.string(),
+  client: z.string(),
+  relayed: z.string(),
+  createdAtMs: z.number(),
+  expiresAtMs: z.number(),
+  permissions: z.array(z.string()),
+  channels: z.number(),
+  toPeerBytes: z.number(),
+  toClientBytes: z.number(),
+});
+
+export const turnControlMethods = {
+  ...common,
+  status: { params: nothing, result: turnStatusSchema },
+  allocations: {
+    params: z.object({ limit: z.number().int().min(1).max(1000).default(100) }),
+    result: z.object({ items: z.array(turnAllocationSchema), total: z.number() }),
+  },
+  /** Ends every allocation of a username. */
+  disconnect: { params: z.object({ username: z.string() }), result: z.object({ ended: z.number() }) },
+} as const;
+export const turnControlEvents = {} as const;
+
+export const sfuRoomSchema = z.object({
+  roomId: z.string(),
+  createdAtMs: z.number(),
+  participants: z.array(
+    z.object({
+      participantId: z.string(),
+      identity: z.string(),
+      joinedAtMs: z.number(),
+      connected: z.boolean(),
+      tracks: z.array(trackInfoSchema),
+      subscriptions: z.number(),
+    }),
+  ),
+});
+
+/**
+ * One ingest: media pulled from a camera by the daemon's signaling. `offered`: our SDP is out;
+ * `connected`: DTLS is up; `flowing`: RTP arrives; `stalled`: connected, but no RTP for 3 s; `closed`.
+ */
+export const ingestStateSchema = z.enum(['offered', 'connected', 'flowing', 'stalled', 'closed']);
+export type IngestState = z.infer<typeof ingestStateSchema>;
+
+export const ingestSchema = z.object({
+  ingestId: z.string(),
+  roomId: z.string(),
+  state: ingestStateSchema,
+  /** Opaque to the SFU; the daemon finds its camera session again with it after a restart. */
+  note: z.string(),
+  openedAtMs: z.number(),
+  video: z
+    .object({
+      codec: z.string(),
+      bitsPerSecond: z.number(),
+      framesPerSecond: z.number(),
+      keyFrameIntervalMs: z.number().nullable(),
+      width: z.number().nullable(),
+      height: z.number().nullable(),
+      packetsLost: z.number(),
+    })
+    .nullable(),
+});
+export type Ingest = z.infer<typeof ingestSchema>;
+
+export const sfuStatusSchema = z.object({
+  ready: z.boolean(),
+  draining: z.boolean(),
+  sessions: z.number(),
+  rooms: z.number(),
+  publishers: z.number(),
+  subscriptions: z.number(),
+  forwarded: z.object({ packets: z.number(), bytes: z.number() }),
+  drops: counters,
+});
+export type SfuStatus = z.infer<typeof sfuStatusSchema>;
+
+const ingestRef = z.object({ ingestId: z.string().min(1).max(128) });
+
+export const sfuControlMethods = {
+  ...common,
+  status: { params: nothing, result: sfuStatusSchema },
+  'rooms.list': { params: nothing, result: z.object({ rooms: z.array(sfuRoomSchema) }) },
+  /** Everybody in the room gets `kicked`; the room is gone. */
+  'rooms.close': { params: z.object({ roomId: roomIdSchema }), result: nothing },
+  /** Ends all sessions of an identity. */
+  'sessions.kick': {
+    params: z.object({ identity: z.string(), reason: z.string().max(200) }),
+    result: z.object({ ended: z.number() }),
+  },
+  /** How many subscriptions each room has: the demand that the daemon starts and stops cameras by. */
+  'demand.list': {
+    params: nothing,
+    result: z.object({ rooms: z.array(z.object({ roomId: z.string(), subscribers: z.number() })) }),
+  },
+  /**
+   * Opens (or replaces, for the same room) a camera's receive leg. The result is our offer: recvonly video
+   * and, when asked, audio, with all candidates inside. A replaced ingest keeps its tracks and viewers.
+   */
+  'ingest.open': {
+    params: ingestRef.extend({
+      roomId: roomIdSchema,
+      identity: z.string().min(1).max(128),
+      note: z.string().max(4096).default(''),
+      audio: z.boolean().default(false),
+    }),
+    result: z.object({ sdp: sdpSchema }),
+  },
+  'ingest.answer': { params: ingestRef.extend({ sdp: sdpSchema }), result: nothing },
+  'ingest.candidate': {
+    params: ingestRef.extend({ candidate: iceCandidateInitSchema }),
+    result: nothing,
+  },
+  'ingest.note': { params: ingestRef.extend({ note: z.string().max(4096) }), result: nothing },
+  'ingest.close': { params: ingestRef, result: nothing },
+  'ingest.list': { params: nothing, result: z.object({ ingests: z.array(ingestSchema) }) },
+  /**
+   * Tells the room's viewers why its source is away: sends `source-lost` with this sentence, or
+   * `source-back` when `lost` is false.
+   */
+  'source.state': {
+    params: z.object({ roomId: roomIdSchema, lost: z.boolean(), message: z.string().max(300).default('') }),
+    result: nothing,
+  },
+} as const;
+
+export const sfuControlEvents = {
+  /** The number of subscriptions to a room's tracks (or waiting for its first track) changed. */
+  demand: z.object({ roomId: z.string(), subscribers: z.number() }),
+  ingest: z.object({
+    ingestId: z.string(),
+    roomId: z.string(),
+    state: ingestStateSchema,
+    reason: z.string(),
+  }),
+} as const;
+
+export type ControlMethods = Record<string, { params: z.ZodType; result: z.ZodType }>;
+export type ControlEvents = Record<string, z.ZodType>;
+
+export const controlRequestSchema = z.object({
+  id: z.number().int(),
+  method: z.string().max(64),
+  params: z.unknown().optional(),
+});
+export const controlMessageSchema = z.union([
+  z.object({ id: z.number().int(), result: z.unknown() }),
+  z.object({ id: z.number().int(), error: z.object({ code: z.string(), message: z.string() }) }),
+  z.object({ event: z.string(), data: z.unknown() }),
+]);

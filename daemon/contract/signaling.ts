@@ -1,0 +1,196 @@
+/**
+ * Signaling frames: one WebSocket is one session of one namespace. Both forms are accepted, the flat one
+ * of seed 001 (`{type, ...}`) and the envelope (`{type, data}`); a client is answered in the form of its
+ * first frame. The tables give the payload without `type`.
+ *
+ * One session has at most two peer connections: `subscribe` (the SFU always offers) carries every
+ * track the session watches, of any number of rooms; `publish` (the client offers) carries what it sends.
+ */
+import { z } from 'zod';
+import { iceCandidateInitSchema, iceServerSchema, sdpSchema } from './ice.ts';
+import { roomIdSchema } from './names.ts';
+import { ERROR_CODES } from './errors.ts';
+
+export const SIGNALING_MAX_FRAME_BYTES = 64 * 1024;
+export const RESUME_WINDOW_MS = 30_000;
+/** A session that sends nothing, not even a pong, for this long is closed. */
+export const SIGNALING_IDLE_MS = 60_000;
+export const SIGNALING_PING_MS = 20_000;
+
+export const connectionSchema = z.enum(['subscribe', 'publish']);
+export type SignalingConnection = z.infer<typeof connectionSchema>;
+
+/** A published track as others see it. `trackId` is unique in the namespace and stable while it lives. */
+export const trackInfoSchema = z.object({
+  trackId: z.string(),
+  roomId: z.string(),
+  participantId: z.string(),
+  identity: z.string(),
+  kind: z.enum(['audio', 'video']),
+  source: z.enum(['camera', 'screen', 'microphone', 'ingest', 'unknown']),
+  /** For example `video/H264`; fmtp of what is really sent (profile-level-id from the SPS). */
+  mimeType: z.string(),
+  fmtp: z.string(),
+  muted: z.boolean(),
+});
+export type TrackInfo = z.infer<typeof trackInfoSchema>;
+
+export const participantInfoSchema = z.object({
+  participantId: z.string(),
+  identity: z.string(),
+  name: z.string(),
+});
+export type ParticipantInfo = z.infer<typeof participantInfoSchema>;
+
+/** `requestId` is echoed in the answer or the error it causes. */
+const requestId = { requestId: z.string().max(64).optional() };
+
+export const clientFrames = {
+  /**
+   * Joins a room. `subscribe: auto` (default) watches all its tracks, present and future; `none` waits
+   * for `subscribe` frames. `userId` (seed 001) is accepted and ignored: identity is the credential's.
+   */
+  join: z.object({
+    ...requestId,
+    roomId: roomIdSchema,
+    subscribe: z.enum(['auto', 'none']).default('auto'),
+    userId: z.string().max(256).optional(),
+  }),
+  leave: z.object({ ...requestId, roomId: roomIdSchema }),
+  /** Starts watching a track, or all tracks of a joined room. */
+  subscribe: z.object({ ...requestId, roomId: roomIdSchema, trackId: z.string().max(128).optional() }),
+  /** Stops watching; the slot stays for the next subscription. */
+  unsubscribe: z.object({ ...requestId, roomId: roomIdSchema, trackId: z.string().max(128).optional() }),
+  /** Pauses or resumes what this session receives (`trackId` of another) or sends (`muted`, own track). */
+  'track-state': z.object({
+    ...requestId,
+    trackId: z.string().max(128),
+    paused: z.boolean().optional(),
+    muted: z.boolean().optional(),
+  }),
+  /** Publish leg only. `tracks` names the source of each mid; missing mids are `unknown`. */
+  offer: z.object({
+    ...requestId,
+    connection: connectionSchema.default('publish'),
+    roomId: roomIdSchema.optional(),
+    sdp: sdpSchema,
+    tracks: z
+      .array(z.object({ mid: z.string().max(64), source: z.enum(['camera', 'screen', 'microphone']) }))
+      .max(64)
+      .optional(),
+  }),
+  answer: z.object({ connection: connectionSchema.default('subscribe'), sdp: sdpSchema }),
+  'ice-candidate': z.object({
+    connection: connectionSchema.default('subscribe'),
+    candidate: iceCandidateInitSchema.nullable(),
+  }),
+  /** Asks for an ICE restart of the subscribe leg (the SFU offers again with new credentials). */
+  restart: z.object({ connection: connectionSchema.default('subscribe') }),
+  /** A viewer without a picture asks for a key frame: answered from the cache when there is one. */
+  'key-frame': z.object({ trackId: z.string().max(128) }),
+  /** First frame of a socket that continues a session within the window. */
+  resume: z.object({ ...requestId, resumeToken: z.string().max(256) }),
+  /** What the browser sees; kept for "why is it black". Free-form numbers by name, bounded. */
+  stats: z.object({
+    trackId: z.string().max(128),
+    figures: z.record(z.string().max(40), z.number()).refine((value) => Object.keys(value).length <= 40),
+  }),
+  ping: z.object({}),
+} as const;
+
+export type ClientFrameType = keyof typeof clientFrames;
+export type ClientFrame = {
+  [Type in ClientFrameType]: { type: Type } & z.infer<(typeof clientFrames)[Type]>;
+}[ClientFrameType];
+
+export const serverFrames = {
+  /** First frame of a socket: the session. Sent again, with `resumed: true`, after a resume. */
+  session: z.object({
+    sessionId: z.string(),
+    identity: z.string(),
+    resumeToken: z.string(),
+    resumed: z.boolean(),
+    serverTimeMs: z.number(),
+  }),
+  /** Answer to `join`: who is there and what they publish (seed 001: `participants` includes self). */
+  welcome: z.object({
+    ...requestId,
+    roomId: z.string(),
+    participantId: z.string(),
+    participants: z.array(participantInfoSchema),
+    tracks: z.array(trackInfoSchema),
+    /** The room's source is known to be away, and why. */
+    sourceLost: z.string().nullable(),
+  }),
+  left: z.object({ ...requestId, roomId: z.string() }),
+  'peer-joined': z.object({ roomId: z.string(), participant: participantInfoSchema }),
+  'peer-left': z.object({ roomId: z.string(), participantId: z.string() }),
+  /** Our offer for the subscribe leg. `mids` says which track each media section carries now. */
+  offer: z.object({
+    connection: connectionSchema,
+    sdp: sdpSchema,
+    mids: z.record(z.string(), z.string().nullable()),
+  }),
+  answer: z.object({ ...requestId, connection: connectionSchema, sdp: sdpSchema }),
+  'ice-candidate': z.object({ connection: connectionSchema, candidate: iceCandidateInitSchema.nullable() }),
+  /** ICE servers for both legs; clients must use `iceTransportPolicy: "relay"`. */
+  'turn-credentials': z.object({
+    iceServers: z.array(iceServerSchema),
+    iceTransportPolicy: z.literal('relay'),
+    username: z.string(),
+    password: z.string(),
+    ttl: z.number(),
+    uris: z.array(z.string()),
+  }),
+  /** At 80 % of the TTL: fresh credentials, same shape as `turn-credentials`. */
+  'refresh-credentials': z.object({
+    iceServers: z.array(iceServerSchema),
+    iceTransportPolicy: z.literal('relay'),
+    username: z.string(),
+    password: z.string(),
+    ttl: z.number(),
+    uris: z.array(z.string()),
+  }),
+  'track-added': z.object({ track: trackInfoSchema }),
+  'track-removed': z.object({ roomId: z.string(), trackId: z.string() }),
+  'track-state': z.object({
+    trackId: z.string(),
+    muted: z.boolean().optional(),
+    paused: z.boolean().optional(),
+    /** Set when the server paused it, for example a viewer that stays behind. */
+    reason: z.string().optional(),
+  }),
+  /** A subscription took or lost its media section without a new offer. */
+  slot: z.object({ mid: z.string(), trackId: z.string().nullable() }),
+  'source-lost': z.object({ roomId: z.string(), message: z.string(), sinceMs: z.number() }),
+  'source-back': z.object({ roomId: z.string() }),
+  'server-draining': z.object({ retryAfterMs: z.number(), alternatives: z.array(z.string()) }),
+  kicked: z.object({ roomId: z.string().nullable(), reason: z.string() }),
+  pong: z.object({}),
+  error: z.object({
+    ...requestId,
+    code: z.enum(ERROR_CODES),
+    message: z.string(),
+    roomId: z.string().optional(),
+  }),
+} as const;
+
+export type ServerFrameType = keyof typeof serverFrames;
+export type ServerFrameData<Type extends ServerFrameType> = z.infer<(typeof serverFrames)[Type]>;
+export type ServerFrame = {
+  [Type in ServerFrameType]: { type: Type } & ServerFrameData<Type>;
+}[ServerFrameType];
+
+/** Claims of the ticket the daemon's gateway presents to an SFU; see credentials/room-ticket.ts. */
+export const roomTicketSchema = z.strictObject({
+  namespace: z.string(),
+  /** Who this is, for others and for the audit: a user name, an API key id, a device id. */
+  identity: z.string().min(1).max(128),
+  name: z.string().max(128),
+  /** `viewer` may subscribe, `publisher` may publish too. */
+  role: z.enum(['viewer', 'publisher']),
+  /** Only these rooms; null = every room of the namespace. */
+  rooms: z.array(roomIdSchema).max(64).nullable(),
+  expiresAtMs: z.number().int(),
+});
+export type RoomTicket = z.infer<typeof roomTicketSchema>;

@@ -1,0 +1,57 @@
+/**
+ * What the daemon renders for one `turnkeep-turn@<namespace>` process: a JSON file, mode 0600, read at
+ * start and on `reload`. The process knows nothing else.
+ */
+import { z } from 'zod';
+import { ipSchema, namespaceNameSchema, portRangeSchema, portSchema } from './names.ts';
+
+export const turnTransportSchema = z.enum(['udp', 'tcp', 'tls', 'dtls']);
+export type TurnTransport = z.infer<typeof turnTransportSchema>;
+
+/** A block of UDP ports on one address. */
+export const addressBlockSchema = z.intersection(z.object({ address: ipSchema }), portRangeSchema);
+export type AddressBlock = z.infer<typeof addressBlockSchema>;
+
+export const turnServiceConfigSchema = z.strictObject({
+  version: z.literal(1),
+  namespace: namespaceNameSchema,
+  realm: z.string().min(1).max(128),
+  /** Public listeners. `address` is what is bound. */
+  listeners: z
+    .array(z.strictObject({ transport: turnTransportSchema, address: ipSchema, port: portSchema }))
+    .min(1)
+    .max(32),
+  /** PEM files for `tls` and `dtls` listeners. */
+  certificate: z.strictObject({ certFile: z.string(), keyFile: z.string() }).optional(),
+  /** Relayed addresses: one block of ports, on the shield address of each family. */
+  relay: z.intersection(z.object({ addresses: z.array(ipSchema).min(1).max(2) }), portRangeSchema),
+  /** `sfu`: peers are exactly these blocks. */
+  peers: z.strictObject({ scope: z.literal('sfu'), allow: z.array(addressBlockSchema).max(64) }),
+  /** Shared secrets of the REST model, newest first; each is used as its UTF-8 text. */
+  secrets: z
+    .array(z.strictObject({ id: z.string(), secret: z.string().min(16) }))
+    .min(1)
+    .max(8),
+  limits: z.strictObject({
+    allocationsPerUser: z.number().int().min(1),
+    allocations: z.number().int().min(1),
+    permissionsPerAllocation: z.number().int().min(1),
+    channelsPerAllocation: z.number().int().min(1),
+    /** Open TCP/TLS connections of the service and of one source address. */
+    connections: z.number().int().min(1),
+    connectionsPerAddress: z.number().int().min(1),
+  }),
+  /** Binds channels 0x5000-0x7FFF too, for clients that follow RFC 5766 (Debian's coturn tools). */
+  rfc5766Channels: z.boolean(),
+  controlSocket: z.string(),
+});
+export type TurnServiceConfig = z.infer<typeof turnServiceConfigSchema>;
+
+export const DEFAULT_TURN_LIMITS: TurnServiceConfig['limits'] = {
+  allocationsPerUser: 16,
+  allocations: 700,
+  permissionsPerAllocation: 16,
+  channelsPerAllocation: 16,
+  connections: 2048,
+  connectionsPerAddress: 64,
+};

@@ -1,0 +1,170 @@
+/**
+ * The media core's border: everything between "a datagram that is SRTP or SRTCP came from this peer" and
+ * "send this datagram to that peer". Sans-IO: time comes in as `nowMs`, packets leave through
+ * `send`, and the shell calls `tick` when `nextTickMs` says so. It knows no SDP, no room, no socket.
+ *
+ * A native implementation may take its place later, so the interface is small and carries plain data.
+ */
+
+export type SrtpProfile = 'AEAD_AES_128_GCM' | 'AES_CM_128_HMAC_SHA1_80';
+
+/** Keys of one DTLS association (RFC 5764 section 4.2), from our point of view. */
+export type SrtpKeys = {
+  profile: SrtpProfile;
+  /** What we protect with. Salt has 12 bytes for GCM and 14 for SHA1. */
+  local: { key: Buffer; salt: Buffer };
+  /** What we unprotect with. */
+  remote: { key: Buffer; salt: Buffer };
+};
+
+export type CodecName = 'H264' | 'VP8' | 'VP9' | 'AV1' | 'opus' | 'PCMU' | 'PCMA' | 'G722';
+
+/** What a peer sends us on one media section. */
+export type SourceOptions = {
+  trackId: string;
+  kind: 'audio' | 'video';
+  codec: CodecName;
+  clockRate: number;
+  payloadType: number;
+  /** RTX (RFC 4588) payload type, when negotiated. */
+  rtxPayloadType: number | undefined;
+  /** From `a=ssrc`, when the sender announced them; otherwise the first packet with the right MID or PT binds. */
+  ssrc: number | undefined;
+  rtxSsrc: number | undefined;
+  mid: string;
+  /** RFC 8285 ids negotiated on this leg. */
+  midExtensionId: number | undefined;
+  transportCcExtensionId: number | undefined;
+  /** RFC 6464, audio only. */
+  audioLevelExtensionId: number | undefined;
+  feedback: { nack: boolean; pli: boolean; transportCc: boolean };
+};
+
+/** What we send a peer on one media section. */
+export type DownlinkOptions = {
+  kind: 'audio' | 'video';
+  payloadType: number;
+  rtxPayloadType: number | undefined;
+  ssrc: number;
+  rtxSsrc: number | undefined;
+  mid: string;
+  midExtensionId: number | undefined;
+  /** RTCP CNAME of the SDES we send. */
+  cname: string;
+  nack: boolean;
+};
+
+export type SourceStats = {
+  trackId: string;
+  ssrc: number | null;
+  packets: number;
+  bytes: number;
+  /** Over the last two seconds. */
+  bitsPerSecond: number;
+  framesPerSecond: number;
+  packetsLost: number;
+  packetsRecovered: number;
+  jitterMs: number;
+  nacksSent: number;
+  plisSent: number;
+  keyFrames: number;
+  /** Median of the last five; null until two were seen. */
+  keyFrameIntervalMs: number | null;
+  /** From the codec's own headers (SPS for H.264), null until known. */
+  width: number | null;
+  height: number | null;
+  /** H.264 only: profile, constraints and level of the real SPS as six hex digits. */
+  profileLevelId: string | null;
+  /** H.264 only: pictures are out of order (B-frames), which WebRTC receivers show as stutter. */
+  hasBFrames: boolean;
+  lastPacketAtMs: number | null;
+};
+
+export type DownlinkStats = {
+  ssrc: number;
+  packets: number;
+  bytes: number;
+  retransmitted: number;
+  nacksReceived: number;
+  /** Asked for, but no longer in the ring. */
+  nacksUnanswerable: number;
+  plisReceived: number;
+  /** Whole frames dropped for this viewer. */
+  framesDropped: number;
+  /** Re-joins: bursts from the key frame on (reference: first-picture section 1). */
+  bursts: number;
+  firstPacketAtMs: number | null;
+  firstKeyFrameAtMs: number | null;
+  /** From receiver reports. */
+  roundTripMs: number | null;
+  fractionLost: number | null;
+};
+
+/** Facts the shell may act on. Handlers must not throw; they are called from the packet path. */
+export type CoreEvents = {
+  /** The first RTP packet of a source, or the first after `stalled`. */
+  sourceFlowing(source: MediaSource): void;
+  /** No RTP for `STALL_AFTER_MS`. */
+  sourceStalled(source: MediaSource): void;
+  /** The stream's own parameters changed: SPS, resolution, B-frames. */
+  sourceParameters(source: MediaSource): void;
+};
+
+export const STALL_AFTER_MS = 3000;
+
+/** What one publisher track sends; closing it ends its downlinks' feed, not the downlinks. */
+export interface MediaSource {
+  readonly trackId: string;
+  readonly kind: 'audio' | 'video';
+  readonly codec: CodecName;
+  stats(nowMs: number): SourceStats;
+  /** Asks the sender for a key frame: coalesced, repeated until one comes. */
+  requestKeyFrame(nowMs: number): void;
+  close(): void;
+}
+
+/** One media section of a viewer. At most one source at a time; changing it needs no renegotiation. */
+export interface Downlink {
+  readonly ssrc: number;
+  /**
+   * Starts (or moves to) a source: a re-join with parameter sets and the cached GOP. Sequence numbers and
+   * timestamps of the SSRC go on. `undefined` stops sending.
+   */
+  setSource(source: MediaSource | undefined, nowMs: number): void;
+  /** Nothing is sent while paused; resume is a re-join. */
+  setPaused(paused: boolean, nowMs: number): void;
+  stats(): DownlinkStats;
+  close(): void;
+}
+
+/** One DTLS-SRTP association. */
+export interface CorePeer {
+  readonly id: string;
+  addSource(options: SourceOptions): MediaSource;
+  addDownlink(options: DownlinkOptions): Downlink;
+  /**
+   * A datagram of this peer whose first byte is 128 to 191 (RFC 7983). The buffer may be changed and is
+   * not kept after the call.
+   */
+  receive(datagram: Buffer, nowMs: number): void;
+  /** Closes its sources and downlinks. Calling it twice is harmless. */
+  close(): void;
+}
+
+export type CorePeerOptions = {
+  id: string;
+  keys: SrtpKeys;
+  /** Sends one datagram to the peer's current address, synchronously, without throwing. The buffer may be reused after the call. */
+  send: (datagram: Buffer) => void;
+};
+
+export interface MediaCore {
+  addPeer(options: CorePeerOptions, nowMs: number): CorePeer;
+  /** Runs everything that is due: pacing, NACK, RTCP, stall detection. */
+  tick(nowMs: number): void;
+  /** When `tick` wants to be called next; undefined when nothing waits. Ask after every call into the core. */
+  nextTickMs(): number | undefined;
+  /** Drops by reason, summed over all peers. */
+  drops(): Record<string, number>;
+  totals(): { packets: number; bytes: number };
+}

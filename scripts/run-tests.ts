@@ -1,0 +1,166 @@
+/**
+ * Runs test files, each as a process of its own, and ends with one line `N passed, N failed[, N skipped]`.
+ *
+ *   node scripts/run-tests.ts unit|local|all [part of a path ...]
+ *
+ * `unit`: everything but the folders below, two files at a time. `local`: unit + blackbox. `all`: also
+ * interop, browser and host, one file at a time. Under CI=true a skipped test is a failed run.
+ */
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Parser, type Result } from 'tap-parser';
+
+const LEVELS = ['unit', 'blackbox', 'interop', 'browser', 'host'] as const;
+type Level = (typeof LEVELS)[number];
+const RUNS: Record<string, Level[]> = {
+  unit: ['unit'],
+  local: ['unit', 'blackbox'],
+  all: ['unit', 'blackbox', 'interop', 'browser', 'host'],
+};
+const TIME_LIMIT_MS: Record<Level, number> = {
+  unit: 120_000,
+  blackbox: 180_000,
+  interop: 300_000,
+  browser: 300_000,
+  host: 600_000,
+};
+
+type Outcome = {
+  file: string;
+  passed: number;
+  failed: number;
+  skipped: string[];
+  seconds: number;
+  report: string;
+};
+
+const [run = 'unit', ...filters] = process.argv.slice(2);
+const levels = RUNS[run];
+if (levels === undefined) {
+  console.error(`Unknown run "${run}". One of: ${Object.keys(RUNS).join(', ')}.`);
+  process.exit(2);
+}
+
+const files = globSync([
+  'daemon/test/**/*.test.ts',
+  'cli/test/**/*.test.ts',
+  'web/test/**/*.test.ts',
+  'scripts/test/**/*.test.ts',
+])
+  .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
+  .sort();
+const outcomes: Outcome[] = [];
+for (const level of levels) {
+  const queue = files.filter((file) => levelOf(file) === level);
+  const width = level === 'unit' ? Math.max(2, availableParallelism()) : 1;
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+        const outcome = await runFile(file, TIME_LIMIT_MS[level]);
+        outcomes.push(outcome);
+        const mark = outcome.failed > 0 ? 'FAIL' : 'ok  ';
+        console.log(`${mark} ${file}  ${outcome.passed} passed, ${outcome.seconds.toFixed(1)} s`);
+        for (const skipped of outcome.skipped) console.log(`     skipped: ${skipped}`);
+        if (outcome.failed > 0) console.log(outcome.report);
+      }
+    }),
+  );
+}
+
+const sum = (pick: (outcome: Outcome) => number): number =>
+  outcomes.reduce((total, one) => total + pick(one), 0);
+const passed = sum((one) => one.passed);
+const skipped = sum((one) => one.skipped.length);
+let failed = sum((one) => one.failed);
+if (passed === 0 && failed === 0) {
+  console.error('No test ran.');
+  failed = 1;
+}
+if (skipped > 0 && process.env['CI'] === 'true') {
+  console.error(`${skipped} tests were skipped: under CI every tool must be there.`);
+  failed += skipped;
+}
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exit(failed > 0 ? 1 : 0);
+
+function levelOf(file: string): Level {
+  return LEVELS.find((level) => file.includes(`/${level}/`)) ?? 'unit';
+}
+
+async function runFile(file: string, timeLimitMs: number): Promise<Outcome> {
+  const startedMs = performance.now();
+  const child = spawn(process.execPath, [file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    detached: true,
+  });
+  const failures: string[] = [];
+  const skippedNames: string[] = [];
+  const count = { passed: 0, failed: 0 };
+  let stderr = '';
+  let stdoutTail = '';
+  const parser = new Parser((result) => {
+    count.passed = result.pass;
+    count.failed = result.fail;
+  });
+  const watch = (node: Parser, prefix: string): void => {
+    node.on('child', (nested: Parser) => {
+      watch(nested, prefix === '' ? nested.name : `${prefix} > ${nested.name}`);
+    });
+    node.on('assert', (result: Result) => {
+      if (result.skip) skippedNames.push(`${result.name}: ${String(result.skip)}`);
+      else if (!result.ok && !result.todo) {
+        failures.push(`  not ok ${prefix} > ${result.name}\n${JSON.stringify(result.diag, null, 2)}`);
+      }
+    });
+  };
+  watch(parser, '');
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdoutTail = (stdoutTail + chunk.toString()).slice(-4000);
+    parser.write(chunk.toString());
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-20_000);
+  });
+  const limit = { passed: false };
+  const timer = setTimeout(() => {
+    limit.passed = true;
+    endGroup(child.pid);
+  }, timeLimitMs);
+  const code = await new Promise<number | null>((resolve) => {
+    child.on('close', (exitCode) => {
+      resolve(exitCode);
+    });
+  });
+  clearTimeout(timer);
+  await new Promise<void>((resolve) => {
+    parser.once('complete', () => {
+      resolve();
+    });
+    parser.end();
+  });
+  endGroup(child.pid);
+  if (limit.passed) failures.push(`  not ok time limit of ${timeLimitMs / 1000} s`);
+  if ((code !== 0 || limit.passed) && count.failed === 0) count.failed = 1;
+  return {
+    file,
+    passed: count.passed,
+    failed: count.failed,
+    skipped: skippedNames,
+    seconds: (performance.now() - startedMs) / 1000,
+    report: [...failures, stderr.trim(), failures.length === 0 ? stdoutTail : '', `exit code ${code}`].join(
+      '\n',
+    ),
+  };
+}
+
+/** Ends whatever a test file left behind: it ran as the leader of its own process group. */
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nothing was left: the usual case.
+  }
+}
