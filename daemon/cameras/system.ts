@@ -75,7 +75,7 @@ type SfuMethods = typeof sfuControlMethods;
 
 /** A live control connection to one namespace's SFU. */
 export interface SfuControl {
-  call<Name extends keyof SfuMethods & string>(
+  call<Name extends keyof SfuMethods>(
     method: Name,
     params: z.input<SfuMethods[Name]['params']>,
     options?: { timeoutMs?: number },

@@ -1,0 +1,64 @@
+/** What the API needs from the domain: the classes of `namespaces/` and `cameras/` satisfy these structurally. */
+import type {
+  CreateDevice,
+  Device,
+  DeviceTunnel,
+  DeviceTurn,
+  EnableWebrtc,
+  Namespace,
+  Operation,
+  WebrtcStatus,
+  CapturePolicy,
+} from '../contract/api.ts';
+import type { TurnCredentials } from '../contract/ice.ts';
+
+export type Unsubscribe = () => void;
+
+export type NamespaceChange =
+  | { type: 'namespace'; namespace: Namespace }
+  | { type: 'namespace-removed'; name: string }
+  | { type: 'operation'; operation: Operation };
+
+/** Refusals are AppErrors with the codes of the table (namespace_not_found, operation_in_progress, ...). */
+export interface NamespaceService {
+  list(): Namespace[];
+  /** Throws namespace_not_found. */
+  get(name: string): Namespace;
+  create(name: string): Namespace;
+  /** Refused with namespace_in_use while WebRTC is enabled. */
+  delete(name: string): void;
+  /** Starts the saga and returns at once; with `dryRun` the plan, and nothing changes. */
+  enableWebrtc(
+    name: string,
+    options: EnableWebrtc,
+  ): { operationId: string } | { plan: { id: string; label: string }[] };
+  disableWebrtc(name: string): { operationId: string };
+  /** By live probes; takes at most a few seconds. */
+  status(name: string): Promise<WebrtcStatus>;
+  operation(id: string): Operation;
+  operations(): Operation[];
+  subscribe(listener: (change: NamespaceChange) => void): Unsubscribe;
+  /** Throws webrtc_not_enabled. */
+  turnCredentials(name: string, options: { subject: string; ttlSeconds?: number }): TurnCredentials;
+  /** Where the gateway finds the namespace's SFU, and the key of its tickets; undefined when not enabled. */
+  signaling(name: string): { address: string; port: number; ticketKey: string } | undefined;
+}
+
+export type CameraChange = { type: 'device'; device: Device } | { type: 'device-removed'; id: string };
+
+export interface CameraService {
+  list(namespace?: string): Device[];
+  /** Throws device_not_found. */
+  get(id: string): Device;
+  create(options: CreateDevice & { namespace: string; owner: string }): { device: Device; secret: string };
+  update(id: string, change: { name?: string; capture?: CapturePolicy }): Device;
+  /** A new secret; the old one stops working at once. */
+  rotate(id: string): { device: Device; secret: string };
+  /** Kicks the tunnel, the ingest and the viewers, then forgets the camera. */
+  delete(id: string): void;
+  /** The camera behind a device secret, or undefined. Constant time in the secret. */
+  authenticate(secret: string): Device | undefined;
+  provisionTunnel(id: string): DeviceTunnel;
+  provisionTurn(id: string): DeviceTurn;
+  subscribe(listener: (change: CameraChange) => void): Unsubscribe;
+}
