@@ -1,0 +1,131 @@
+/**
+ * The daemon's configuration file: every key with its default, suited to the embedded quickstart.
+ * `config/turnkeep.example.yaml` is its manual; a test holds the two together.
+ */
+import { z } from 'zod';
+import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
+import { ipSchema, portRangeSchema } from './names.ts';
+
+/** `address:port`, brackets round IPv6. Port 0 lets the system choose. */
+const ENDPOINT = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):([0-9]{1,5})$/;
+
+/** Splits `address:port`. @returns undefined when the text is not of that form. */
+export function splitEndpoint(text: string): { host: string; port: number } | undefined {
+  const match = ENDPOINT.exec(text);
+  if (match === null) return undefined;
+  const host = match[1] ?? match[2] ?? '';
+  const port = Number(match[3]);
+  return port > 65535 ? undefined : { host, port };
+}
+
+const listenSchema = z.string().refine((text) => {
+  const endpoint = splitEndpoint(text);
+  return endpoint !== undefined && parseIp(endpoint.host) !== undefined;
+}, 'must be an IP address and a port, for example 127.0.0.1:8080 or [::1]:8080');
+
+const endpointSchema = z
+  .string()
+  .refine((text) => (splitEndpoint(text)?.port ?? 0) > 0, 'must be a host and a port, for example box:8443');
+
+const originSchema = z.string().refine((text) => {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return (url.protocol === 'https:' || url.protocol === 'http:') && text.replace(/\/$/, '') === url.origin;
+}, 'must be the address people type, without a path, for example https://video.example.com');
+
+const shieldSchema = ipSchema.superRefine((text, context) => {
+  const address = parseIp(text);
+  if (address === undefined) return;
+  if (isUnspecified(address)) {
+    context.addIssue(
+      `${text} would open the SFU to every network of this host; name one private address, for example 127.0.0.1`,
+    );
+  } else if (!isPrivate(address)) {
+    context.addIssue(
+      `${text} is a public address; the shield must be a private one that only this host's relays reach`,
+    );
+  }
+});
+
+/** A block size that must fit the range it is cut from is checked with the ranges below. */
+const blockSizeSchema = z.number().int().min(10).max(10_000);
+
+const portsSchema = z
+  .strictObject({
+    sfuSignaling: portRangeSchema.default({ minPort: 30000, maxPort: 30099 }),
+    sfuMedia: portRangeSchema.default({ minPort: 20000, maxPort: 29999 }),
+    sfuMediaPerNamespace: blockSizeSchema.default(500),
+    turnRelay: portRangeSchema.default({ minPort: 49152, maxPort: 65535 }),
+    turnRelayPerNamespace: blockSizeSchema.default(800),
+    turn: portRangeSchema.default({ minPort: 3478, maxPort: 3678 }),
+    turns: portRangeSchema.default({ minPort: 5349, maxPort: 5549 }),
+  })
+  .superRefine((ports, context) => {
+    const ranges = (['sfuSignaling', 'sfuMedia', 'turnRelay', 'turn', 'turns'] as const).map((name) => ({
+      name,
+      ...ports[name],
+    }));
+    ranges.forEach((one, at) => {
+      for (const other of ranges.slice(at + 1)) {
+        if (one.minPort > other.maxPort || other.minPort > one.maxPort) continue;
+        context.addIssue({
+          code: 'custom',
+          path: [other.name],
+          message: `overlaps ${one.name} (${String(one.minPort)}-${String(one.maxPort)}); every range needs ports of its own`,
+        });
+      }
+    });
+    const fits = (
+      range: 'sfuMedia' | 'turnRelay',
+      size: 'sfuMediaPerNamespace' | 'turnRelayPerNamespace',
+    ) => {
+      if (ports[range].maxPort - ports[range].minPort + 1 >= ports[size]) return;
+      context.addIssue({
+        code: 'custom',
+        path: [size],
+        message: `is more than the whole range ${range} has`,
+      });
+    };
+    fits('sfuMedia', 'sfuMediaPerNamespace');
+    fits('turnRelay', 'turnRelayPerNamespace');
+  });
+
+export const daemonConfigSchema = z.strictObject({
+  dataDir: z.string().min(1).default('./var'),
+  api: z
+    .strictObject({
+      listen: listenSchema.default('127.0.0.1:8080'),
+      publicUrl: originSchema.nullable().default(null),
+      tls: z.enum(['off', 'local-ca']).default('off'),
+      socket: z.string().min(1).nullable().default(null),
+      trustedProxies: z.array(ipSchema).max(16).default([]),
+    })
+    .prefault({}),
+  public: z.strictObject({ addresses: z.array(ipSchema).min(1).max(8).default(['127.0.0.1']) }).prefault({}),
+  turn: z
+    .strictObject({
+      bindAddresses: z.array(ipSchema).min(1).max(8).default(['127.0.0.1']),
+      credentialTtlSeconds: z.number().int().min(60).max(86400).default(600),
+    })
+    .prefault({}),
+  shield: z.strictObject({ address: shieldSchema.default('127.0.0.1') }).prefault({}),
+  ports: portsSchema.prefault({}),
+  tunnels: z
+    .strictObject({
+      embedded: z
+        .strictObject({
+          listen: listenSchema.default('127.0.0.1:8443'),
+          advertise: endpointSchema.nullable().default(null),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  viewers: z
+    .strictObject({ credentialTtlSeconds: z.number().int().min(60).max(3600).default(900) })
+    .prefault({}),
+  services: z.strictObject({ manager: z.enum(['child-process']).default('child-process') }).prefault({}),
+  logging: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
+    .prefault({}),
+});
+export type DaemonConfig = z.output<typeof daemonConfigSchema>;

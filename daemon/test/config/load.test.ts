@@ -1,0 +1,132 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { parse } from 'yaml';
+import { ConfigError, loadConfig, parseConfig } from '../../config/load.ts';
+import { leafKeys, nearestKey } from '../../config/known-keys.ts';
+import { daemonConfigSchema, splitEndpoint } from '../../contract/daemon-config.ts';
+
+const read = (text: string, environment: Record<string, string> = {}) =>
+  parseConfig(text, { source: 'turnkeep.yaml', environment });
+
+const refused = (text: string, environment: Record<string, string> = {}): ConfigError => {
+  try {
+    read(text, environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('was accepted');
+};
+
+t.test('the example is the manual: it equals the defaults and names every key', (t) => {
+  const text = readFileSync(new URL('../../../config/turnkeep.example.yaml', import.meta.url), 'utf8');
+  t.strictSame(read(text), daemonConfigSchema.parse({}));
+  const written = parse(text) as unknown;
+  for (const key of leafKeys(daemonConfigSchema)) {
+    let at = written;
+    for (const part of key.split('.')) at = (at as Record<string, unknown> | undefined)?.[part];
+    t.not(at, undefined, `the example has ${key}`);
+  }
+  t.end();
+});
+
+t.test('reports every problem at once, each with its line and key', (t) => {
+  const error = refused(
+    [
+      'api:',
+      '  lisen: 127.0.0.1:1', // 2
+      '  tls: maybe', // 3
+      'shield:',
+      '  address: 0.0.0.0', // 5
+      'turn:',
+      '  credentialTtlSeconds: soon', // 7
+      '  bindAddresses:',
+      '    - 10.0.0.1',
+      '    - nowhere', // 10
+      'servces: {}', // 11
+    ].join('\n'),
+  );
+  t.strictSame(
+    error.problems.map(({ line, key }) => [line, key]),
+    [
+      [2, 'api.lisen'],
+      [3, 'api.tls'],
+      [5, 'shield.address'],
+      [7, 'turn.credentialTtlSeconds'],
+      [10, 'turn.bindAddresses.1'],
+      [11, 'servces'],
+    ],
+  );
+  t.match(error.message, 'turnkeep.yaml has 6 problems');
+  t.match(error.message, 'line 2: api.lisen: is no key of the configuration; did you mean "listen"?');
+  t.match(error.message, 'did you mean "services"?');
+  t.match(error.message, 'must be an IP address');
+  t.match(error.message, '0.0.0.0 would open the SFU to every network');
+  t.end();
+});
+
+t.test('refuses a public shield, overlapping port ranges and a block greater than its range', (t) => {
+  t.match(refused('shield: { address: 8.8.8.8 }').message, 'is a public address');
+  t.match(
+    refused('ports:\n  sfuMedia: { minPort: 20000, maxPort: 30050 }').message,
+    'line 2: ports.sfuMedia: overlaps sfuSignaling (30000-30099)',
+  );
+  t.match(
+    refused('ports:\n  turnRelay: { minPort: 60000, maxPort: 60099 }').message,
+    'ports.turnRelayPerNamespace: is more than the whole range turnRelay has',
+  );
+  t.match(refused('ports: { turn: { minPort: 9, maxPort: 5 } }').message, 'minPort is greater');
+  t.end();
+});
+
+t.test('reports broken YAML with its line, and a key written twice', (t) => {
+  t.equal(refused('api:\n  listen: [1\n').problems[0]?.line !== null, true);
+  t.match(refused('dataDir: a\ndataDir: b').message, 'line 2');
+  t.match(refused('- a list').message, 'has a problem');
+  t.match(refused('just text').message, 'has a problem');
+  t.end();
+});
+
+t.test('the environment overrides the file, and is named in problems', (t) => {
+  const config = read('api: { listen: 127.0.0.1:1 }', {
+    TURNKEEP_API_LISTEN: '[::1]:8081',
+    TURNKEEP_PUBLIC_ADDRESSES: '10.0.0.1, 10.0.0.2',
+    TURNKEEP_LOG_LEVEL: '',
+  });
+  t.equal(config.api.listen, '[::1]:8081');
+  t.strictSame(config.public.addresses, ['10.0.0.1', '10.0.0.2']);
+  t.equal(config.logging.level, 'info', 'an empty variable is not set');
+  const error = refused('', { TURNKEEP_SHIELD_ADDRESS: '1.1.1.1' });
+  t.strictSame(
+    error.problems.map(({ line, key }) => [line, key]),
+    [[null, 'TURNKEEP_SHIELD_ADDRESS']],
+  );
+  t.end();
+});
+
+t.test('loads a file, makes paths absolute, and says when it is not there', (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'turnkeep-config-')), 'turnkeep.yaml');
+  writeFileSync(path, 'dataDir: ./somewhere\n');
+  const config = loadConfig({ path, environment: {} });
+  t.equal(config.dataDir, join(process.cwd(), 'somewhere'));
+  t.equal(config.api.socket, join(process.cwd(), 'somewhere/run/turnkeepd.sock'));
+  t.throws(() => loadConfig({ path: `${path}.no`, environment: {} }), /there is no such file/);
+  t.equal(loadConfig({ path: undefined, environment: {} }).api.listen, '127.0.0.1:8080');
+  t.end();
+});
+
+t.test('splits endpoints', (t) => {
+  t.strictSame(splitEndpoint('[::1]:80'), { host: '::1', port: 80 });
+  t.strictSame(splitEndpoint('box.local:8443'), { host: 'box.local', port: 8443 });
+  for (const bad of ['box', '::1:80', '1.2.3.4:70000', 'a b:1', ':1'])
+    t.equal(splitEndpoint(bad), undefined, bad);
+  t.end();
+});
+
+t.test('suggests only what is near', (t) => {
+  t.equal(nearestKey('lsiten', ['listen', 'tls']), 'listen');
+  t.equal(nearestKey('database', ['listen', 'tls']), undefined);
+  t.end();
+});
