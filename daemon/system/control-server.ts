@@ -13,12 +13,14 @@ import {
   type ControlMethods,
 } from '../contract/control.ts';
 import { AppError } from '../contract/errors.ts';
-import { messageOf } from '../kit/errors.ts';
+import { AdapterError, messageOf } from '../kit/errors.ts';
 import { JsonLineReader } from '../kit/json-lines.ts';
 import type { Logger } from '../kit/logger.ts';
 
 /** Only the daemon of this host connects; a few overlap while it restarts. */
 const MAX_CONNECTIONS = 8;
+/** `sun_path` of unix(7), less its closing zero. */
+const MAX_PATH_BYTES = 107;
 /** A daemon that does not read its events is cut off rather than buffered for. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
@@ -50,6 +52,12 @@ export class ControlServer<Methods extends ControlMethods, Events extends Contro
   }
 
   async open(): Promise<void> {
+    if (Buffer.byteLength(this.#path) > MAX_PATH_BYTES) {
+      throw new AdapterError(
+        `The path of the control socket is longer than ${String(MAX_PATH_BYTES)} bytes: ${this.#path}. Use a shorter data directory.`,
+        { operation: 'listen', target: this.#path },
+      );
+    }
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     await rm(this.#path, { force: true });
     const server = createServer((socket) => {
