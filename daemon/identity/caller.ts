@@ -1,0 +1,79 @@
+/** Who asks, and what they may do: one table. Pure. */
+import type { Role, User } from '../contract/api.ts';
+import { AppError, type ErrorCode } from '../contract/errors.ts';
+
+export type Caller =
+  /** Came over the unix socket: file permissions are the proof. */
+  | { kind: 'local' }
+  | { kind: 'user'; user: User; tokenHash: string }
+  | { kind: 'api-key'; id: string; namespace: string; role: Role };
+
+/** `scope`: whether the action is about one namespace; API keys may do nothing else. */
+const ACTIONS = {
+  'events.watch': { minRole: 'viewer', scope: 'namespace' },
+  'namespace.read': { minRole: 'viewer', scope: 'namespace' },
+  'namespace.create': { minRole: 'owner', scope: 'host' },
+  'namespace.delete': { minRole: 'owner', scope: 'host' },
+  'webrtc.change': { minRole: 'owner', scope: 'namespace' },
+  'operation.read': { minRole: 'operator', scope: 'namespace' },
+  'device.read': { minRole: 'viewer', scope: 'namespace' },
+  'device.change': { minRole: 'operator', scope: 'namespace' },
+  /** Seed 002's capability: watch a camera. */
+  live_view: { minRole: 'viewer', scope: 'namespace' },
+  'turn.credentials': { minRole: 'viewer', scope: 'namespace' },
+  'room.read': { minRole: 'operator', scope: 'namespace' },
+  'room.close': { minRole: 'owner', scope: 'namespace' },
+  'api-key.change': { minRole: 'owner', scope: 'namespace' },
+  'user.read': { minRole: 'owner', scope: 'host' },
+  'user.change': { minRole: 'owner', scope: 'host' },
+  /** Taking over an account: only who has the host. */
+  'user.take-over': { minRole: 'local', scope: 'host' },
+} as const satisfies Record<string, { minRole: Role | 'local'; scope: 'namespace' | 'host' }>;
+export type Action = keyof typeof ACTIONS;
+export const ALL_ACTIONS = Object.keys(ACTIONS) as Action[];
+
+const RANK = { viewer: 1, operator: 2, owner: 3, local: 4 } as const;
+
+/** True when the caller may do this, in this namespace (undefined: in none in particular). */
+export function may(caller: Caller, action: Action, namespace?: string): boolean {
+  const { minRole, scope } = ACTIONS[action];
+  if (RANK[roleOf(caller)] < RANK[minRole]) return false;
+  if (caller.kind !== 'api-key') return true;
+  return scope === 'namespace' && (namespace === undefined || namespace === caller.namespace);
+}
+
+/** Throws `code` (default forbidden) when the caller may not. The sentence names the role that may. */
+export function requireMay(
+  caller: Caller,
+  action: Action,
+  options: { namespace?: string | undefined; code?: ErrorCode } = {},
+): void {
+  if (may(caller, action, options.namespace)) return;
+  const { minRole, scope } = ACTIONS[action];
+  throw new AppError(options.code ?? 'forbidden', reasonFor(caller, minRole, scope));
+}
+
+function reasonFor(caller: Caller, minRole: Role | 'local', scope: 'namespace' | 'host'): string {
+  if (minRole === 'local') return 'Only the command line on this server may do this.';
+  if (RANK[roleOf(caller)] < RANK[minRole]) {
+    return `This needs the role ${minRole}; ${caller.kind === 'api-key' ? 'this API key has' : 'you have'} ${roleOf(caller)}.`;
+  }
+  return scope === 'host' ? 'An API key may not do this.' : 'This API key belongs to another namespace.';
+}
+
+export function roleOf(caller: Caller): Role | 'local' {
+  if (caller.kind === 'local') return 'local';
+  return caller.kind === 'user' ? caller.user.role : caller.role;
+}
+
+/** The name others and the logs see. */
+export function identityOf(caller: Caller): string {
+  if (caller.kind === 'local') return 'local';
+  return caller.kind === 'user' ? caller.user.name : `key:${caller.id}`;
+}
+
+/** How the live snapshot shows the caller. */
+export function userOf(caller: Caller): User {
+  if (caller.kind === 'user') return caller.user;
+  return { name: identityOf(caller), role: caller.kind === 'local' ? 'owner' : caller.role };
+}
