@@ -36,16 +36,25 @@ export class WhepProtocol {
   }
 
   async #create(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.headers['content-type'] !== 'application/sdp')
-      { refuse(response, 415, 'application/sdp wanted'); return; }
+    if (request.headers['content-type'] !== 'application/sdp') {
+      refuse(response, 415, 'application/sdp wanted');
+      return;
+    }
     if (this.#sessions.size >= MAX_SESSIONS) {
       response.setHeader('retry-after', '1');
-      refuse(response, 503, 'all sessions are taken'); return;
+      refuse(response, 503, 'all sessions are taken');
+      return;
     }
     const offer = await body(request);
-    if (offer === undefined) { refuse(response, 413, 'the offer is too large'); return; }
+    if (offer === undefined) {
+      refuse(response, 413, 'the offer is too large');
+      return;
+    }
     const fault = offerFault(offer);
-    if (fault !== undefined) { refuse(response, 400, fault); return; }
+    if (fault !== undefined) {
+      refuse(response, 400, fault);
+      return;
+    }
     const id = randomBytes(12).toString('hex');
     const media = await this.#open(() => this.#sessions.delete(id));
     const session = { media, etag: `"${randomBytes(16).toString('hex')}"` };
@@ -71,7 +80,10 @@ export class WhepProtocol {
     method: string,
   ): Promise<void> {
     const session = this.#sessions.get(id);
-    if (session === undefined) { refuse(response, 404, 'no such session'); return; }
+    if (session === undefined) {
+      refuse(response, 404, 'no such session');
+      return;
+    }
     if (method === 'DELETE') {
       await session.media.close();
       response.writeHead(200).end();
@@ -82,14 +94,27 @@ export class WhepProtocol {
       return;
     }
     if (request.headers['content-type'] !== 'application/trickle-ice-sdpfrag') {
-      refuse(response, 415, 'application/trickle-ice-sdpfrag wanted'); return;
+      refuse(response, 415, 'application/trickle-ice-sdpfrag wanted');
+      return;
     }
     const match = request.headers['if-match'];
-    if (match === undefined) { refuse(response, 428, 'If-Match is required'); return; }
-    if (match === '*') { refuse(response, 409, 'this camera does not restart ICE; open a new session'); return; }
-    if (match !== session.etag) { refuse(response, 412, 'the session has changed'); return; }
+    if (match === undefined) {
+      refuse(response, 428, 'If-Match is required');
+      return;
+    }
+    if (match === '*') {
+      refuse(response, 409, 'this camera does not restart ICE; open a new session');
+      return;
+    }
+    if (match !== session.etag) {
+      refuse(response, 412, 'the session has changed');
+      return;
+    }
     const fragment = await body(request);
-    if (fragment === undefined) { refuse(response, 413, 'the fragment is too large'); return; }
+    if (fragment === undefined) {
+      refuse(response, 413, 'the fragment is too large');
+      return;
+    }
     for (const candidate of candidatesOf(fragment)) await session.media.addCandidate(candidate);
     response.writeHead(204).end();
   }
