@@ -31,7 +31,7 @@ export function decodeMessage(payload: Uint8Array): DecodeResult {
       }
       const schema: MessageSchema<object> = MESSAGES[type].schema;
       const body = schema.read(reader.nested(), message?.type === type ? message.body : undefined);
-      message = { type, body } as Message;
+      message = { type, body };
     }
     return { ok: true, message };
   } catch (error) {
