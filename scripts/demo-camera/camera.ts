@@ -54,26 +54,25 @@ http.on('upgrade', (request, socket, head) => {
   });
 });
 
-let stopping = false;
+const life = { stopping: false };
 let agent: Agent | undefined;
 let wake: () => void = () => undefined;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    if (stopping) process.exit(1);
-    stopping = true;
+    if (life.stopping) process.exit(1);
+    life.stopping = true;
     agent?.close();
     wake();
   });
 }
-while (!stopping) {
+while (!life.stopping) {
   try {
     log('tunnel closed', await attach());
   } catch (error) {
     log('cannot attach', error);
   }
-  if (stopping) break;
   await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, RETRY_MS);
+    const timer = setTimeout(resolve, life.stopping ? 0 : RETRY_MS);
     wake = () => {
       clearTimeout(timer);
       resolve();
@@ -105,10 +104,12 @@ async function attach(): Promise<unknown> {
       tokenAuth: true,
     });
     log('tunnel open', tunnel.id);
-    return await agent.closed;
-  } finally {
+  } catch (error) {
     agent.close();
+    throw error;
   }
+  // Streams that are open outlive the control channel, as with the field's producers.
+  return await agent.closed;
 }
 
 async function openSession(onClosed: () => void): Promise<MediaSession> {

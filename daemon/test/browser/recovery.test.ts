@@ -32,10 +32,10 @@ t.test('the picture comes back after each process is killed', { skip: missing ??
   await startRecorder(page, 'tk-tile');
 
   const pidOf = {
-    camera: async () => camera.process.pid,
+    camera: () => Promise.resolve(camera.process.pid),
     TURN: async () => (await appliance.status('demo')).turn?.pid,
     SFU: async () => (await appliance.status('demo')).sfu?.pid,
-    daemon: async () => appliance.daemon.pid,
+    daemon: () => Promise.resolve(appliance.daemon.pid),
   };
   for (const [name, findPid] of Object.entries(pidOf)) {
     await t.test(`${name} is killed`, async (t) => {
