@@ -1,0 +1,13 @@
+/** What a peer connection needs of the shared media port; the self test has one without a socket. */
+import type { MediaDemux, MuxEndpoint } from './media-demux.ts';
+
+export interface MediaPort {
+  readonly address: string;
+  readonly port: number;
+  readonly family: 4 | 6;
+  readonly demux: MediaDemux;
+  /** Sends one datagram at once; the buffer may be used again after the call. Never throws. */
+  send(datagram: Buffer, port: number, address: string): void;
+  /** Sends what ICE or DTLS of an endpoint wants out. */
+  sendControl(endpoint: MuxEndpoint, datagram: Buffer, port: number, address: string): void;
+}

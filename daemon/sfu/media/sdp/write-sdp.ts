@@ -1,0 +1,122 @@
+/** Writes our own session descriptions, offers and answers. Pure. */
+import type { LocalTransport } from '../secure-transport.ts';
+import type { MediaDirection } from './session-description.ts';
+
+export type LocalCodec = {
+  payloadType: number;
+  name: string;
+  clockRate: number;
+  channels: number | undefined;
+  fmtp: string;
+  feedback: readonly string[];
+  rtxPayloadType: number | undefined;
+};
+
+/** A media section as we write it. A rejected one keeps its place with port 0 (RFC 8829 section 5.2.2). */
+export type LocalSection = {
+  mid: string;
+  kind: string;
+  protocol: string;
+  rejected: boolean;
+  /** Formats to repeat in a rejected section, which has no codecs of its own. */
+  formats: readonly string[];
+  direction: MediaDirection;
+  codecs: readonly LocalCodec[];
+  extensions: readonly { id: number; uri: string }[];
+  /** `stream track`; undefined leaves `a=msid` out. */
+  msid: string | undefined;
+  sender: { ssrc: number; rtxSsrc: number | undefined; cname: string } | undefined;
+};
+
+export type LocalDescription = {
+  /** Stays the same for the life of a connection; RFC 8829 section 5.2.1. */
+  sessionId: string;
+  version: number;
+  transport: LocalTransport;
+  setup: 'actpass' | 'passive';
+  sections: readonly LocalSection[];
+  /** Adds `a=rtcp-mux-only` (RFC 8858): strict producers ask for it. */
+  rtcpMuxOnly: boolean;
+};
+
+export function writeSdp(description: LocalDescription): string {
+  const bundle = description.sections.filter((section) => !section.rejected).map((section) => section.mid);
+  const lines = [
+    'v=0',
+    `o=- ${description.sessionId} ${String(description.version)} IN IP4 127.0.0.1`,
+    's=-',
+    't=0 0',
+    ...(bundle.length > 0 ? [`a=group:BUNDLE ${bundle.join(' ')}`] : []),
+    'a=msid-semantic: WMS *',
+  ];
+  for (const section of description.sections) {
+    lines.push(...(section.rejected ? rejectedSection(section) : activeSection(section, description)));
+  }
+  return `${lines.join('\r\n')}\r\n`;
+}
+
+function rejectedSection(section: LocalSection): string[] {
+  const formats = section.formats.length > 0 ? section.formats : ['0'];
+  return [
+    `m=${section.kind} 0 ${section.protocol} ${formats.join(' ')}`,
+    'c=IN IP4 0.0.0.0',
+    `a=mid:${section.mid}`,
+    'a=inactive',
+  ];
+}
+
+function activeSection(section: LocalSection, description: LocalDescription): string[] {
+  const { transport } = description;
+  const payloadTypes = section.codecs.flatMap((codec) =>
+    codec.rtxPayloadType === undefined ? [codec.payloadType] : [codec.payloadType, codec.rtxPayloadType],
+  );
+  return [
+    `m=${section.kind} 9 ${section.protocol} ${payloadTypes.join(' ')}`,
+    'c=IN IP4 0.0.0.0',
+    'a=rtcp:9 IN IP4 0.0.0.0',
+    ...transport.candidates.map((candidate) => `a=${candidate}`),
+    'a=end-of-candidates',
+    `a=ice-ufrag:${transport.ufrag}`,
+    `a=ice-pwd:${transport.password}`,
+    'a=ice-options:trickle',
+    `a=fingerprint:${transport.fingerprint.algorithm} ${transport.fingerprint.value}`,
+    `a=setup:${description.setup}`,
+    `a=mid:${section.mid}`,
+    ...section.extensions.map(({ id, uri }) => `a=extmap:${String(id)} ${uri}`),
+    `a=${section.direction}`,
+    ...(section.msid === undefined ? [] : [`a=msid:${section.msid}`]),
+    'a=rtcp-mux',
+    ...(description.rtcpMuxOnly ? ['a=rtcp-mux-only'] : []),
+    'a=rtcp-rsize',
+    ...section.codecs.flatMap(codecLines),
+    ...senderLines(section),
+  ];
+}
+
+function codecLines(codec: LocalCodec): string[] {
+  const payloadType = String(codec.payloadType);
+  const channels = codec.channels === undefined || codec.channels === 1 ? '' : `/${String(codec.channels)}`;
+  const lines = [
+    `a=rtpmap:${payloadType} ${codec.name}/${String(codec.clockRate)}${channels}`,
+    ...codec.feedback.map((feedback) => `a=rtcp-fb:${payloadType} ${feedback}`),
+  ];
+  if (codec.fmtp !== '') lines.push(`a=fmtp:${payloadType} ${codec.fmtp}`);
+  if (codec.rtxPayloadType !== undefined) {
+    const rtx = String(codec.rtxPayloadType);
+    lines.push(`a=rtpmap:${rtx} rtx/${String(codec.clockRate)}`, `a=fmtp:${rtx} apt=${payloadType}`);
+  }
+  return lines;
+}
+
+function senderLines(section: LocalSection): string[] {
+  const { sender } = section;
+  if (sender === undefined) return [];
+  const ssrcs = [sender.ssrc, ...(sender.rtxSsrc === undefined ? [] : [sender.rtxSsrc])].map(String);
+  return [
+    ...(ssrcs.length === 2 ? [`a=ssrc-group:FID ${ssrcs.join(' ')}`] : []),
+    ...ssrcs.flatMap((ssrc) => [
+      `a=ssrc:${ssrc} cname:${sender.cname}`,
+      ...(section.msid === undefined ? [] : [`a=ssrc:${ssrc} msid:${section.msid}`]),
+    ]),
+  ];
+}

@@ -1,0 +1,490 @@
+/**
+ * The only file that knows werift's insides. werift runs ICE and DTLS; its sockets are replaced by our
+ * shared port, its media path and its SDP are not used. Every field touched here is looked at by
+ * self-test.ts at start, so an update of the library that moves one is found before a camera is.
+ *
+ * Cures applied here for werift 0.25.2: no public STUN server is ever asked, ufrags are long enough to be
+ * unique on a shared port, an ICE restart starts its checks, the peer's key possession is verified (see
+ * dtls-proof.ts), transaction ids of a pair do not pile up, DTLS sends nothing after its handshake.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  IceCandidate,
+  RTCDtlsFingerprint,
+  RTCDtlsParameters,
+  RTCDtlsTransport,
+  RTCIceGatherer,
+  RTCIceTransport,
+  UdpTransport,
+  type RTCCertificate,
+} from 'werift';
+import { messageOf } from '../../kit/errors.ts';
+import type { Cancel, Clock } from '../../kit/clock.ts';
+import type { Logger } from '../../kit/logger.ts';
+import type { SrtpKeys, SrtpProfile } from './core/types.ts';
+import { verifyClientProof, type DtlsInsides } from './dtls-proof.ts';
+import type { MuxEndpoint } from './media-demux.ts';
+import type { MediaPort } from './media-port.ts';
+import type {
+  LocalTransport,
+  RemoteTransport,
+  SecureTransport,
+  SecureTransportEvents,
+  SecureTransportFactory,
+  TransportState,
+} from './secure-transport.ts';
+
+/** From the remote description to DTLS connected; a relayed path needs a few round trips only. */
+const CONNECT_TIMEOUT_MS = 30_000;
+/** A ClientHello may overtake the nomination; more than a flight of it is not kept. */
+const MAX_EARLY_DTLS = 16;
+/** A handshake is about 20 datagrams; with ten retransmissions of each side this is never reached. */
+const MAX_HANDSHAKE_DATAGRAMS = 400;
+/** After the handshake only alerts and a repeated last flight make sense. */
+const MAX_LATE_DTLS = 64;
+/** Checks that werift keeps before it knows the remote side. */
+const MAX_EARLY_CHECKS = 32;
+const MAX_REMOTE_CANDIDATES = 64;
+const MAX_TRANSACTION_IDS = 256;
+
+/** SRTP protection profiles (RFC 5764 section 4.1.2, RFC 7714), most wanted first. */
+const GCM = 0x0007;
+const SHA1_80 = 0x0001;
+const PROFILES: Readonly<Record<number, SrtpProfile>> = {
+  [GCM]: 'AEAD_AES_128_GCM',
+  [SHA1_80]: 'AES_CM_128_HMAC_SHA1_80',
+};
+const PAIR_SUCCEEDED = 3;
+
+type Address = readonly [string, number];
+type Pair = {
+  readonly remoteAddr: Address;
+  readonly state: number;
+  readonly requestTransactionIds: Set<string>;
+};
+/** The fields of werift's ICE Connection that are used; private ones among them. */
+type IceInsides = {
+  localUsername: string;
+  localPassword: string;
+  userHistory: Record<string, string>;
+  stunServer: Address | undefined;
+  iceControlling: boolean;
+  nominated: Pair | undefined;
+  checkList: Pair[];
+  earlyChecks: unknown[];
+  protocols: { localCandidate?: { ufrag?: string } }[];
+  setRemoteParams(params: { iceLite: boolean; usernameFragment: string; password: string }): void;
+};
+type SrtpInsides = {
+  config: {
+    profile: number;
+    keys: Record<'localMasterKey' | 'localMasterSalt' | 'remoteMasterKey' | 'remoteMasterSalt', Buffer>;
+  };
+};
+
+/** What werift takes for a bound UDP socket. */
+class VirtualUdpTransport {
+  readonly type = 'udp';
+  closed = false;
+  onData: (data: Buffer, address: Address) => void = () => undefined;
+  readonly #mux: MediaPort;
+  readonly #endpoint: MuxEndpoint;
+
+  constructor(mux: MediaPort, endpoint: MuxEndpoint) {
+    this.#mux = mux;
+    this.#endpoint = endpoint;
+  }
+
+  get address(): { address: string; port: number; family: string } {
+    return {
+      address: this.#mux.address,
+      port: this.#mux.port,
+      family: this.addressFamily === 6 ? 'IPv6' : 'IPv4',
+    };
+  }
+
+  get addressFamily(): 4 | 6 {
+    return this.#mux.family;
+  }
+
+  get host(): string {
+    return this.#mux.address;
+  }
+
+  get port(): number {
+    return this.#mux.port;
+  }
+
+  readonly send = (data: Buffer, address?: Address): Promise<void> => {
+    if (!this.closed && address !== undefined) {
+      this.#mux.sendControl(this.#endpoint, data, address[1], address[0]);
+    }
+    return Promise.resolve();
+  };
+
+  readonly close = (): Promise<void> => {
+    this.closed = true;
+    return Promise.resolve();
+  };
+}
+
+/** werift asks for a socket with an options object; ours are known by the identity of theirs. */
+const virtualTransports = new WeakMap<object, VirtualUdpTransport>();
+let patched = false;
+
+/** Lets our agents get virtual transports. Other users of werift in this process keep real sockets. */
+function patchUdpTransport(): void {
+  if (patched) return;
+  patched = true;
+  const original = UdpTransport.init.bind(UdpTransport);
+  UdpTransport.init = (type, options) => {
+    const own =
+      options?.interfaceAddresses === undefined
+        ? undefined
+        : virtualTransports.get(options.interfaceAddresses);
+    return own === undefined ? original(type, options) : Promise.resolve(own as unknown as UdpTransport);
+  };
+}
+
+type CreateOptions = {
+  controlling: boolean;
+  events: SecureTransportEvents;
+  /** `client` exists for the self test only: this library's client does not check the server's Finished. */
+  dtlsRole?: 'server' | 'client';
+};
+
+export class WeriftTransportFactory implements SecureTransportFactory {
+  readonly #mux: MediaPort;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #certificate: RTCCertificate;
+
+  private constructor(options: { mux: MediaPort; clock: Clock; log: Logger; certificate: RTCCertificate }) {
+    this.#mux = options.mux;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#certificate = options.certificate;
+  }
+
+  /** Makes the certificate of the process (one for all peers, never stored). */
+  static async open(options: { mux: MediaPort; clock: Clock; log: Logger }): Promise<WeriftTransportFactory> {
+    patchUdpTransport();
+    return new WeriftTransportFactory({
+      ...options,
+      certificate: await RTCDtlsTransport.SetupCertificate(),
+    });
+  }
+
+  async create(options: CreateOptions): Promise<SecureTransport> {
+    const transport = new WeriftTransport({
+      mux: this.#mux,
+      clock: this.#clock,
+      log: this.#log,
+      certificate: this.#certificate,
+      ...options,
+    });
+    await transport.gather();
+    return transport;
+  }
+}
+
+class WeriftTransport implements SecureTransport, MuxEndpoint {
+  readonly #mux: MediaPort;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #events: SecureTransportEvents;
+  readonly #certificate: RTCCertificate;
+  readonly #controlling: boolean;
+  readonly #dtlsRole: 'server' | 'client';
+  readonly #virtual: VirtualUdpTransport;
+  readonly #gatherer: RTCIceGatherer;
+  readonly #ice: RTCIceTransport;
+  readonly #insides: IceInsides;
+  readonly #dtls: RTCDtlsTransport;
+  #state: TransportState = 'new';
+  #remote: RemoteTransport | undefined;
+  #previousUfrag: string | undefined;
+  #iceGeneration = 0;
+  #iceUp = false;
+  #target: Address | undefined;
+  #earlyDtls: { datagram: Buffer; address: Address }[] = [];
+  #dtlsDatagrams = 0;
+  #candidates = 0;
+  #cancelTimeout: Cancel = () => undefined;
+
+  constructor(options: {
+    mux: MediaPort;
+    clock: Clock;
+    log: Logger;
+    certificate: RTCCertificate;
+    controlling: boolean;
+    events: SecureTransportEvents;
+    dtlsRole?: 'server' | 'client';
+  }) {
+    this.#mux = options.mux;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#events = options.events;
+    this.#certificate = options.certificate;
+    this.#controlling = options.controlling;
+    this.#virtual = new VirtualUdpTransport(options.mux, this);
+    const interfaceAddresses = { [options.mux.family === 6 ? 'udp6' : 'udp4']: options.mux.address };
+    virtualTransports.set(interfaceAddresses, this.#virtual);
+    this.#gatherer = new RTCIceGatherer({
+      interfaceAddresses,
+      additionalHostAddresses: [options.mux.address],
+      // Off, so that no interface of this host is listed: the shield is the only address.
+      useIpv4: false,
+      useIpv6: false,
+    });
+    this.#ice = new RTCIceTransport(this.#gatherer);
+    this.#insides = this.#ice.connection as unknown as IceInsides;
+    // werift falls back to a public STUN server when none is configured. None is.
+    this.#insides.stunServer = undefined;
+    this.#insides.iceControlling = options.controlling;
+    this.#dtls = new RTCDtlsTransport({}, this.#ice, options.certificate, [GCM, SHA1_80]);
+    this.#dtlsRole = options.dtlsRole ?? 'server';
+    this.#dtls.role = this.#dtlsRole;
+    this.#takeFreshCredentials();
+    this.#ice.onStateChange.subscribe((state) => {
+      if (state === 'failed') this.#end('The path to the peer is gone (ICE).');
+    });
+    this.#dtls.onStateChange.subscribe((state) => {
+      if (state === 'closed') this.#end('The peer closed the connection.');
+      if (state === 'failed') this.#end('The DTLS handshake failed.');
+    });
+  }
+
+  get state(): TransportState {
+    return this.#state;
+  }
+
+  get local(): LocalTransport {
+    const { address, port } = this.#virtual;
+    return {
+      ufrag: this.#insides.localUsername,
+      password: this.#insides.localPassword,
+      candidates: [`candidate:1 1 udp 2130706431 ${address.address} ${String(port)} typ host`],
+      fingerprint: this.#fingerprint(),
+    };
+  }
+
+  async gather(): Promise<void> {
+    await this.#gatherer.gather();
+  }
+
+  setRemote(remote: RemoteTransport): void {
+    if (this.#state === 'closed') return;
+    const known = this.#remote;
+    if (known?.ufrag === remote.ufrag && known.password === remote.password) return;
+    this.#remote = remote;
+    this.#insides.setRemoteParams({
+      iceLite: false,
+      usernameFragment: remote.ufrag,
+      password: remote.password,
+    });
+    this.#runIce();
+    if (known === undefined) {
+      this.#state = 'connecting';
+      this.#cancelTimeout = this.#clock.after(CONNECT_TIMEOUT_MS, () => {
+        this.#end('The peer did not connect in time.');
+      });
+      this.#runDtls(remote);
+    }
+  }
+
+  addCandidate(candidate: string): void {
+    if (this.#state === 'closed' || this.#candidates >= MAX_REMOTE_CANDIDATES) return;
+    this.#candidates += 1;
+    const parsed = IceCandidate.fromJSON({ candidate });
+    if (parsed === undefined) return;
+    Promise.resolve(this.#ice.addRemoteCandidate(parsed)).catch(this.#ignore);
+  }
+
+  endOfCandidates(): void {
+    if (this.#state === 'closed') return;
+    Promise.resolve(this.#ice.addRemoteCandidate(undefined)).catch(this.#ignore);
+  }
+
+  async restartIce(): Promise<void> {
+    if (this.#state === 'closed') return;
+    const before = this.#insides.localUsername;
+    this.#ice.restart();
+    this.#iceGeneration += 1;
+    this.#candidates = 0;
+    // The role of a generation is set anew while nothing is nominated (RFC 8445 section 6.1.1).
+    this.#insides.iceControlling = this.#controlling;
+    this.#takeFreshCredentials(before);
+    await this.#gatherer.gather();
+  }
+
+  send(datagram: Buffer): void {
+    const target = this.#target;
+    if (target !== undefined && this.#state === 'connected') this.#mux.send(datagram, target[1], target[0]);
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#cancelTimeout();
+    this.#earlyDtls = [];
+    this.#mux.demux.remove(this);
+    this.#target = undefined;
+    this.#dtls.stop().catch(this.#ignore);
+  }
+
+  // -- From the shared port ------------------------------------------------------------------------
+
+  onStun(datagram: Buffer, host: string, port: number, useCandidate: boolean): void {
+    if (this.#insides.earlyChecks.length >= MAX_EARLY_CHECKS) return;
+    for (const pair of this.#insides.checkList) {
+      if (pair.requestTransactionIds.size > MAX_TRANSACTION_IDS) pair.requestTransactionIds.clear();
+    }
+    this.#virtual.onData(datagram, [host, port]);
+    if (useCandidate && !this.#controlling && this.#iceUp) this.#followNomination(host, port);
+  }
+
+  onDtls(datagram: Buffer, host: string, port: number): void {
+    this.#dtlsDatagrams += 1;
+    if (this.#state === 'connecting' || this.#state === 'new') {
+      if (this.#dtlsDatagrams > MAX_HANDSHAKE_DATAGRAMS) return;
+      if (!this.#iceUp) {
+        if (this.#earlyDtls.length < MAX_EARLY_DTLS) {
+          this.#earlyDtls.push({ datagram: Buffer.from(datagram), address: [host, port] });
+        }
+        return;
+      }
+    } else if (this.#dtlsDatagrams > MAX_HANDSHAKE_DATAGRAMS + MAX_LATE_DTLS || isClientHello(datagram)) {
+      return; // A second handshake on this association is not wanted (no DTLS renegotiation).
+    }
+    this.#virtual.onData(datagram, [host, port]);
+  }
+
+  onMedia(datagram: Buffer): void {
+    if (this.#state === 'connected') this.#events.media(datagram);
+  }
+
+  // -- ICE and DTLS ----------------------------------------------------------------------------------
+
+  readonly #ignore = (error: unknown): void => {
+    this.#log.debug({ reason: messageOf(error) }, 'transport');
+  };
+
+  #runIce(): void {
+    const generation = this.#iceGeneration;
+    this.#ice.start().then(
+      () => {
+        if (this.#state === 'closed' || generation !== this.#iceGeneration) return;
+        this.#target = this.#insides.nominated?.remoteAddr;
+        this.#iceUp = true;
+        const early = this.#earlyDtls;
+        this.#earlyDtls = [];
+        for (const { datagram, address } of early) this.#virtual.onData(datagram, address);
+      },
+      (error: unknown) => {
+        if (generation === this.#iceGeneration) this.#end(`No path to the peer: ${messageOf(error)}.`);
+      },
+    );
+  }
+
+  #runDtls(remote: RemoteTransport): void {
+    this.#dtls.setRemoteParams(
+      new RTCDtlsParameters(
+        remote.fingerprints.map((one) => new RTCDtlsFingerprint(one.algorithm, one.value)),
+        this.#dtlsRole === 'server' ? 'client' : 'server',
+      ),
+    );
+    this.#dtls.start().then(
+      () => {
+        this.#onDtlsUp();
+      },
+      (error: unknown) => {
+        this.#end(`The DTLS handshake failed: ${messageOf(error)}.`);
+      },
+    );
+  }
+
+  #onDtlsUp(): void {
+    if (this.#state !== 'connecting') return;
+    let keys: SrtpKeys;
+    try {
+      if (this.#dtlsRole === 'server') verifyClientProof(this.#dtls.dtls as unknown as DtlsInsides);
+      keys = srtpKeys(this.#dtls.srtp);
+    } catch (error) {
+      this.#end(`The DTLS handshake failed: ${messageOf(error)}.`);
+      return;
+    }
+    this.#cancelTimeout();
+    this.#state = 'connected';
+    this.#target = this.#insides.nominated?.remoteAddr ?? this.#target;
+    this.#events.connected(keys);
+  }
+
+  /** As controlled agent: the client may nominate a better pair later (RFC 8445 section 8.1.1). */
+  #followNomination(host: string, port: number): void {
+    const insides = this.#insides;
+    if (insides.nominated?.remoteAddr[0] === host && insides.nominated.remoteAddr[1] === port) return;
+    const pair = insides.checkList.find(
+      (one) => one.state === PAIR_SUCCEEDED && one.remoteAddr[0] === host && one.remoteAddr[1] === port,
+    );
+    if (pair === undefined) return;
+    insides.nominated = pair;
+    this.#target = pair.remoteAddr;
+  }
+
+  /** Replaces werift's four-character ufrag: on a shared port it must be unique among all peers. */
+  #takeFreshCredentials(previous?: string): void {
+    const insides = this.#insides;
+    const demux = this.#mux.demux;
+    if (this.#previousUfrag !== undefined) demux.dropCredential(this.#previousUfrag);
+    const previousPassword = previous === undefined ? undefined : insides.userHistory[previous];
+    insides.localUsername = randomBytes(9).toString('base64');
+    insides.localPassword = randomBytes(18).toString('base64');
+    insides.userHistory = { [insides.localUsername]: insides.localPassword };
+    for (const protocol of insides.protocols) {
+      if (protocol.localCandidate !== undefined) protocol.localCandidate.ufrag = insides.localUsername;
+    }
+    demux.setCredential(insides.localUsername, {
+      endpoint: this,
+      password: insides.localPassword,
+      current: true,
+    });
+    this.#previousUfrag = previous;
+    if (previous !== undefined && previousPassword !== undefined) {
+      demux.setCredential(previous, { endpoint: this, password: previousPassword, current: false });
+    }
+  }
+
+  #fingerprint(): { algorithm: string; value: string } {
+    const [first] = this.#certificate.getFingerprints();
+    return { algorithm: first?.algorithm ?? '', value: first?.value ?? '' };
+  }
+
+  #end(reason: string): void {
+    if (this.#state === 'closed') return;
+    this.close();
+    this.#events.closed(reason);
+  }
+}
+
+/** Content type handshake, epoch 0, message type ClientHello (RFC 6347 section 4.2.2). */
+function isClientHello(datagram: Buffer): boolean {
+  return datagram[0] === 22 && datagram[3] === 0 && datagram[4] === 0 && datagram[13] === 1;
+}
+
+/** @throws Error when the profile is none of ours or a key has the wrong size. */
+function srtpKeys(srtp: SrtpInsides): SrtpKeys {
+  const { keys } = srtp.config;
+  const profile = PROFILES[srtp.config.profile];
+  if (profile === undefined) throw new Error('no common SRTP profile');
+  const saltBytes = profile === 'AEAD_AES_128_GCM' ? 12 : 14;
+  const pair = (key: Buffer, salt: Buffer): { key: Buffer; salt: Buffer } => {
+    if (key.length !== 16 || salt.length !== saltBytes) throw new Error('SRTP keys have a wrong size');
+    return { key: Buffer.from(key), salt: Buffer.from(salt) };
+  };
+  return {
+    profile,
+    local: pair(keys.localMasterKey, keys.localMasterSalt),
+    remote: pair(keys.remoteMasterKey, keys.remoteMasterSalt),
+  };
+}
