@@ -1,0 +1,224 @@
+/**
+ * What the namespaces need from the outside: store, service manager, control sockets, files, sealer,
+ * port probe and relay proof. `store/`, `system/` and `health/` provide them; the composition root connects.
+ */
+import type { z } from 'zod';
+import type { Operation, PortBlocks } from '../contract/api.ts';
+import type { sfuControlEvents, sfuControlMethods, turnControlMethods } from '../contract/control.ts';
+import type { SfuServiceConfig } from '../contract/sfu-config.ts';
+import type { TurnServiceConfig } from '../contract/turn-config.ts';
+
+export type Unsubscribe = () => void;
+
+// -- Store -------------------------------------------------------------------------------------------
+
+export type NamespaceRecord = { name: string; createdAtMs: number };
+
+/** `enabling` and `disabling` outlive a crash: the next start finishes them. */
+export type WebrtcDesire = 'enabling' | 'enabled' | 'disabling';
+
+/** One namespace's WebRTC configuration. The secrets are sealed by the host key. */
+export type WebrtcRecord = {
+  namespace: string;
+  state: WebrtcDesire;
+  sealedTurnSecret: string;
+  sealedTicketKey: string;
+  ttlSeconds: number;
+  /** `sfu`: peers are the SFU's media blocks and nothing else. */
+  relayScope: 'sfu';
+  /** Host name of the TURN service; null without DNS. */
+  domain: string | null;
+  createdAtMs: number;
+};
+
+/** Which blocks a namespace owns on a node. */
+export type PortClaim = { node: string; namespace: string; blocks: PortBlocks };
+
+export type OperationKind = Operation['kind'];
+export type StepState = Operation['steps'][number]['state'];
+export type StepRecord = Operation['steps'][number];
+
+export type OperationRecord = {
+  id: string;
+  kind: OperationKind;
+  namespace: string;
+  state: Operation['state'];
+  startedAtMs: number;
+  endedAtMs: number | null;
+  steps: StepRecord[];
+  error: { code: string; message: string } | null;
+};
+
+export type RoomAffinity = { namespace: string; roomId: string; node: string; updatedAtMs: number };
+
+/** Durable state. Synchronous; a write is on disk when the call returns. */
+export interface NamespaceStore {
+  namespaces(): NamespaceRecord[];
+  /** Throws AppError namespace_exists. */
+  insertNamespace(record: NamespaceRecord): void;
+  /** Throws AppError namespace_in_use while something still belongs to it. */
+  deleteNamespace(name: string): void;
+
+  webrtcConfigs(): WebrtcRecord[];
+  webrtcConfig(namespace: string): WebrtcRecord | undefined;
+  /** Throws AppError webrtc_already_enabled when there is one. */
+  insertWebrtcConfig(record: WebrtcRecord): void;
+  setWebrtcState(namespace: string, state: WebrtcDesire): void;
+  /** Also forgets the namespace's room affinities. */
+  deleteWebrtcConfig(namespace: string): void;
+
+  portClaims(): PortClaim[];
+  /** Throws AppError port_taken when a start port of the node is claimed by another namespace. */
+  insertPortClaim(claim: PortClaim): void;
+  deletePortClaim(node: string, namespace: string): void;
+
+  /** Throws AppError operation_in_progress when one already runs on the namespace. */
+  insertOperation(record: OperationRecord): void;
+  /** Journals one step: call it before and after the step. */
+  updateStep(operationId: string, step: StepRecord): void;
+  finishOperation(
+    operationId: string,
+    end: { state: 'succeeded' | 'failed'; endedAtMs: number; error: OperationRecord['error'] },
+  ): void;
+  operation(id: string): OperationRecord | undefined;
+  /** Newest first. */
+  operations(limit: number): OperationRecord[];
+  runningOperations(): OperationRecord[];
+
+  /** Generation of the state file this database was last in step with; 0 for a new database. */
+  stateGeneration(node: string): number;
+  setStateGeneration(node: string, generation: number): void;
+
+  setRoomAffinity(record: RoomAffinity): void;
+  roomAffinities(namespace: string): RoomAffinity[];
+  deleteRoomAffinity(namespace: string, roomId: string): void;
+}
+
+// -- Secrets -----------------------------------------------------------------------------------------
+
+export type SealPurpose = 'turn-secret' | 'sfu-ticket-key';
+
+/** Seals texts with the host key. A seal opens only for the purpose and the namespace it was made for. */
+export interface Sealer {
+  seal(purpose: SealPurpose, namespace: string, text: string): string;
+  /** Throws when the seal was made with another key, purpose or namespace, or was changed. */
+  unseal(purpose: SealPurpose, namespace: string, sealed: string): string;
+}
+
+// -- Services ------------------------------------------------------------------------------------------
+
+export type ServiceKind = 'turn' | 'sfu';
+export type ServiceRef = { kind: ServiceKind; namespace: string };
+
+export type ServiceState = 'stopped' | 'starting' | 'ready' | 'waiting' | 'failed' | 'stopping';
+
+/** `waiting`: it died and starts again soon. `failed`: it died too often or never got ready. */
+export type ServiceReport = {
+  state: ServiceState;
+  pid: number | null;
+  sinceMs: number | null;
+  restarts: number;
+  /** Why it is not ready, in one sentence. */
+  failure: string | null;
+};
+
+/**
+ * Runs services from their rendered configuration. Implementations: child processes, later systemd.
+ * One contract test suite runs against each.
+ */
+export interface ServiceManager {
+  /** Where the service of this name listens for the daemon. */
+  controlSocket(service: ServiceRef): string;
+  /** Writes the configuration (0600, atomic). @returns whether it differs from what was there. */
+  writeConfig(service: ServiceRef, config: TurnServiceConfig | SfuServiceConfig): Promise<boolean>;
+  removeConfig(service: ServiceRef): Promise<void>;
+  /**
+   * Sees to it that the service runs: adopts a live one, else starts it. With `supervise: 'always'` a
+   * death before it was ready is retried like any other; with `once-ready` it is final.
+   */
+  start(service: ServiceRef, options: { supervise: 'always' | 'once-ready' }): Promise<void>;
+  /** Rejects with AppError service_failed, whose sentence holds what the service said last. */
+  waitReady(service: ServiceRef, options: { timeoutMs: number; signal?: AbortSignal }): Promise<void>;
+  /** Tells it to take no new work and to end when empty; from now on its end is no crash. */
+  drain(service: ServiceRef, options: { deadlineMs: number }): Promise<void>;
+  /** Resolves when the process is confirmed gone; harmless when it is not there. */
+  stop(service: ServiceRef): Promise<void>;
+  status(service: ServiceRef): ServiceReport;
+  watch(listener: (service: ServiceRef, report: ServiceReport) => void): Unsubscribe;
+}
+
+/** A live control connection to one service: each method of the contract's table. */
+interface Control<Methods extends Record<string, { params: z.ZodType; result: z.ZodType }>> {
+  call<Name extends keyof Methods>(
+    method: Name,
+    params: z.input<Methods[Name]['params']>,
+    options?: { timeoutMs?: number },
+  ): Promise<z.output<Methods[Name]['result']>>;
+}
+export type TurnControl = Control<typeof turnControlMethods>;
+export type SfuControl = Control<typeof sfuControlMethods>;
+export type SfuControlEvent = {
+  [Name in keyof typeof sfuControlEvents]: {
+    name: Name;
+    data: z.output<(typeof sfuControlEvents)[Name]>;
+  };
+}[keyof typeof sfuControlEvents];
+
+export type ControlLink<Kind> = { control: Kind; pid: number; close(): void };
+
+/** Opens control connections. Each rejects when nobody, or the wrong service, answers in time. */
+export interface ControlConnector {
+  turn(
+    path: string,
+    options: { namespace: string; onClose: () => void },
+  ): Promise<ControlLink<TurnControl>>;
+  sfu(
+    path: string,
+    options: { namespace: string; onClose: () => void; onEvent: (event: SfuControlEvent) => void },
+  ): Promise<ControlLink<SfuControl>>;
+}
+
+// -- Ports -------------------------------------------------------------------------------------------
+
+export type PortUse = { protocol: 'udp' | 'tcp'; address: string; port: number };
+
+/** Asks the operating system by really binding. */
+export interface PortProbe {
+  /** @returns those of the given ports that somebody else holds (or that cannot be bound). */
+  busy(uses: PortUse[]): Promise<PortUse[]>;
+}
+
+// -- State file ----------------------------------------------------------------------------------------
+
+/** Keeps the state file and its previous good copy. Contents are opaque text here. */
+export interface StateFileStore {
+  /** Null: the file is not there. Rejects when it is there and cannot be read. */
+  read(): Promise<{ current: string | null; previous: string | null }>;
+  /** Atomic and durable; the file that was there becomes the previous copy when `keepPrevious`. */
+  write(text: string, options: { keepPrevious: boolean }): Promise<void>;
+}
+
+// -- Proof -------------------------------------------------------------------------------------------
+
+export type RelayProofTarget = {
+  namespace: string;
+  /** Where the TURN service listens, as this host reaches it. */
+  turn: { transport: 'udp' | 'tcp'; address: string; port: number };
+  username: string;
+  password: string;
+  /** The SFU's shared media port: the peer. */
+  peer: { address: string; port: number };
+  /** Key of the STUN check the SFU answers (credentials/probe.ts derives the password from it). */
+  ticketKey: string;
+  /** An address outside the allowlist: permission for it must be refused with 403. */
+  forbiddenPeer: { address: string; port: number };
+};
+
+/** Proves with a real allocation that a namespace's relay works and relays to nothing else. */
+export interface RelayProof {
+  /** Rejects with AppError proof_failed, whose sentence says which part failed. @returns what was seen. */
+  prove(
+    target: RelayProofTarget,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<{ rttMs: number }>;
+}
