@@ -1,0 +1,65 @@
+/**
+ * What goes in and out of the TURN core. The core does no I/O: it reads the shell's objects through
+ * `ClientRef` and `RelayRef`, and answers with actions that the shell carries out in order.
+ */
+import type { TurnTransport } from '../../contract/turn-config.ts';
+import type { IpFamily } from '../../kit/ip-address.ts';
+import type { Allocation } from './allocation.ts';
+
+/** The client's half of a five-tuple. `listener` stands for transport and server address. */
+export interface ClientRef {
+  readonly listener: number;
+  readonly transport: TurnTransport;
+  /** As the kernel writes it; IPv6 may carry a zone. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** An open relay socket: the relayed transport address. */
+export interface RelayRef {
+  readonly family: IpFamily;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** `even-pair` also binds the next port, for RESERVATION-TOKEN (RFC 8656 section 7.2). */
+export type RelayWant = { family: IpFamily; parity: 'any' | 'even' | 'even-pair' };
+/** undefined: no port of the block could be bound. */
+export type RelayOpened<R> = { relay: R; reserved: R | undefined } | undefined;
+
+export type EndReason = 'refreshed-to-0' | 'expired' | 'client-closed' | 'disconnected' | 'no-relay';
+
+export type Action<C extends ClientRef, R extends RelayRef> =
+  | { type: 'answer'; client: C; bytes: Buffer }
+  /** The shell binds the sockets and calls `relaysOpened` with one result for each want. */
+  | { type: 'open-relays'; allocation: Allocation<C, R>; wants: RelayWant[] }
+  | { type: 'close-relay'; relay: R }
+  | { type: 'send-peer'; relay: R; payload: Buffer; address: string; port: number }
+  | { type: 'allocated'; allocation: Allocation<C, R> }
+  | { type: 'ended'; allocation: Allocation<C, R>; reason: EndReason }
+  /** A bucket was full: worth a log line, by whom and which. */
+  | { type: 'quota-reached'; username: string; bucket: string };
+
+/** Why the core or the shell threw a packet away. Fixed, so that counting it needs no bound. */
+export type DropReason =
+  | 'not-turn'
+  | 'malformed-stun'
+  | 'unexpected-class'
+  | 'unknown-method'
+  | 'unknown-required-attribute'
+  | 'rate-limited'
+  | 'allocate-under-way'
+  | 'channel-data-short'
+  | 'channel-unbound'
+  | 'indication-incomplete'
+  | 'no-allocation'
+  | 'no-permission'
+  | 'peer-refused'
+  | 'peer-family'
+  | 'would-fragment'
+  | 'send-queue-full'
+  | 'send-failed'
+  | 'slow-client'
+  | 'stream-broken'
+  | 'connection-limit'
+  | 'tls-handshake';

@@ -1,0 +1,61 @@
+/**
+ * The long-term credential mechanism (RFC 8489 section 9.2.4) with the rules of TURN: a credential's
+ * expiry gates Allocate only, and an allocation keeps its user (RFC 8656 section 5).
+ */
+import { ATTRIBUTE, METHOD } from '../codec/attribute-types.ts';
+import { verifyIntegrity } from '../codec/message-integrity.ts';
+import { attributeOf, type StunMessage } from '../codec/stun-message.ts';
+import type { ClientRef, RelayRef } from './actions.ts';
+import type { Allocation } from './allocation.ts';
+import type { TurnState } from './turn-state.ts';
+
+/** RFC 8489 section 14.3. */
+const MAX_USERNAME_BYTES = 508;
+
+export type Authentication =
+  | { ok: true; username: string; key: Buffer }
+  | { ok: false; code: 400 | 401 | 438 }
+  /** Authenticated, but not the allocation's user: the answer is signed. */
+  | { ok: false; code: 441; key: Buffer };
+
+/** Remembers nothing. An unknown user and a wrong password take the same path to the same answer. */
+export function authenticate<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  options: {
+    client: C;
+    message: StunMessage;
+    allocation: Allocation<C, R> | undefined;
+    nowMs: number;
+  },
+): Authentication {
+  const { client, message, allocation, nowMs } = options;
+  // 1. No MESSAGE-INTEGRITY: the client does not know the realm yet.
+  const { integrityAt } = message;
+  if (integrityAt === undefined) return { ok: false, code: 401 };
+  // 2. With it, USERNAME, REALM and NONCE must be there.
+  const name = attributeOf(message, ATTRIBUTE.USERNAME);
+  const realm = attributeOf(message, ATTRIBUTE.REALM);
+  const nonce = attributeOf(message, ATTRIBUTE.NONCE);
+  if (name === undefined || realm === undefined || nonce === undefined) return { ok: false, code: 400 };
+  if (name.length > MAX_USERNAME_BYTES) return { ok: false, code: 401 };
+  // 3. A nonce that is not ours, not this client's or too old. Cheaper than the HMACs below.
+  if (!state.nonces.isFresh(nonce.toString('latin1'), client, nowMs)) return { ok: false, code: 438 };
+  // 4. The integrity under each key the username may have, without stopping at the first that fits.
+  const username = name.toString('utf8');
+  const ofAllocation = allocation !== undefined && allocation.username === username;
+  const credential = ofAllocation
+    ? ({ state: 'valid', keys: [allocation.key] } as const)
+    : state.settings.credentials.resolve(username, nowMs);
+  let key: Buffer | undefined;
+  for (const candidate of credential.keys) {
+    if (verifyIntegrity(message.bytes, integrityAt, candidate)) key = candidate;
+  }
+  const usable =
+    credential.state === 'valid' || (credential.state === 'expired' && message.method !== METHOD.ALLOCATE);
+  if (key === undefined || !usable || realm.toString('utf8') !== state.settings.realm) {
+    return { ok: false, code: 401 };
+  }
+  // 5. Another user than the one who allocated (RFC 8656 section 5).
+  if (allocation !== undefined && !ofAllocation) return { ok: false, code: 441, key };
+  return { ok: true, username, key };
+}

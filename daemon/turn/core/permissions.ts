@@ -1,0 +1,99 @@
+/** CreatePermission and ChannelBind (RFC 8656 sections 10.2 and 12.2). */
+import { ATTRIBUTE } from '../codec/attribute-types.ts';
+import { readChannelNumber, readXorAddress } from '../codec/attributes.ts';
+import { CHANNEL_FIRST } from '../codec/channel-data.ts';
+import { attributeOf, attributesOf } from '../codec/stun-message.ts';
+import type { IpAddress } from '../../kit/ip-address.ts';
+import type { Action, ClientRef, RelayRef } from './actions.ts';
+import type { Allocation } from './allocation.ts';
+import { decidePeer } from './peer-policy.ts';
+import { refuse, success, type TurnRequest } from './request.ts';
+import type { TurnState } from './turn-state.ts';
+
+export const PERMISSION_MS = 300_000;
+export const CHANNEL_MS = 600_000;
+
+/** All addresses of a request, or none. */
+export function handleCreatePermission<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  request: TurnRequest<C, R>,
+): Action<C, R>[] {
+  const { message, allocation, nowMs } = request;
+  if (allocation?.state !== 'open') return [refuse(state, request, 437)];
+  const values = attributesOf(message, ATTRIBUTE.XOR_PEER_ADDRESS);
+  if (values.length === 0) return [refuse(state, request, 400)];
+  const accepted = new Map<string, IpAddress>();
+  for (const value of values) {
+    const peer = readXorAddress(value, message.transactionId);
+    if (peer === undefined) return [refuse(state, request, 400)];
+    const decision = decidePeer(state.settings.policy, peer.address, {
+      families: allocation.families,
+      port: undefined,
+    });
+    if (!decision.allowed) return [refuse(state, request, decision.code)];
+    accepted.set(decision.address, peer.address);
+  }
+  if (!hasRoom(state, allocation, [...accepted.keys()])) return [refuse(state, request, 508)];
+  for (const [address, ip] of accepted) permit(state, allocation, { address, ip, nowMs });
+  return [success(request, [])];
+}
+
+export function handleChannelBind<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  request: TurnRequest<C, R>,
+): Action<C, R>[] {
+  const { message, allocation, nowMs } = request;
+  if (allocation?.state !== 'open') return [refuse(state, request, 437)];
+  // 1. Both attributes, of the right shape.
+  const numberValue = attributeOf(message, ATTRIBUTE.CHANNEL_NUMBER);
+  const peerValue = attributeOf(message, ATTRIBUTE.XOR_PEER_ADDRESS);
+  if (numberValue === undefined || peerValue === undefined) return [refuse(state, request, 400)];
+  const number = readChannelNumber(numberValue);
+  const peer = readXorAddress(peerValue, message.transactionId);
+  if (number === undefined || peer === undefined) return [refuse(state, request, 400)];
+  // 2. The number's range.
+  if (number < CHANNEL_FIRST || number > state.settings.lastChannel) return [refuse(state, request, 400)];
+  // 3. The peer, with its port.
+  const decision = decidePeer(state.settings.policy, peer.address, {
+    families: allocation.families,
+    port: peer.port,
+  });
+  if (!decision.allowed) return [refuse(state, request, decision.code)];
+  const { address } = decision;
+  const relay = allocation.relayOf(peer.address.family);
+  if (relay === undefined) return [refuse(state, request, 443)];
+  // 4. Neither bound otherwise: a binding is one to one for its whole life.
+  const sameNumber = allocation.channels.get(number);
+  const samePeer = allocation.hosts.get(address)?.channels.get(peer.port);
+  if (sameNumber !== samePeer) return [refuse(state, request, 400)];
+  if (
+    !hasRoom(state, allocation, [address]) ||
+    (sameNumber === undefined && allocation.channels.size >= state.settings.limits.channelsPerAllocation)
+  ) {
+    return [refuse(state, request, 508)];
+  }
+  const host = permit(state, allocation, { address, ip: peer.address, nowMs });
+  const channel = sameNumber ?? allocation.bind(number, host, peer.port, relay);
+  state.deadlines.set(channel, nowMs + CHANNEL_MS);
+  return [success(request, [])];
+}
+
+function permit<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  allocation: Allocation<C, R>,
+  peer: { address: string; ip: IpAddress; nowMs: number },
+): ReturnType<Allocation<C, R>['permit']> {
+  const host = allocation.permit(peer.address, peer.ip);
+  state.deadlines.set(host, peer.nowMs + PERMISSION_MS);
+  return host;
+}
+
+function hasRoom<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  allocation: Allocation<C, R>,
+  addresses: readonly string[],
+): boolean {
+  const permitted = allocation.permissions;
+  const added = addresses.filter((address) => allocation.hosts.get(address)?.permitted !== true);
+  return permitted.length + added.length <= state.settings.limits.permissionsPerAllocation;
+}

@@ -1,0 +1,42 @@
+/** Refresh (RFC 8656 section 8.2). */
+import { ATTRIBUTE } from '../codec/attribute-types.ts';
+import { lifetime, readAddressFamily, readLifetime } from '../codec/attributes.ts';
+import { attributeOf } from '../codec/stun-message.ts';
+import type { Action, ClientRef, RelayRef } from './actions.ts';
+import { grantedLifetimeSeconds } from './allocate.ts';
+import { refuse, success, type TurnRequest } from './request.ts';
+import type { TurnState } from './turn-state.ts';
+
+export function handleRefresh<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  request: TurnRequest<C, R>,
+): Action<C, R>[] {
+  const { message, allocation, nowMs } = request;
+  if (allocation?.state !== 'open') return [refuse(state, request, 437)];
+  const familyValue = attributeOf(message, ATTRIBUTE.REQUESTED_ADDRESS_FAMILY);
+  const family = familyValue === undefined ? undefined : readAddressFamily(familyValue);
+  if (familyValue !== undefined) {
+    if (family === undefined) return [refuse(state, request, 400)];
+    if (family === 'unsupported' || allocation.relayOf(family) === undefined) {
+      return [refuse(state, request, 443)];
+    }
+  }
+  const lifetimeValue = attributeOf(message, ATTRIBUTE.LIFETIME);
+  const requested = lifetimeValue === undefined ? undefined : readLifetime(lifetimeValue);
+  if (lifetimeValue !== undefined && requested === undefined) return [refuse(state, request, 400)];
+
+  if (requested === 0) {
+    const answer = success(request, [lifetime(0)]);
+    const kept = allocation.relays.filter((relay) => family !== undefined && relay.family !== family);
+    if (kept.length === 0) return [answer, ...state.endAllocation(allocation, 'refreshed-to-0')];
+    // One family of a dual allocation goes, with its peers; the other lives on.
+    state.dropPeers(allocation, (host) => host.ip.family === family);
+    const closed = allocation.relays.filter((relay) => !kept.includes(relay));
+    allocation.relays = kept;
+    return [answer, ...closed.map((relay) => ({ type: 'close-relay' as const, relay }))];
+  }
+  const seconds = grantedLifetimeSeconds(requested);
+  allocation.expiresAtMs = nowMs + seconds * 1000;
+  state.deadlines.set(allocation, allocation.expiresAtMs);
+  return [success(request, [lifetime(seconds)])];
+}

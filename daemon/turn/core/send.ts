@@ -1,0 +1,58 @@
+/** Send indications (RFC 8656 section 11.2). Never answered: what cannot be relayed is counted. */
+import { ATTRIBUTE } from '../codec/attribute-types.ts';
+import { readXorAddress } from '../codec/attributes.ts';
+import { attributeOf, type StunMessage } from '../codec/stun-message.ts';
+import type { IpFamily } from '../../kit/ip-address.ts';
+import type { Action, ClientRef, RelayRef } from './actions.ts';
+import type { Allocation } from './allocation.ts';
+import { decidePeer } from './peer-policy.ts';
+import { unknownRequired } from './request.ts';
+import type { TurnState } from './turn-state.ts';
+
+/** Payload of an Ethernet packet, below which Linux sends with DF and never fragments by itself. */
+const UNFRAGMENTED_BYTES: Record<IpFamily, number> = { 4: 1472, 6: 1452 };
+
+export function handleSend<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  message: StunMessage,
+  allocation: Allocation<C, R> | undefined,
+): Action<C, R>[] {
+  const { drops, settings } = state;
+  if (allocation?.state !== 'open') {
+    drops.add('no-allocation');
+    return [];
+  }
+  const peerValue = attributeOf(message, ATTRIBUTE.XOR_PEER_ADDRESS);
+  const payload = attributeOf(message, ATTRIBUTE.DATA);
+  const peer = peerValue === undefined ? undefined : readXorAddress(peerValue, message.transactionId);
+  if (peer === undefined || payload === undefined) {
+    drops.add('indication-incomplete');
+    return [];
+  }
+  if (unknownRequired(message).length > 0) {
+    drops.add('unknown-required-attribute');
+    return [];
+  }
+  const { family } = peer.address;
+  const decision = decidePeer(settings.policy, peer.address, {
+    families: allocation.families,
+    port: peer.port,
+  });
+  const relay = allocation.relayOf(family);
+  if (!decision.allowed || relay === undefined) {
+    drops.add(!decision.allowed && decision.code === 403 ? 'peer-refused' : 'peer-family');
+    return [];
+  }
+  if (allocation.hosts.get(decision.address)?.permitted !== true) {
+    drops.add('no-permission');
+    return [];
+  }
+  const dontFragment = attributeOf(message, ATTRIBUTE.DONT_FRAGMENT) !== undefined;
+  if (dontFragment && payload.length > UNFRAGMENTED_BYTES[family]) {
+    drops.add('would-fragment');
+    return [];
+  }
+  allocation.toPeerPackets += 1;
+  allocation.toPeerBytes += payload.length;
+  return [{ type: 'send-peer', relay, payload, address: decision.address, port: peer.port }];
+}

@@ -1,0 +1,212 @@
+/**
+ * The TURN state machine (RFC 8656), Sans-IO: messages and events with the time in, actions out. The
+ * data path does not pass through it: the shell reads `lookup`, channels and permissions directly.
+ */
+import { METHOD, METHOD_NAMES } from '../codec/attribute-types.ts';
+import { buildStun, parseStun, type StunMessage } from '../codec/stun-message.ts';
+import type { DropCounter } from '../../kit/drop-counter.ts';
+import { parseIp } from '../../kit/ip-address.ts';
+import type { Action, ClientRef, DropReason, RelayOpened, RelayRef } from './actions.ts';
+import type { Allocation } from './allocation.ts';
+import { finishAllocate, handleAllocate, mappedAddress } from './allocate.ts';
+import { authenticate } from './authenticate.ts';
+import { handleChannelBind, handleCreatePermission } from './permissions.ts';
+import { handleRefresh } from './refresh.ts';
+import { refuse, refuseUnknown, unknownRequired } from './request.ts';
+import { handleSend } from './send.ts';
+import { TurnState, type TurnSettings } from './turn-state.ts';
+
+const IPV6_PREFIX_BYTES = 8;
+
+export class TurnCore<C extends ClientRef, R extends RelayRef> {
+  readonly #state: TurnState<C, R>;
+
+  /** @param options.nonceKey 32 random bytes of this process. */
+  constructor(options: { settings: TurnSettings; nonceKey: Buffer; randomBytes: (count: number) => Buffer }) {
+    this.#state = new TurnState(options);
+  }
+
+  get drops(): DropCounter<DropReason> {
+    return this.#state.drops;
+  }
+
+  get refusals(): Record<string, number> {
+    return this.#state.refusals.totals();
+  }
+
+  get draining(): boolean {
+    return this.#state.draining;
+  }
+
+  /** What is remembered, by kind: empty before anybody authenticated. */
+  get sizes(): { allocations: number; reservations: number; quotas: number; deadlines: number } {
+    const { table, reservations, quotas, deadlines } = this.#state;
+    return {
+      allocations: table.size,
+      reservations: reservations.size,
+      quotas: quotas.size,
+      deadlines: deadlines.size,
+    };
+  }
+
+  /** The allocation of a five-tuple: the data path's first lookup. */
+  lookup(listener: number, address: string, port: number): Allocation<C, R> | undefined {
+    return this.#state.table.get(listener, address, port);
+  }
+
+  /** The data path's question for datagrams that match no channel. */
+  allowsPeer(address: string, port: number): boolean {
+    return this.#state.settings.policy.allows(address, port);
+  }
+
+  allocations(): Generator<Allocation<C, R>> {
+    return this.#state.table.values();
+  }
+
+  /** Totals since the start, ended allocations included. */
+  relayed(): { toPeerPackets: number; toPeerBytes: number; toClientPackets: number; toClientBytes: number } {
+    const total = { ...this.#state.ended };
+    for (const allocation of this.#state.table.values()) {
+      total.toPeerPackets += allocation.toPeerPackets;
+      total.toPeerBytes += allocation.toPeerBytes;
+      total.toClientPackets += allocation.toClientPackets;
+      total.toClientBytes += allocation.toClientBytes;
+    }
+    return total;
+  }
+
+  /** A STUN message from a client. `bytes` is one whole datagram or frame. */
+  handleMessage(client: C, bytes: Buffer, nowMs: number): Action<C, R>[] {
+    const expired = this.#state.expire(nowMs);
+    const message = parseStun(bytes);
+    if (message === undefined) {
+      this.drops.add('malformed-stun');
+      return expired;
+    }
+    return [...expired, ...this.#dispatch(client, message, nowMs)];
+  }
+
+  /** The answer to `open-relays`: one result for each want, in order. */
+  relaysOpened(
+    allocation: Allocation<C, R>,
+    results: readonly RelayOpened<R>[],
+    nowMs: number,
+  ): Action<C, R>[] {
+    return [...this.#state.expire(nowMs), ...finishAllocate(this.#state, allocation, results, nowMs)];
+  }
+
+  /** The client's connection is gone: its allocation goes with it (RFC 8656 section 3.1). */
+  clientClosed(client: C, nowMs: number): Action<C, R>[] {
+    const expired = this.#state.expire(nowMs);
+    const allocation = this.#state.table.of(client);
+    if (allocation === undefined) return expired;
+    return [...expired, ...this.#state.endAllocation(allocation, 'client-closed')];
+  }
+
+  /** Ends every allocation of a username. */
+  disconnect(username: string): { ended: number; actions: Action<C, R>[] } {
+    const ending = [...this.#state.table.values()].filter((one) => one.username === username);
+    const actions = ending.flatMap((one) => this.#state.endAllocation(one, 'disconnected'));
+    return { ended: ending.length, actions };
+  }
+
+  /** Swaps settings under live allocations: peers that are no longer allowed lose their way at once. */
+  configure(settings: TurnSettings): void {
+    this.#state.settings = settings;
+    const { policy } = settings;
+    for (const allocation of this.#state.table.values()) {
+      this.#state.dropPeers(allocation, (host, port) =>
+        port === undefined ? !policy.allowsAddress(host.address) : !policy.allows(host.address, port),
+      );
+    }
+  }
+
+  /** No new allocations from now on. */
+  drain(): void {
+    this.#state.draining = true;
+  }
+
+  /** When `expire` is due next, or undefined. */
+  nextDeadlineMs(): number | undefined {
+    return this.#state.deadlines.next();
+  }
+
+  expire(nowMs: number): Action<C, R>[] {
+    return this.#state.expire(nowMs);
+  }
+
+  #dispatch(client: C, message: StunMessage, nowMs: number): Action<C, R>[] {
+    const state = this.#state;
+    const allocation = state.table.of(client);
+    if (message.class === 'indication') {
+      if (message.method === METHOD.SEND) return handleSend(state, message, allocation);
+      // A Binding indication keeps a NAT open and asks for nothing.
+      if (message.method !== METHOD.BINDING) state.drops.add('unexpected-class');
+      return [];
+    }
+    if (message.class !== 'request') {
+      state.drops.add('unexpected-class');
+      return [];
+    }
+    if (
+      !METHOD_NAMES.has(message.method) ||
+      message.method === METHOD.SEND ||
+      message.method === METHOD.DATA
+    ) {
+      state.drops.add('unknown-method');
+      return [];
+    }
+    // Before it has an allocation a source costs us a bounded rate of answers and HMACs.
+    if (allocation === undefined && state.sources.take(sourceOf(client.address), nowMs) > 0) {
+      state.drops.add('rate-limited');
+      return [];
+    }
+    if (message.method === METHOD.BINDING) return [this.#binding(client, message, nowMs)];
+
+    const authentication = authenticate(state, { client, message, allocation, nowMs });
+    if (!authentication.ok) {
+      const { code } = authentication;
+      const key = code === 441 ? authentication.key : undefined;
+      // A spoofed five-tuple of a living allocation may not make us shout at its owner.
+      if (allocation !== undefined && state.sources.take(sourceOf(client.address), nowMs) > 0) {
+        state.drops.add('rate-limited');
+        return [];
+      }
+      return [refuse(state, { client, message, key, nowMs }, code)];
+    }
+    const { username, key } = authentication;
+    const request = { client, message, username, key, allocation, nowMs };
+    if (message.method === METHOD.ALLOCATE) return handleAllocate(state, request);
+    const unknown = unknownRequired(message);
+    if (unknown.length > 0) return [refuseUnknown(state, request, unknown)];
+    switch (message.method) {
+      case METHOD.REFRESH:
+        return handleRefresh(state, request);
+      case METHOD.CREATE_PERMISSION:
+        return handleCreatePermission(state, request);
+      default:
+        return handleChannelBind(state, request);
+    }
+  }
+
+  /** RFC 8489 section 12: no authentication, the smallest answer there is. */
+  #binding(client: C, message: StunMessage, nowMs: number): Action<C, R> {
+    const unknown = unknownRequired(message);
+    if (unknown.length > 0) return refuseUnknown(this.#state, { client, message, nowMs }, unknown);
+    const { method, transactionId, fingerprint } = message;
+    const bytes = buildStun(
+      { class: 'success', method, transactionId },
+      [mappedAddress(client, transactionId)],
+      { fingerprint },
+    );
+    return { type: 'answer', client, bytes };
+  }
+}
+
+/** What is rate-limited: an IPv4 address, or the /64 that one IPv6 host owns. */
+function sourceOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const parsed = parseIp(address.split('%', 1)[0] ?? '');
+  if (parsed === undefined) return address;
+  return Buffer.from(parsed.bytes.subarray(0, IPV6_PREFIX_BYTES)).toString('hex');
+}

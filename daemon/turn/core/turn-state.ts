@@ -1,0 +1,142 @@
+/**
+ * Everything the TURN core remembers, and the two ways things leave it: `endAllocation` and
+ * `dropPeers`. Handlers are functions over this state.
+ */
+import type { IpFamily } from '../../kit/ip-address.ts';
+import { DeadlineQueue } from '../../kit/deadline-queue.ts';
+import { DropCounter } from '../../kit/drop-counter.ts';
+import { RateLimiter } from '../../kit/rate-limiter.ts';
+import type { Action, ClientRef, DropReason, EndReason, RelayRef } from './actions.ts';
+import type { Allocation, Channel, PeerHost } from './allocation.ts';
+import type { CredentialModel } from './credential-model.ts';
+import { FiveTupleTable } from './five-tuple-table.ts';
+import { NonceIssuer } from './nonce.ts';
+import type { PeerPolicy } from './peer-policy.ts';
+import { QuotaLedger, type BucketKeys } from './quota.ts';
+
+export type TurnLimits = {
+  allocationsPerUser: number;
+  allocations: number;
+  permissionsPerAllocation: number;
+  channelsPerAllocation: number;
+};
+
+/** What a reload may swap while allocations live. */
+export type TurnSettings = {
+  realm: string;
+  credentials: CredentialModel;
+  policy: PeerPolicy;
+  limits: TurnLimits;
+  /** Families that have a relay address. */
+  relayFamilies: readonly IpFamily[];
+  /** Highest channel number ChannelBind accepts. */
+  lastChannel: number;
+};
+
+/** A port next to an even one, kept for the client that asked for the pair (RFC 8656 section 7.2). */
+export type Reservation<R extends RelayRef> = {
+  readonly kind: 'reservation';
+  readonly token: string;
+  readonly username: string;
+  readonly relay: R;
+  readonly quota: BucketKeys;
+};
+
+type Timed<C extends ClientRef, R extends RelayRef> =
+  Allocation<C, R> | PeerHost<C, R> | Channel<C, R> | Reservation<R>;
+
+/**
+ * Requests from sources without an allocation, per source: an honest Allocate costs two. Bounds the
+ * bytes we can be made to reflect and the HMACs we can be made to compute.
+ */
+const UNAUTHENTICATED = { perSecond: 200, burst: 1000 };
+/** About 2 MB of buckets; the oldest goes first. */
+const MAX_SOURCES = 16_384;
+
+export class TurnState<C extends ClientRef, R extends RelayRef> {
+  settings: TurnSettings;
+  draining = false;
+  readonly table = new FiveTupleTable<Allocation<C, R>>();
+  readonly reservations = new Map<string, Reservation<R>>();
+  readonly deadlines = new DeadlineQueue<Timed<C, R>>();
+  readonly quotas = new QuotaLedger();
+  readonly nonces: NonceIssuer;
+  readonly sources = new RateLimiter(UNAUTHENTICATED, { maxKeys: MAX_SOURCES });
+  readonly drops = new DropCounter<DropReason>();
+  /** Keys are `Method code`: both sets are fixed. */
+  readonly refusals = new DropCounter<string>();
+  readonly randomBytes: (count: number) => Buffer;
+  /** Totals of allocations that have ended. */
+  readonly ended = { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 };
+
+  constructor(options: { settings: TurnSettings; nonceKey: Buffer; randomBytes: (count: number) => Buffer }) {
+    this.settings = options.settings;
+    this.nonces = new NonceIssuer(options.nonceKey);
+    this.randomBytes = options.randomBytes;
+  }
+
+  /** Removes an allocation with all that hangs on it and gives its quota back. */
+  endAllocation(allocation: Allocation<C, R>, reason: EndReason): Action<C, R>[] {
+    if (allocation.state === 'ended') return [];
+    const wasOpen = allocation.state === 'open';
+    allocation.state = 'ended';
+    this.table.delete(allocation.client);
+    this.deadlines.delete(allocation);
+    this.dropPeers(allocation, () => true);
+    this.quotas.release(allocation.quota);
+    this.ended.toPeerPackets += allocation.toPeerPackets;
+    this.ended.toPeerBytes += allocation.toPeerBytes;
+    this.ended.toClientPackets += allocation.toClientPackets;
+    this.ended.toClientBytes += allocation.toClientBytes;
+    const relays = allocation.relays;
+    allocation.relays = [];
+    const actions: Action<C, R>[] = relays.map((relay) => ({ type: 'close-relay', relay }));
+    if (wasOpen) actions.push({ type: 'ended', allocation, reason });
+    return actions;
+  }
+
+  /** Removes the permissions and channels `unwanted` picks; a channel is asked for with its port. */
+  dropPeers(
+    allocation: Allocation<C, R>,
+    unwanted: (host: PeerHost<C, R>, port: number | undefined) => boolean,
+  ): void {
+    for (const channel of [...allocation.channels.values()]) {
+      if (!unwanted(channel.host, channel.port)) continue;
+      this.deadlines.delete(channel);
+      allocation.unbind(channel);
+    }
+    for (const host of [...allocation.hosts.values()]) {
+      if (!unwanted(host, undefined)) continue;
+      this.deadlines.delete(host);
+      allocation.forbid(host);
+    }
+  }
+
+  /** Takes everything out whose time has come. */
+  expire(nowMs: number): Action<C, R>[] {
+    const actions: Action<C, R>[] = [];
+    for (
+      let due = this.deadlines.takeExpired(nowMs);
+      due !== undefined;
+      due = this.deadlines.takeExpired(nowMs)
+    ) {
+      switch (due.kind) {
+        case 'allocation':
+          actions.push(...this.endAllocation(due, 'expired'));
+          break;
+        case 'permission':
+          due.allocation.forbid(due);
+          break;
+        case 'channel':
+          due.allocation.unbind(due);
+          break;
+        case 'reservation':
+          this.reservations.delete(due.token);
+          this.quotas.release(due.quota);
+          actions.push({ type: 'close-relay', relay: due.relay });
+          break;
+      }
+    }
+    return actions;
+  }
+}
