@@ -1,4 +1,5 @@
 /** Writes and judges the state file's text; decides which copy counts. Pure. */
+import { z } from 'zod';
 import {
   clusterStateSchema,
   STATE_FILE_MAX_BYTES,
@@ -8,6 +9,8 @@ import {
 } from '../contract/state-file.ts';
 import { messageOf } from '../kit/errors.ts';
 import { sha256Hex } from '../kit/secret.ts';
+
+const versionSchema = z.object({ version: z.number() });
 
 export function encodeStateFile(state: ClusterState): string {
   const checked = clusterStateSchema.parse(state);
@@ -33,9 +36,9 @@ export function decodeStateFile(text: string): DecodedState {
   if (!file.success || file.data.state === undefined) return bad('it has no checksum and state');
   const { checksum, state } = file.data;
   if (sha256Hex(JSON.stringify(state)) !== checksum) return bad('its checksum does not match');
-  const version = (state as { version?: unknown } | null)?.version;
-  if (typeof version === 'number' && version > STATE_FILE_VERSION) {
-    return bad(`its version ${String(version)} is newer than this program knows`);
+  const versioned = versionSchema.safeParse(state);
+  if (versioned.success && versioned.data.version > STATE_FILE_VERSION) {
+    return bad(`its version ${String(versioned.data.version)} is newer than this program knows`);
   }
   const parsed = clusterStateSchema.safeParse(state);
   if (!parsed.success) {

@@ -168,10 +168,7 @@ export type ControlLink<Kind> = { control: Kind; pid: number; close(): void };
 
 /** Opens control connections. Each rejects when nobody, or the wrong service, answers in time. */
 export interface ControlConnector {
-  turn(
-    path: string,
-    options: { namespace: string; onClose: () => void },
-  ): Promise<ControlLink<TurnControl>>;
+  turn(path: string, options: { namespace: string; onClose: () => void }): Promise<ControlLink<TurnControl>>;
   sfu(
     path: string,
     options: { namespace: string; onClose: () => void; onEvent: (event: SfuControlEvent) => void },

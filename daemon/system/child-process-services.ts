@@ -33,7 +33,7 @@ export const DEFAULT_SERVICE_TIMES: ServiceTimes = {
 const DEFAULT_MAX_LOG_BYTES = 8 * 1024 * 1024;
 const LOG_CHECK_MS = 10_000;
 /** sun_path holds 108 bytes with the final zero; the name of a socket takes up to 42. */
-const MAX_RUN_DIR_BYTES = 60;
+const MAX_RUN_DIR_BYTES = 64;
 /** What a service may know of the daemon's environment: nothing secret, nothing that changes its program. */
 const KEPT_ENV = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 
@@ -135,7 +135,8 @@ export class ChildProcessServices implements ServiceManager {
     }
     const results = await Promise.allSettled(services.map((service) => service.stop()));
     for (const result of results) {
-      if (result.status === 'rejected') this.#options.log.error({ err: result.reason as unknown }, 'not stopped');
+      if (result.status === 'rejected')
+        this.#options.log.error({ err: result.reason as unknown }, 'not stopped');
     }
   }
 

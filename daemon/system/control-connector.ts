@@ -1,5 +1,10 @@
 /** Opens control connections to TURN and SFU services and checks who answers. */
-import { sfuControlEvents, sfuControlMethods, turnControlEvents, turnControlMethods } from '../contract/control.ts';
+import {
+  sfuControlEvents,
+  sfuControlMethods,
+  turnControlEvents,
+  turnControlMethods,
+} from '../contract/control.ts';
 import { AdapterError } from '../kit/errors.ts';
 import type {
   ControlConnector,

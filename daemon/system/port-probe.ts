@@ -12,7 +12,9 @@ export class BindingPortProbe implements PortProbe {
     const busy: PortUse[] = [];
     for (let at = 0; at < uses.length; at += BATCH) {
       const batch = uses.slice(at, at + BATCH);
-      const free = await Promise.all(batch.map((use) => (use.protocol === 'udp' ? udpFree(use) : tcpFree(use))));
+      const free = await Promise.all(
+        batch.map((use) => (use.protocol === 'udp' ? udpFree(use) : tcpFree(use))),
+      );
       busy.push(...batch.filter((_, index) => free[index] !== true));
     }
     return busy;
@@ -21,7 +23,10 @@ export class BindingPortProbe implements PortProbe {
 
 function udpFree(use: PortUse): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createSocket({ type: isIPv6(use.address) ? 'udp6' : 'udp4', ipv6Only: isIPv6(use.address) });
+    const socket = createSocket({
+      type: isIPv6(use.address) ? 'udp6' : 'udp4',
+      ipv6Only: isIPv6(use.address),
+    });
     socket.once('error', () => {
       socket.close();
       resolve(false);

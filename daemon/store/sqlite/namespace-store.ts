@@ -59,7 +59,11 @@ export class SqliteNamespaceStore implements NamespaceStore {
 
   insertNamespace(record: NamespaceRecord): void {
     try {
-      this.#run('INSERT INTO namespaces (name, created_at_ms) VALUES (?, ?)', record.name, record.createdAtMs);
+      this.#run(
+        'INSERT INTO namespaces (name, created_at_ms) VALUES (?, ?)',
+        record.name,
+        record.createdAtMs,
+      );
     } catch (cause) {
       if (!isConstraint(cause)) throw cause;
       throw new AppError('namespace_exists', `A namespace "${record.name}" already exists.`, { cause });
@@ -153,7 +157,8 @@ export class SqliteNamespaceStore implements NamespaceStore {
       );
     } catch (cause) {
       const taken =
-        isConstraint(cause, 'SQLITE_CONSTRAINT_UNIQUE') || isConstraint(cause, 'SQLITE_CONSTRAINT_PRIMARYKEY');
+        isConstraint(cause, 'SQLITE_CONSTRAINT_UNIQUE') ||
+        isConstraint(cause, 'SQLITE_CONSTRAINT_PRIMARYKEY');
       if (!taken) throw cause;
       throw new AppError('port_taken', `A port of "${namespace}" belongs to another namespace.`, { cause });
     }
@@ -312,11 +317,11 @@ export class SqliteNamespaceStore implements NamespaceStore {
     this.#statement(sql).run(...values);
   }
 
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- names the row's shape
   #get<Row>(sql: string, ...values: (string | number)[]): Row | undefined {
     return this.#all<Row>(sql, ...values)[0];
   }
 
-  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- names the row's shape
   #all<Row>(sql: string, ...values: (string | number)[]): Row[] {
     return this.#statement(sql).all(...values) as Row[];
   }

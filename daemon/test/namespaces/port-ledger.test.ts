@@ -117,8 +117,7 @@ t.test('any run of claims and releases: no overlap, no leak, idempotent', (t) =>
     fc.property(operations, (steps) => {
       let claims: PortClaim[] = [];
       for (const step of steps) {
-        const same = (one: PortClaim): boolean =>
-          one.node === step.node && one.namespace === step.namespace;
+        const same = (one: PortClaim): boolean => one.node === step.node && one.namespace === step.namespace;
         if (step.act === 'release') {
           claims = claims.filter((one) => !same(one));
           continue;

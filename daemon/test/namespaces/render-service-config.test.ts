@@ -1,7 +1,12 @@
 import t from 'tap';
 import { sfuServiceConfigSchema } from '../../contract/sfu-config.ts';
 import { turnServiceConfigSchema } from '../../contract/turn-config.ts';
-import { renderSfuConfig, renderTurnConfig, turnUris, type ServiceInputs } from '../../namespaces/render-service-config.ts';
+import {
+  renderSfuConfig,
+  renderTurnConfig,
+  turnUris,
+  type ServiceInputs,
+} from '../../namespaces/render-service-config.ts';
 
 const input: ServiceInputs = {
   namespace: 'demo',
