@@ -38,7 +38,6 @@ export interface SecureTransport {
   setRemote(remote: RemoteTransport): void;
   /** A remote candidate line that has passed the relay-only filter. */
   addCandidate(candidate: string): void;
-  endOfCandidates(): void;
   /** Makes new local ICE credentials (RFC 8445 section 9); media flows on over the old pair meanwhile. */
   restartIce(): Promise<void>;
   /** Sends SRTP or SRTCP to the nominated address, at once. Dropped while there is none. */

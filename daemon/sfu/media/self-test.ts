@@ -126,5 +126,4 @@ function introduce(to: SecureTransport, from: SecureTransport): void {
   const { local } = from;
   to.setRemote({ ufrag: local.ufrag, password: local.password, fingerprints: [local.fingerprint] });
   for (const candidate of local.candidates) to.addCandidate(candidate);
-  to.endOfCandidates();
 }

@@ -286,9 +286,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     this.#runIce();
     if (known === undefined) {
       this.#state = 'connecting';
-      this.#cancelTimeout = this.#clock.after(CONNECT_TIMEOUT_MS, () => {
-        this.#end('The peer did not connect in time.');
-      });
+      this.#startTimeout();
       this.#runDtls(remote);
     }
   }
@@ -301,11 +299,6 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     Promise.resolve(this.#ice.addRemoteCandidate(parsed)).catch(this.#ignore);
   }
 
-  endOfCandidates(): void {
-    if (this.#state === 'closed') return;
-    Promise.resolve(this.#ice.addRemoteCandidate(undefined)).catch(this.#ignore);
-  }
-
   async restartIce(): Promise<void> {
     if (this.#state === 'closed') return;
     const before = this.#insides.localUsername;
@@ -315,6 +308,9 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     // The role of a generation is set anew while nothing is nominated (RFC 8445 section 6.1.1).
     this.#insides.iceControlling = this.#controlling;
     this.#takeFreshCredentials(before);
+    // The consent checks of the old pair ended with it: without this limit a restart that the client
+    // never answers would keep a dead peer for ever.
+    this.#startTimeout();
     await this.#gatherer.gather();
   }
 
@@ -370,6 +366,13 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     this.#log.debug({ reason: messageOf(error) }, 'transport');
   };
 
+  #startTimeout(): void {
+    this.#cancelTimeout();
+    this.#cancelTimeout = this.#clock.after(CONNECT_TIMEOUT_MS, () => {
+      this.#end('The peer did not connect in time.');
+    });
+  }
+
   #runIce(): void {
     const generation = this.#iceGeneration;
     this.#ice.start().then(
@@ -377,6 +380,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
         if (this.#state === 'closed' || generation !== this.#iceGeneration) return;
         this.#target = this.#insides.nominated?.remoteAddr;
         this.#iceUp = true;
+        if (this.#state === 'connected') this.#cancelTimeout();
         const early = this.#earlyDtls;
         this.#earlyDtls = [];
         for (const { datagram, address } of early) this.#virtual.onData(datagram, address);

@@ -1,0 +1,253 @@
+/**
+ * The receiving connection of one session: we offer, one media section per watched track. A section that
+ * fell free is used again for a track of the same kind and codec without a new offer. One offer is out at
+ * a time; changes meanwhile go into the next one together.
+ */
+import { randomBytes, randomInt } from 'node:crypto';
+import type { IceCandidateInit } from '../../contract/ice.ts';
+import { AppError } from '../../contract/errors.ts';
+import type { Cancel } from '../../kit/clock.ts';
+import { messageOf } from '../../kit/errors.ts';
+import { PayloadTypes, slotKeyOf } from './codecs.ts';
+import type { MediaEngine } from './media-engine.ts';
+import type { MediaTrack } from './media-track.ts';
+import { PeerLink } from './peer-link.ts';
+import { parseSdp, SdpError } from './sdp/parse-sdp.ts';
+import { writeSdp } from './sdp/write-sdp.ts';
+import { SubscribeSlot } from './subscribe-slot.ts';
+
+/** A client that does not answer; the next change offers again. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
+export type SubscribeOffer = { sdp: string; mids: Record<string, string | null> };
+
+export type SubscribeLegEvents = {
+  offer(offer: SubscribeOffer): void;
+  /** A section took or lost a track without a new offer. */
+  slot(mid: string, trackId: string | null): void;
+  /** The client's answer does not take this track. */
+  rejected(trackId: string, codec: string): void;
+  /** The offer was not answered in time, or could not be made. */
+  failed(message: string): void;
+  /** The connection ended by itself. */
+  closed(reason: string): void;
+};
+
+export class SubscribeLeg {
+  readonly #engine: MediaEngine;
+  readonly #events: SubscribeLegEvents;
+  readonly #maxSlots: number;
+  readonly #link: Promise<PeerLink>;
+  readonly #payloadTypes = new PayloadTypes();
+  readonly #sessionId = String(randomInt(1, 2 ** 47));
+  readonly #cname = randomBytes(8).toString('hex');
+  readonly #slots: SubscribeSlot[] = [];
+  readonly #early: (IceCandidateInit | null)[] = [];
+  #open: PeerLink | undefined;
+  #version = 0;
+  #nextMid = 0;
+  #dirty = false;
+  #restart = false;
+  #scheduled = false;
+  #pending: (SubscribeOffer & { slots: SubscribeSlot[] }) | undefined;
+  #cancelAnswerTimeout: Cancel = () => undefined;
+  #closed = false;
+
+  constructor(options: { engine: MediaEngine; maxSlots: number; events: SubscribeLegEvents }) {
+    this.#engine = options.engine;
+    this.#events = options.events;
+    this.#maxSlots = options.maxSlots;
+    this.#link = PeerLink.open(options.engine, {
+      controlling: true,
+      events: {
+        connected: (peer) => {
+          for (const slot of this.#slots) slot.connect(peer);
+        },
+        closed: (reason) => {
+          this.#end();
+          options.events.closed(reason);
+        },
+      },
+    });
+    this.#link.then(
+      (link) => {
+        if (this.#closed) link.close();
+        else this.#open = link;
+        for (const candidate of this.#early.splice(0)) link.addCandidate(candidate);
+      },
+      (error: unknown) => {
+        this.#end();
+        options.events.closed(messageOf(error));
+      },
+    );
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The offer that waits for an answer, to be sent again after a resume. */
+  get pendingOffer(): SubscribeOffer | undefined {
+    const pending = this.#pending;
+    return pending === undefined ? undefined : { sdp: pending.sdp, mids: this.#mids(pending.slots) };
+  }
+
+  /** Which track each section carries now. */
+  slots(): { mid: string; trackId: string | null }[] {
+    return this.#slots.map((slot) => ({ mid: slot.mid, trackId: slot.track?.trackId ?? null }));
+  }
+
+  /** Starts sending a track. @throws AppError track_limit or codec_not_supported. */
+  watch(track: MediaTrack, paused: boolean): void {
+    if (this.#closed || this.#slotOf(track.trackId) !== undefined) return;
+    const key = slotKeyOf(track.codec);
+    const free = this.#slots.find(
+      (slot) => slot.track === undefined && slot.state !== 'rejected' && slot.key === key,
+    );
+    if (free !== undefined) {
+      free.setTrack(track, paused);
+      // A section of an offer that is still to come tells its track there.
+      if (free.state === 'live' || this.#pending?.slots.includes(free) === true) {
+        this.#events.slot(free.mid, track.trackId);
+      }
+      return;
+    }
+    const reusable = this.#slots.findIndex((slot) => slot.track === undefined && slot.state === 'rejected');
+    if (reusable === -1 && this.#slots.length >= this.#maxSlots) {
+      throw new AppError('track_limit', `One session can watch ${String(this.#maxSlots)} tracks at a time.`);
+    }
+    const codec = this.#payloadTypes.codecFor(track.codec);
+    if (codec === undefined) {
+      throw new AppError('codec_not_supported', 'This session watches too many different codecs.');
+    }
+    const mid = String(this.#nextMid++);
+    const slot = new SubscribeSlot({ engine: this.#engine, mid, cname: this.#cname, track, codec });
+    slot.setPaused(paused);
+    // A rejected section's place is taken by a new mid (RFC 8829 section 5.2.2).
+    if (reusable === -1) this.#slots.push(slot);
+    else this.#slots.splice(reusable, 1, slot);
+    this.#needOffer();
+  }
+
+  unwatch(trackId: string): void {
+    const slot = this.#slotOf(trackId);
+    if (slot === undefined) return;
+    slot.setTrack(undefined, false);
+    if (slot.state !== 'rejected') this.#events.slot(slot.mid, null);
+  }
+
+  setPaused(trackId: string, paused: boolean): void {
+    this.#slotOf(trackId)?.setPaused(paused);
+  }
+
+  /** @returns false when the track is not watched. */
+  requestKeyFrame(trackId: string): boolean {
+    const slot = this.#slotOf(trackId);
+    slot?.rejoin();
+    return slot !== undefined;
+  }
+
+  /** Offers again with new ICE credentials. */
+  restartIce(): void {
+    this.#restart = true;
+    this.#needOffer();
+  }
+
+  addCandidate(candidate: IceCandidateInit | null): void {
+    if (this.#open !== undefined) this.#open.addCandidate(candidate);
+    else if (this.#early.length < 64) this.#early.push(candidate);
+  }
+
+  /** @throws SdpError or AppError negotiation_failed; the offer stays out then. */
+  answer(sdp: string): void {
+    const pending = this.#pending;
+    const link = this.#open;
+    if (pending === undefined || link === undefined) {
+      throw new AppError('negotiation_failed', 'There is no offer that waits for an answer.');
+    }
+    const description = parseSdp(sdp);
+    if (description.media.length !== pending.slots.length) {
+      throw new SdpError('The answer has another number of media sections than the offer.');
+    }
+    link.setRemote(description);
+    this.#cancelAnswerTimeout();
+    this.#pending = undefined;
+    for (const [index, slot] of pending.slots.entries()) {
+      const media = description.media[index];
+      if (media === undefined) continue;
+      const before = slot.state;
+      const track = slot.track;
+      const after = slot.applyAnswer(media, link.peer);
+      if (after === 'rejected' && before !== 'rejected' && track !== undefined) {
+        slot.setTrack(undefined, false);
+        this.#events.rejected(track.trackId, track.codec.name);
+      }
+    }
+    if (this.#dirty || this.#restart) this.#schedule();
+  }
+
+  close(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelAnswerTimeout();
+    this.#pending = undefined;
+    for (const slot of this.#slots) slot.close();
+    this.#open?.close();
+  }
+
+  #slotOf(trackId: string): SubscribeSlot | undefined {
+    return this.#slots.find((slot) => slot.track?.trackId === trackId);
+  }
+
+  #needOffer(): void {
+    this.#dirty = true;
+    this.#schedule();
+  }
+
+  /** Waits for the end of this turn, so that a room full of tracks is one offer. */
+  #schedule(): void {
+    if (this.#scheduled || this.#pending !== undefined || this.#closed) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#makeOffer().catch((error: unknown) => {
+        this.#scheduled = false;
+        if (!this.#closed) this.#events.failed(`No offer could be made: ${messageOf(error)}.`);
+      });
+    });
+  }
+
+  async #makeOffer(): Promise<void> {
+    const link = await this.#link;
+    if (this.#restart) {
+      this.#restart = false;
+      await link.restartIce();
+    }
+    this.#scheduled = false;
+    if (this.#closed || this.#pending !== undefined || this.#slots.length === 0) return;
+    this.#dirty = false;
+    this.#version += 1;
+    const slots = [...this.#slots];
+    const sdp = writeSdp({
+      sessionId: this.#sessionId,
+      version: this.#version,
+      transport: link.local,
+      setup: 'actpass',
+      sections: slots.map((slot) => slot.section()),
+      rtcpMuxOnly: false,
+    });
+    this.#pending = { sdp, mids: {}, slots };
+    this.#cancelAnswerTimeout = this.#engine.clock.after(ANSWER_TIMEOUT_MS, () => {
+      this.#pending = undefined;
+      if (!this.#closed) this.#events.failed('The offer was not answered in time.');
+    });
+    this.#events.offer({ sdp, mids: this.#mids(slots) });
+  }
+
+  #mids(slots: readonly SubscribeSlot[]): Record<string, string | null> {
+    return Object.fromEntries(slots.map((slot) => [slot.mid, slot.track?.trackId ?? null]));
+  }
+}

@@ -1,0 +1,159 @@
+/** One sending media section of a viewer's connection: what is offered, and which track it carries now. */
+import { randomInt } from 'node:crypto';
+import type { CorePeer, Downlink, MediaSource } from './core/types.ts';
+import { slotKeyOf, type TrackCodec } from './codecs.ts';
+import type { MediaEngine } from './media-engine.ts';
+import type { MediaTrack, TrackSink } from './media-track.ts';
+import { EXTENSION_URI, type SdpMedia } from './sdp/session-description.ts';
+import type { LocalCodec, LocalSection } from './sdp/write-sdp.ts';
+
+export const MID_EXTENSION_ID = 1;
+const PROTOCOL = 'UDP/TLS/RTP/SAVPF';
+
+/** `new`: not in an answered offer yet; `live`: the viewer takes it; `rejected`: the viewer cannot. */
+export type SlotState = 'new' | 'live' | 'rejected';
+
+type Negotiated = { rtxPayloadType: number | undefined; midExtensionId: number | undefined; nack: boolean };
+
+export class SubscribeSlot implements TrackSink {
+  readonly mid: string;
+  readonly key: string;
+  readonly #engine: MediaEngine;
+  readonly #kind: 'audio' | 'video';
+  readonly #codec: LocalCodec;
+  readonly #cname: string;
+  readonly #ssrc = randomInt(1, 0xffffffff);
+  readonly #rtxSsrc: number | undefined;
+  readonly #msid: string;
+  #state: SlotState = 'new';
+  #negotiated: Negotiated | undefined;
+  #downlink: Downlink | undefined;
+  #track: MediaTrack | undefined;
+  #source: MediaSource | undefined;
+  #paused = false;
+
+  constructor(options: {
+    engine: MediaEngine;
+    mid: string;
+    cname: string;
+    track: MediaTrack;
+    codec: LocalCodec;
+  }) {
+    const codec: TrackCodec = options.track.codec;
+    this.#engine = options.engine;
+    this.mid = options.mid;
+    this.key = slotKeyOf(codec);
+    this.#kind = codec.kind;
+    this.#codec = options.codec;
+    this.#cname = options.cname;
+    this.#rtxSsrc = options.codec.rtxPayloadType === undefined ? undefined : randomInt(1, 0xffffffff);
+    this.#msid = `${options.track.streamId} slot-${options.mid}`;
+    this.setTrack(options.track, false);
+  }
+
+  get state(): SlotState {
+    return this.#state;
+  }
+
+  get track(): MediaTrack | undefined {
+    return this.#track;
+  }
+
+  /** Carries another track, or none. Needs no negotiation when the keys are equal. */
+  setTrack(track: MediaTrack | undefined, paused: boolean): void {
+    this.#track?.removeSink(this);
+    this.#track = track;
+    this.setPaused(paused);
+    if (track === undefined) this.sourceChanged(undefined);
+    else track.addSink(this);
+  }
+
+  sourceChanged(source: MediaSource | undefined): void {
+    this.#source = source;
+    this.#downlink?.setSource(source, this.#engine.clock.nowMs());
+    this.#engine.schedule();
+  }
+
+  setPaused(paused: boolean): void {
+    this.#paused = paused;
+    this.#downlink?.setPaused(paused, this.#engine.clock.nowMs());
+    this.#engine.schedule();
+  }
+
+  /** A viewer without a picture: a re-join, from the cache when there is one. */
+  rejoin(): void {
+    if (this.#downlink === undefined || this.#paused) return;
+    const nowMs = this.#engine.clock.nowMs();
+    this.#downlink.setPaused(true, nowMs);
+    this.#downlink.setPaused(false, nowMs);
+    this.#source?.requestKeyFrame(nowMs);
+    this.#engine.schedule();
+  }
+
+  /** Reads the viewer's answer for this section. @returns the state it has now. */
+  applyAnswer(media: SdpMedia, peer: CorePeer | undefined): SlotState {
+    if (this.#state === 'rejected') return this.#state;
+    const codec = media.codecs.find((one) => one.payloadType === this.#codec.payloadType);
+    const takes = media.direction === 'recvonly' || media.direction === 'sendrecv';
+    if (media.port === 0 || codec === undefined || !takes) {
+      this.#state = 'rejected';
+      this.#downlink?.close();
+      this.#downlink = undefined;
+      return this.#state;
+    }
+    this.#state = 'live';
+    const rtxAnswered = media.codecs.some((one) => one.payloadType === this.#codec.rtxPayloadType);
+    const mid = media.extensions.find((extension) => extension.uri === EXTENSION_URI.mid);
+    this.#negotiated ??= {
+      rtxPayloadType: rtxAnswered ? this.#codec.rtxPayloadType : undefined,
+      midExtensionId: mid?.id,
+      nack: codec.feedback.includes('nack'),
+    };
+    this.connect(peer);
+    return this.#state;
+  }
+
+  /** Starts sending as soon as both the answer and DTLS are there. */
+  connect(peer: CorePeer | undefined): void {
+    const negotiated = this.#negotiated;
+    if (peer === undefined || negotiated === undefined || this.#downlink !== undefined) return;
+    const nowMs = this.#engine.clock.nowMs();
+    this.#downlink = peer.addDownlink({
+      kind: this.#kind,
+      payloadType: this.#codec.payloadType,
+      rtxPayloadType: negotiated.rtxPayloadType,
+      ssrc: this.#ssrc,
+      rtxSsrc: negotiated.rtxPayloadType === undefined ? undefined : this.#rtxSsrc,
+      mid: this.mid,
+      midExtensionId: negotiated.midExtensionId,
+      cname: this.#cname,
+      nack: negotiated.nack,
+    });
+    if (this.#paused) this.#downlink.setPaused(true, nowMs);
+    if (this.#source !== undefined) this.#downlink.setSource(this.#source, nowMs);
+    this.#engine.schedule();
+  }
+
+  section(): LocalSection {
+    const rejected = this.#state === 'rejected';
+    return {
+      mid: this.mid,
+      kind: this.#kind,
+      protocol: PROTOCOL,
+      rejected,
+      formats: [String(this.#codec.payloadType)],
+      direction: 'sendonly',
+      codecs: [this.#codec],
+      extensions: [{ id: MID_EXTENSION_ID, uri: EXTENSION_URI.mid }],
+      msid: this.#msid,
+      sender: { ssrc: this.#ssrc, rtxSsrc: this.#rtxSsrc, cname: this.#cname },
+    };
+  }
+
+  close(): void {
+    this.#track?.removeSink(this);
+    this.#track = undefined;
+    this.#downlink?.close();
+    this.#downlink = undefined;
+  }
+}
