@@ -61,10 +61,10 @@ export class IngestLeg implements SourceOwner {
       controlling: true,
       events: {
         connected: (peer) => {
-          self.leg?.#connect(peer);
+          if (self.leg !== undefined) self.leg.#connect(peer);
         },
         closed: (reason) => {
-          self.leg?.#end(reason);
+          if (self.leg !== undefined) self.leg.#end(reason);
         },
       },
     });
@@ -199,7 +199,8 @@ export class IngestLeg implements SourceOwner {
     if (this.#state === 'closed') return;
     for (const received of this.#received) {
       // A newer ingest of the room may feed the track by now.
-      if (received.sources.some((source) => source === received.track.source)) received.track.attach(undefined);
+      if (received.sources.some((source) => source === received.track.source))
+        received.track.attach(undefined);
     }
     this.#setState('closed', reason);
   }

@@ -56,10 +56,10 @@ export class PublishLeg implements SourceOwner {
       controlling: false,
       events: {
         connected: (peer) => {
-          self.leg?.#connect(peer);
+          if (self.leg !== undefined) self.leg.#connect(peer);
         },
         closed: (reason) => {
-          self.leg?.#removeAll();
+          if (self.leg !== undefined) self.leg.#removeAll();
           events.closed(reason);
         },
       },

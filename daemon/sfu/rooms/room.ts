@@ -1,0 +1,72 @@
+/** One room: who is in it, what they publish, who wants what. Pure state, changed only by rooms.ts. */
+import type { ParticipantInfo, TrackInfo } from '../../contract/signaling.ts';
+
+/** Whoever is in a room: a viewer's session, or a camera's ingest (no session, publishes only). */
+export type Member = {
+  participantId: string;
+  identity: string;
+  name: string;
+  /** null for an ingest. */
+  sessionId: string | null;
+  joinedAtMs: number;
+  /** False while the session's socket is away and may still resume. */
+  connected: boolean;
+  /** `auto`: every track of the room, present and future. */
+  subscribe: 'auto' | 'none';
+  /** Tracks asked for one by one, and tracks of an `auto` member that it does not want. */
+  wanted: Set<string>;
+  unwanted: Set<string>;
+  /** Tracks this member is given now. */
+  watching: Set<string>;
+};
+
+export type Room = {
+  roomId: string;
+  createdAtMs: number;
+  members: Map<string, Member>;
+  tracks: Map<string, TrackInfo>;
+  /** Why the room's source is away; null while it is not known to be. */
+  sourceLost: { message: string; sinceMs: number } | null;
+  /** Since when nobody is in it; null while somebody is. */
+  emptySinceMs: number | null;
+  /** The demand that was last told. */
+  toldDemand: number;
+};
+
+export function newRoom(roomId: string, nowMs: number): Room {
+  return {
+    roomId,
+    createdAtMs: nowMs,
+    members: new Map(),
+    tracks: new Map(),
+    sourceLost: null,
+    emptySinceMs: nowMs,
+    toldDemand: 0,
+  };
+}
+
+export function participantInfo(member: Member): ParticipantInfo {
+  return { participantId: member.participantId, identity: member.identity, name: member.name };
+}
+
+/** Whether a member is to be given a track: its own never. */
+export function wants(member: Member, track: TrackInfo): boolean {
+  if (member.sessionId === null || track.participantId === member.participantId) return false;
+  if (member.wanted.has(track.trackId)) return true;
+  return member.subscribe === 'auto' && !member.unwanted.has(track.trackId);
+}
+
+/** Members that watch something here, or wait for the first track: what a camera is started for. */
+export function demandOf(room: Room): number {
+  let demand = 0;
+  for (const member of room.members.values()) {
+    if (member.sessionId === null) continue;
+    if (member.subscribe === 'auto' || member.watching.size > 0) demand += 1;
+  }
+  return demand;
+}
+
+export function memberOfSession(room: Room, sessionId: string): Member | undefined {
+  for (const member of room.members.values()) if (member.sessionId === sessionId) return member;
+  return undefined;
+}

@@ -1,0 +1,476 @@
+/**
+ * The rooms of a namespace: who may do what, and what follows from it. Sans-IO: calls change the state and
+ * return effects, which the signaling side carries out. Refusals are AppErrors and change nothing.
+ */
+import { AppError } from '../../contract/errors.ts';
+import type { RoomTicket, ServerFrame, TrackInfo } from '../../contract/signaling.ts';
+import {
+  demandOf,
+  memberOfSession,
+  newRoom,
+  participantInfo,
+  wants,
+  type Member,
+  type Room,
+} from './room.ts';
+
+/** A room nobody is in is kept this long, so that a reload does not lose it. */
+export const EMPTY_ROOM_TIMEOUT_MS = 60_000;
+
+export type RoomLimits = {
+  rooms: number;
+  participantsPerRoom: number;
+  tracksPerParticipant: number;
+  subscriptionsPerSession: number;
+};
+
+export type RoomEffect =
+  | { type: 'frame'; sessionId: string; frame: ServerFrame }
+  | { type: 'watch'; sessionId: string; trackId: string }
+  | { type: 'unwatch'; sessionId: string; trackId: string }
+  | { type: 'demand'; roomId: string; subscribers: number }
+  /** The publisher's section must end: its room is gone. */
+  | { type: 'track-ended'; trackId: string };
+
+export type Who = Pick<RoomTicket, 'identity' | 'name' | 'role' | 'rooms'>;
+
+export class Rooms {
+  #limits: RoomLimits;
+  readonly #newId: (kind: 'participant') => string;
+  readonly #rooms = new Map<string, Room>();
+  readonly #roomOfTrack = new Map<string, Room>();
+  readonly #watchedBySession = new Map<string, number>();
+
+  /** `newId` gives ids that are unique for the life of the process. */
+  constructor(options: { limits: RoomLimits; newId: (kind: 'participant') => string }) {
+    this.#limits = options.limits;
+    this.#newId = options.newId;
+  }
+
+  get size(): number {
+    return this.#rooms.size;
+  }
+
+  /** Takes other limits; what is above them already stays. */
+  setLimits(limits: RoomLimits): void {
+    this.#limits = limits;
+  }
+
+  list(): readonly Room[] {
+    return [...this.#rooms.values()];
+  }
+
+  get(roomId: string): Room | undefined {
+    return this.#rooms.get(roomId);
+  }
+
+  track(trackId: string): TrackInfo | undefined {
+    return this.#roomOfTrack.get(trackId)?.tracks.get(trackId);
+  }
+
+  /** The rooms a session is in. */
+  roomsOf(sessionId: string): Room[] {
+    return this.list().filter((room) => memberOfSession(room, sessionId) !== undefined);
+  }
+
+  /** Rooms with their demand, those without any left out. */
+  demands(): { roomId: string; subscribers: number }[] {
+    return this.list()
+      .map((room) => ({ roomId: room.roomId, subscribers: demandOf(room) }))
+      .filter(({ subscribers }) => subscribers > 0);
+  }
+
+  // -- Participants ----------------------------------------------------------------------------------
+
+  /** @throws AppError forbidden, already_joined, room_limit, room_full. */
+  join(
+    session: { sessionId: string; who: Who },
+    options: { roomId: string; subscribe: 'auto' | 'none'; requestId?: string | undefined },
+    nowMs: number,
+  ): RoomEffect[] {
+    const { sessionId, who } = session;
+    this.#mayEnter(who, options.roomId);
+    const known = this.#rooms.get(options.roomId);
+    if (known !== undefined && memberOfSession(known, sessionId) !== undefined) {
+      throw new AppError('already_joined', `This session is in the room "${options.roomId}" already.`);
+    }
+    const room = this.#open(options.roomId, nowMs);
+    const member = this.#addMember(
+      room,
+      { sessionId, identity: who.identity, name: who.name, subscribe: options.subscribe },
+      nowMs,
+    );
+    return [
+      ...this.#toOthers(room, sessionId, {
+        type: 'peer-joined',
+        roomId: room.roomId,
+        participant: participantInfo(member),
+      }),
+      { type: 'frame', sessionId, frame: this.#welcome(room, member, options.requestId) },
+      ...this.#settle(room),
+    ];
+  }
+
+  /** What `welcome` would say now: for a client that has resumed. */
+  welcomeAgain(sessionId: string): ServerFrame[] {
+    return this.roomsOf(sessionId).flatMap((room) => {
+      const member = memberOfSession(room, sessionId);
+      return member === undefined ? [] : [this.#welcome(room, member)];
+    });
+  }
+
+  /** @throws AppError not_joined. */
+  leave(sessionId: string, roomId: string, nowMs: number): RoomEffect[] {
+    const { room, member } = this.#membership(sessionId, roomId);
+    return this.#removeMember(room, member, nowMs);
+  }
+
+  /** The session is over: it leaves everywhere. */
+  endSession(sessionId: string, nowMs: number): RoomEffect[] {
+    const effects = this.roomsOf(sessionId).flatMap((room) => {
+      const member = memberOfSession(room, sessionId);
+      return member === undefined ? [] : this.#removeMember(room, member, nowMs);
+    });
+    this.#watchedBySession.delete(sessionId);
+    return effects;
+  }
+
+  setConnected(sessionId: string, connected: boolean): void {
+    for (const room of this.#rooms.values()) {
+      const member = memberOfSession(room, sessionId);
+      if (member !== undefined) member.connected = connected;
+    }
+  }
+
+  /** A camera enters a room to publish. @throws AppError room_limit or room_full. */
+  joinIngest(
+    roomId: string,
+    who: { identity: string; name: string },
+    nowMs: number,
+  ): {
+    participantId: string;
+    effects: RoomEffect[];
+  } {
+    const room = this.#open(roomId, nowMs);
+    const member = this.#addMember(room, { sessionId: null, ...who, subscribe: 'none' }, nowMs);
+    const participant = participantInfo(member);
+    return {
+      participantId: member.participantId,
+      effects: this.#toOthers(room, null, { type: 'peer-joined', roomId, participant }),
+    };
+  }
+
+  /** A camera leaves for good; its tracks end. Unknown ids are ignored. */
+  leaveIngest(roomId: string, participantId: string, nowMs: number): RoomEffect[] {
+    const room = this.#rooms.get(roomId);
+    const member = room?.members.get(participantId);
+    return room === undefined || member === undefined ? [] : this.#removeMember(room, member, nowMs);
+  }
+
+  // -- Tracks ------------------------------------------------------------------------------------------
+
+  /** The participant a session publishes as. @throws AppError forbidden or not_joined. */
+  publisher(session: { sessionId: string; who: Who }, roomId: string): { participantId: string } {
+    if (session.who.role !== 'publisher') {
+      throw new AppError('forbidden', 'This credential may watch, but not publish.');
+    }
+    const { member } = this.#membership(session.sessionId, roomId);
+    return { participantId: member.participantId };
+  }
+
+  /** @throws AppError track_limit, or room_not_found when the publisher is not there. */
+  publish(track: TrackInfo): RoomEffect[] {
+    const room = this.#rooms.get(track.roomId);
+    const publisher = room?.members.get(track.participantId);
+    if (room === undefined || publisher === undefined) {
+      throw new AppError('room_not_found', `There is no room "${track.roomId}" to publish into.`);
+    }
+    let own = 0;
+    for (const other of room.tracks.values()) if (other.participantId === track.participantId) own += 1;
+    if (own >= this.#limits.tracksPerParticipant) {
+      const limit = String(this.#limits.tracksPerParticipant);
+      throw new AppError('track_limit', `One participant can publish ${limit} tracks.`);
+    }
+    room.tracks.set(track.trackId, track);
+    this.#roomOfTrack.set(track.trackId, room);
+    return [
+      ...this.#toOthers(room, publisher.sessionId, { type: 'track-added', track }),
+      ...this.#settle(room),
+    ];
+  }
+
+  /** Ends a track for everybody. Unknown ids are ignored. */
+  unpublish(trackId: string): RoomEffect[] {
+    const room = this.#roomOfTrack.get(trackId);
+    const track = room?.tracks.get(trackId);
+    if (room === undefined || track === undefined) return [];
+    const effects: RoomEffect[] = [];
+    for (const member of room.members.values()) {
+      effects.push(...this.#unwatch(member, trackId));
+      member.wanted.delete(trackId);
+      member.unwanted.delete(trackId);
+    }
+    room.tracks.delete(trackId);
+    this.#roomOfTrack.delete(trackId);
+    const publisher = room.members.get(track.participantId);
+    effects.push(
+      ...this.#toOthers(room, publisher?.sessionId ?? null, {
+        type: 'track-removed',
+        roomId: room.roomId,
+        trackId,
+      }),
+      ...this.#settle(room),
+    );
+    return effects;
+  }
+
+  /** New facts of a track, for those who join later. */
+  updateTrack(trackId: string, change: Partial<Pick<TrackInfo, 'fmtp'>>): void {
+    const room = this.#roomOfTrack.get(trackId);
+    const track = room?.tracks.get(trackId);
+    if (room !== undefined && track !== undefined) room.tracks.set(trackId, { ...track, ...change });
+  }
+
+  /** A publisher mutes or unmutes its own track. @throws AppError track_not_found or forbidden. */
+  setMuted(sessionId: string, trackId: string, muted: boolean): RoomEffect[] {
+    const room = this.#roomOfTrack.get(trackId);
+    const track = room?.tracks.get(trackId);
+    const member = room === undefined ? undefined : memberOfSession(room, sessionId);
+    if (room === undefined || track === undefined || member === undefined) throw trackNotFound();
+    if (track.participantId !== member.participantId) {
+      throw new AppError('forbidden', 'Only the publisher of a track can mute it for everybody.');
+    }
+    room.tracks.set(trackId, { ...track, muted });
+    return this.#toOthers(room, sessionId, { type: 'track-state', trackId, muted });
+  }
+
+  // -- Subscriptions -----------------------------------------------------------------------------------
+
+  /** Starts watching one track, or all of the room. @throws AppError not_joined, track_not_found, track_limit. */
+  subscribe(sessionId: string, roomId: string, trackId: string | undefined): RoomEffect[] {
+    const { room, member } = this.#membership(sessionId, roomId);
+    if (trackId === undefined) {
+      member.subscribe = 'auto';
+      member.unwanted.clear();
+      return this.#settle(room);
+    }
+    const track = room.tracks.get(trackId);
+    if (track === undefined || track.participantId === member.participantId) throw trackNotFound();
+    if (!member.watching.has(trackId) && this.#full(sessionId)) throw this.#tooMany();
+    member.unwanted.delete(trackId);
+    member.wanted.add(trackId);
+    return this.#settle(room);
+  }
+
+  /** Stops watching one track, or all of the room. @throws AppError not_joined. */
+  unsubscribe(sessionId: string, roomId: string, trackId: string | undefined): RoomEffect[] {
+    const { room, member } = this.#membership(sessionId, roomId);
+    if (trackId === undefined) {
+      member.subscribe = 'none';
+      member.wanted.clear();
+      member.unwanted.clear();
+    } else {
+      member.wanted.delete(trackId);
+      if (member.subscribe === 'auto' && room.tracks.has(trackId)) member.unwanted.add(trackId);
+    }
+    return this.#settle(room);
+  }
+
+  /** The viewer cannot take the track: nothing more is sent to it. */
+  refuse(sessionId: string, trackId: string): RoomEffect[] {
+    const room = this.#roomOfTrack.get(trackId);
+    const member = room === undefined ? undefined : memberOfSession(room, sessionId);
+    if (room === undefined || member === undefined) return [];
+    member.wanted.delete(trackId);
+    member.unwanted.add(trackId);
+    return this.#settle(room);
+  }
+
+  // -- Rooms -------------------------------------------------------------------------------------------
+
+  /** Tells the room's viewers that its source is away, or back. Says nothing twice. */
+  setSource(roomId: string, lost: string | null, nowMs: number): RoomEffect[] {
+    const room = this.#rooms.get(roomId);
+    if (room === undefined || (room.sourceLost?.message ?? null) === lost) return [];
+    if (lost === null) {
+      room.sourceLost = null;
+      return this.#toOthers(room, null, { type: 'source-back', roomId });
+    }
+    const sinceMs = room.sourceLost?.sinceMs ?? nowMs;
+    room.sourceLost = { message: lost, sinceMs };
+    return this.#toOthers(room, null, { type: 'source-lost', roomId, message: lost, sinceMs });
+  }
+
+  /** Ends a room at once. @throws AppError room_not_found. */
+  close(roomId: string, reason: string): RoomEffect[] {
+    const room = this.#rooms.get(roomId);
+    if (room === undefined) throw new AppError('room_not_found', `There is no room "${roomId}".`);
+    const effects = this.#toOthers(room, null, { type: 'kicked', roomId, reason });
+    for (const member of room.members.values()) {
+      for (const trackId of member.watching) effects.push(...this.#unwatch(member, trackId));
+    }
+    for (const trackId of room.tracks.keys()) {
+      this.#roomOfTrack.delete(trackId);
+      effects.push({ type: 'track-ended', trackId });
+    }
+    room.members.clear();
+    room.tracks.clear();
+    this.#rooms.delete(roomId);
+    if (room.toldDemand > 0) effects.push({ type: 'demand', roomId, subscribers: 0 });
+    return effects;
+  }
+
+  /** Removes rooms that have been empty for the whole timeout. To be called now and then. */
+  sweep(nowMs: number): void {
+    for (const room of this.#rooms.values()) {
+      if (room.emptySinceMs === null || nowMs - room.emptySinceMs < EMPTY_ROOM_TIMEOUT_MS) continue;
+      for (const trackId of room.tracks.keys()) this.#roomOfTrack.delete(trackId);
+      this.#rooms.delete(room.roomId);
+    }
+  }
+
+  // -- Inside ------------------------------------------------------------------------------------------
+
+  #mayEnter(who: Who, roomId: string): void {
+    if (who.rooms !== null && !who.rooms.includes(roomId)) {
+      throw new AppError('forbidden', `This credential does not open the room "${roomId}".`);
+    }
+  }
+
+  #membership(sessionId: string, roomId: string): { room: Room; member: Member } {
+    const room = this.#rooms.get(roomId);
+    const member = room === undefined ? undefined : memberOfSession(room, sessionId);
+    if (room === undefined || member === undefined) {
+      throw new AppError('not_joined', `This session is not in the room "${roomId}".`);
+    }
+    return { room, member };
+  }
+
+  #open(roomId: string, nowMs: number): Room {
+    const known = this.#rooms.get(roomId);
+    if (known !== undefined) {
+      if (known.members.size >= this.#limits.participantsPerRoom) {
+        throw new AppError('room_full', `The room "${roomId}" is full.`);
+      }
+      return known;
+    }
+    if (this.#rooms.size >= this.#limits.rooms) this.sweep(nowMs);
+    if (this.#rooms.size >= this.#limits.rooms) {
+      throw new AppError('room_limit', 'This namespace has as many rooms as it may.');
+    }
+    const room = newRoom(roomId, nowMs);
+    this.#rooms.set(roomId, room);
+    return room;
+  }
+
+  #addMember(
+    room: Room,
+    who: Pick<Member, 'sessionId' | 'identity' | 'name' | 'subscribe'>,
+    nowMs: number,
+  ): Member {
+    const member: Member = {
+      ...who,
+      participantId: this.#newId('participant'),
+      joinedAtMs: nowMs,
+      connected: true,
+      wanted: new Set(),
+      unwanted: new Set(),
+      watching: new Set(),
+    };
+    room.members.set(member.participantId, member);
+    room.emptySinceMs = null;
+    return member;
+  }
+
+  #removeMember(room: Room, member: Member, nowMs: number): RoomEffect[] {
+    const effects: RoomEffect[] = [];
+    for (const trackId of [...member.watching]) effects.push(...this.#unwatch(member, trackId));
+    for (const track of [...room.tracks.values()]) {
+      if (track.participantId !== member.participantId) continue;
+      effects.push(...this.unpublish(track.trackId), { type: 'track-ended', trackId: track.trackId });
+    }
+    room.members.delete(member.participantId);
+    if (room.members.size === 0) room.emptySinceMs = nowMs;
+    effects.push(
+      ...this.#toOthers(room, null, {
+        type: 'peer-left',
+        roomId: room.roomId,
+        participantId: member.participantId,
+      }),
+      ...this.#settle(room),
+    );
+    return effects;
+  }
+
+  #welcome(room: Room, member: Member, requestId?: string): ServerFrame {
+    return {
+      type: 'welcome',
+      ...(requestId === undefined ? {} : { requestId }),
+      roomId: room.roomId,
+      participantId: member.participantId,
+      participants: [...room.members.values()].map(participantInfo),
+      tracks: [...room.tracks.values()],
+      sourceLost: room.sourceLost?.message ?? null,
+    };
+  }
+
+  /** To every session in the room but one. */
+  #toOthers(room: Room, exceptSessionId: string | null, frame: ServerFrame): RoomEffect[] {
+    const effects: RoomEffect[] = [];
+    for (const { sessionId } of room.members.values()) {
+      if (sessionId !== null && sessionId !== exceptSessionId)
+        effects.push({ type: 'frame', sessionId, frame });
+    }
+    return effects;
+  }
+
+  /** Brings what members are given in line with what they want, then tells a changed demand. */
+  #settle(room: Room): RoomEffect[] {
+    const effects: RoomEffect[] = [];
+    for (const member of room.members.values()) {
+      if (member.sessionId === null) continue;
+      for (const trackId of [...member.watching]) {
+        const track = room.tracks.get(trackId);
+        if (track === undefined || !wants(member, track)) effects.push(...this.#unwatch(member, trackId));
+      }
+      for (const track of room.tracks.values()) {
+        if (member.watching.has(track.trackId) || !wants(member, track)) continue;
+        if (this.#full(member.sessionId)) break;
+        member.watching.add(track.trackId);
+        this.#count(member.sessionId, 1);
+        effects.push({ type: 'watch', sessionId: member.sessionId, trackId: track.trackId });
+      }
+    }
+    const demand = demandOf(room);
+    if (demand !== room.toldDemand) {
+      room.toldDemand = demand;
+      effects.push({ type: 'demand', roomId: room.roomId, subscribers: demand });
+    }
+    return effects;
+  }
+
+  #unwatch(member: Member, trackId: string): RoomEffect[] {
+    if (member.sessionId === null || !member.watching.delete(trackId)) return [];
+    this.#count(member.sessionId, -1);
+    return [{ type: 'unwatch', sessionId: member.sessionId, trackId }];
+  }
+
+  #count(sessionId: string, by: number): void {
+    const left = (this.#watchedBySession.get(sessionId) ?? 0) + by;
+    if (left <= 0) this.#watchedBySession.delete(sessionId);
+    else this.#watchedBySession.set(sessionId, left);
+  }
+
+  #full(sessionId: string): boolean {
+    return (this.#watchedBySession.get(sessionId) ?? 0) >= this.#limits.subscriptionsPerSession;
+  }
+
+  #tooMany(): AppError {
+    const limit = String(this.#limits.subscriptionsPerSession);
+    return new AppError('track_limit', `One session can watch ${limit} tracks at a time.`);
+  }
+}
+
+function trackNotFound(): AppError {
+  return new AppError('track_not_found', 'There is no such track to watch here.');
+}
