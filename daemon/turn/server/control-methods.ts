@@ -1,0 +1,108 @@
+/** What the daemon may ask a TURN process over its control socket (contract/control.ts). */
+import type { z } from 'zod';
+import { CONTROL_VERSION, type turnControlMethods } from '../../contract/control.ts';
+import { AppError } from '../../contract/errors.ts';
+import { formatEndpoint } from '../../kit/ip-address.ts';
+import type { Logger } from '../../kit/logger.ts';
+import { loadServiceConfig } from './service-config.ts';
+import type { TurnServer } from './turn-server.ts';
+import { restartReasons } from './turn-settings.ts';
+import type { ServiceAllocation } from './client-path.ts';
+
+type Methods = typeof turnControlMethods;
+type Handlers = {
+  [Name in keyof Methods]: (
+    params: z.output<Methods[Name]['params']>,
+  ) => z.input<Methods[Name]['result']> | Promise<z.input<Methods[Name]['result']>>;
+};
+
+export function turnControlHandlers(options: {
+  server: TurnServer;
+  configFile: string;
+  startedAtMs: number;
+  log: Logger;
+  /** Ends the process when it is empty or after `deadlineMs`. */
+  drain: (deadlineMs: number) => void;
+}): Handlers {
+  const { server } = options;
+  return {
+    hello: ({ controlVersion }) => {
+      if (controlVersion !== CONTROL_VERSION) {
+        throw new AppError(
+          'conflict',
+          `This TURN service speaks control version ${String(CONTROL_VERSION)}, the daemon ${String(controlVersion)}: restart the service.`,
+        );
+      }
+      return {
+        service: 'turn',
+        namespace: server.config.namespace,
+        controlVersion: CONTROL_VERSION,
+        pid: process.pid,
+        startedAtMs: options.startedAtMs,
+      };
+    },
+    reload: async () => {
+      await reloadConfig(options);
+      return {};
+    },
+    drain: ({ deadlineMs }) => {
+      options.drain(deadlineMs);
+      return {};
+    },
+    status: () => ({
+      ready: server.isOpen && !server.core.draining,
+      draining: server.core.draining,
+      listeners: server.listeners,
+      allocations: server.core.sizes.allocations,
+      connections: server.connections.total,
+      relayed: server.core.relayed(),
+      drops: server.core.drops.totals(),
+      refusals: server.core.refusals,
+    }),
+    allocations: ({ limit }) => {
+      const items = [];
+      for (const allocation of server.core.allocations()) {
+        if (items.length === limit) break;
+        if (allocation.state === 'open') items.push(described(allocation));
+      }
+      return { items, total: server.core.sizes.allocations };
+    },
+    disconnect: ({ username }) => ({ ended: server.disconnect(username) }),
+  };
+}
+
+/** Applies the file to a running service. Rejects with an AppError and changes nothing when it cannot. */
+export async function reloadConfig(options: {
+  server: TurnServer;
+  configFile: string;
+  log: Logger;
+}): Promise<void> {
+  const { server, configFile, log } = options;
+  const { config, certificate } = await loadServiceConfig(configFile);
+  const reasons = restartReasons(server.config, config);
+  if (reasons.length > 0) {
+    throw new AppError('conflict', `A change of ${reasons.join(', ')} needs a restart of the TURN service.`, {
+      details: { keys: reasons },
+    });
+  }
+  server.reconfigure(config, certificate);
+  log.info({ secrets: config.secrets.length, peers: config.peers.allow.length }, 'configuration reloaded');
+}
+
+function described(
+  allocation: ServiceAllocation,
+): z.input<Methods['allocations']['result']>['items'][number] {
+  const { client, username, createdAtMs, expiresAtMs, toPeerBytes, toClientBytes } = allocation;
+  return {
+    username,
+    transport: client.transport,
+    client: formatEndpoint(client.address, client.port),
+    relayed: allocation.relays.map(({ address, port }) => formatEndpoint(address, port)).join(' '),
+    createdAtMs,
+    expiresAtMs,
+    permissions: allocation.permissions.map(({ address }) => address),
+    channels: allocation.channels.size,
+    toPeerBytes,
+    toClientBytes,
+  };
+}

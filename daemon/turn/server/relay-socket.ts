@@ -1,0 +1,82 @@
+/**
+ * One relayed transport address: a UDP socket on the shield. Datagrams from permitted peers go to the
+ * allocation's client at once, everything else is counted and forgotten.
+ */
+import type { RelayRef } from '../core/actions.ts';
+import type { IpFamily } from '../../kit/ip-address.ts';
+import type { ServiceAllocation, ServiceCore } from './client-path.ts';
+import { UdpSocket } from './udp-socket.ts';
+
+export class RelaySocket implements RelayRef {
+  readonly family: IpFamily;
+  readonly address: string;
+  readonly port: number;
+  readonly #core: ServiceCore;
+  #socket: UdpSocket | undefined;
+  #allocation: ServiceAllocation | undefined;
+
+  private constructor(options: { family: IpFamily; address: string; port: number; core: ServiceCore }) {
+    this.family = options.family;
+    this.address = options.address;
+    this.port = options.port;
+    this.#core = options.core;
+  }
+
+  /** Binds the port. Rejects with the system error. */
+  static async open(options: {
+    family: IpFamily;
+    address: string;
+    port: number;
+    core: ServiceCore;
+    onError: (error: Error) => void;
+  }): Promise<RelaySocket> {
+    const relay = new RelaySocket(options);
+    relay.#socket = await UdpSocket.open({
+      address: options.address,
+      port: options.port,
+      onDatagram: (bytes, from) => {
+        relay.#fromPeer(bytes, from);
+      },
+      onFailure: (reason) => {
+        options.core.drops.add(reason);
+      },
+      onError: options.onError,
+    });
+    return relay;
+  }
+
+  /** From now on datagrams belong to this allocation; a reserved socket waits without one. */
+  attach(allocation: ServiceAllocation): void {
+    this.#allocation = allocation;
+  }
+
+  /** To a peer the caller has decided on. */
+  send(payload: Buffer, port: number, address: string): void {
+    this.#socket?.send(payload, port, address);
+  }
+
+  async close(): Promise<void> {
+    this.#allocation = undefined;
+    await this.#socket?.close();
+  }
+
+  #fromPeer(bytes: Buffer, from: { address: string; port: number }): void {
+    const allocation = this.#allocation;
+    const host = allocation?.hosts.get(from.address);
+    if (allocation === undefined || host?.permitted !== true) {
+      this.#core.drops.add('no-permission');
+      return;
+    }
+    const channel = host.channels.get(from.port);
+    if (channel !== undefined) {
+      allocation.client.sendChannelData(channel.number, bytes);
+    } else if (this.#core.allowsPeer(from.address, from.port)) {
+      allocation.client.sendDataIndication(host.ip, from.port, bytes);
+    } else {
+      this.#core.drops.add('peer-refused');
+      return;
+    }
+    allocation.toClientPackets += 1;
+    allocation.toClientBytes += bytes.length;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * One TCP or TLS connection of a client. It closes itself when it carries no allocation for too long,
+ * when its bytes are not TURN, or when its answers pile up; relayed data to a slow reader is dropped.
+ */
+import type { Socket } from 'node:net';
+import type { TurnTransport } from '../../contract/turn-config.ts';
+import type { Clock, Cancel } from '../../kit/clock.ts';
+import type { IpAddress } from '../../kit/ip-address.ts';
+import { buildChannelData, buildDataIndication, isChannelData } from '../codec/channel-data.ts';
+import { StreamFramer } from '../codec/stream-framer.ts';
+import type { ClientPath, ServiceCore } from './client-path.ts';
+import { relayToPeer } from './udp-listener.ts';
+
+/** Without an allocation: enough for Allocate with its 401, an idle socket costs us no longer. */
+const IDLE_MS = 30_000;
+/** A stranger has no use for more than a request; a client may send the largest UDP payload. */
+const MAX_STRANGER_FRAME_BYTES = 2048;
+const MAX_CLIENT_FRAME_BYTES = 65_600;
+/** Above the first, relayed data is dropped; above the second the connection is given up. */
+const MAX_UNREAD_DATA_BYTES = 1024 * 1024;
+const MAX_UNREAD_BYTES = 2 * MAX_UNREAD_DATA_BYTES;
+const KEEP_ALIVE_MS = 60_000;
+
+export class StreamClient implements ClientPath {
+  readonly listener: number;
+  readonly transport: TurnTransport;
+  readonly address: string;
+  readonly port: number;
+  readonly #socket: Socket;
+  readonly #core: ServiceCore;
+  readonly #clock: Clock;
+  readonly #framer = new StreamFramer({ maxFrameBytes: MAX_STRANGER_FRAME_BYTES });
+  #cancelIdle: Cancel | undefined;
+
+  constructor(
+    socket: Socket,
+    options: {
+      listener: number;
+      transport: TurnTransport;
+      core: ServiceCore;
+      clock: Clock;
+      onMessage: (client: ClientPath, bytes: Buffer) => void;
+      onClose: (client: StreamClient) => void;
+    },
+  ) {
+    this.listener = options.listener;
+    this.transport = options.transport;
+    this.address = socket.remoteAddress ?? '';
+    this.port = socket.remotePort ?? 0;
+    this.#socket = socket;
+    this.#core = options.core;
+    this.#clock = options.clock;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    const onFrame = (frame: Buffer): void => {
+      if (isChannelData(frame[0] ?? 0)) {
+        relayToPeer(this.#core, this.#core.lookup(this.listener, this.address, this.port), frame);
+      } else {
+        options.onMessage(this, frame);
+      }
+    };
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#framer.push(chunk, onFrame)) return;
+      this.#core.drops.add('stream-broken');
+      socket.destroy();
+    });
+    socket.on('error', () => undefined); // 'close' follows and is what matters.
+    socket.on('close', () => {
+      this.#cancelIdle?.();
+      options.onClose(this);
+    });
+    this.#startIdle();
+  }
+
+  sendAnswer(bytes: Buffer): void {
+    this.#write(bytes);
+  }
+
+  sendChannelData(channel: number, payload: Buffer): void {
+    if (this.#tooSlow()) return;
+    this.#write(buildChannelData(channel, payload, { padded: true }));
+  }
+
+  sendDataIndication(peer: IpAddress, peerPort: number, payload: Buffer): void {
+    if (this.#tooSlow()) return;
+    this.#write(buildDataIndication(peer, peerPort, payload));
+  }
+
+  allocationChanged(allocated: boolean): void {
+    this.#framer.maxFrameBytes = allocated ? MAX_CLIENT_FRAME_BYTES : MAX_STRANGER_FRAME_BYTES;
+    if (allocated) this.#cancelIdle?.();
+    else if (!this.#socket.destroyed) this.#startIdle();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #startIdle(): void {
+    this.#cancelIdle?.();
+    this.#cancelIdle = this.#clock.after(IDLE_MS, () => {
+      this.#socket.destroy();
+    });
+  }
+
+  #tooSlow(): boolean {
+    if (this.#socket.writableLength <= MAX_UNREAD_DATA_BYTES) return false;
+    this.#core.drops.add('slow-client');
+    return true;
+  }
+
+  #write(bytes: Buffer): void {
+    if (!this.#socket.writable) return;
+    if (this.#socket.writableLength > MAX_UNREAD_BYTES) {
+      this.#core.drops.add('slow-client');
+      this.#socket.destroy();
+      return;
+    }
+    this.#socket.write(bytes);
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * Sockets round the TURN core: listeners, relay sockets, one timer. Carries out the core's actions and
+ * owns everything it opens.
+ */
+import { randomBytes } from 'node:crypto';
+import type { TurnServiceConfig, TurnTransport } from '../../contract/turn-config.ts';
+import { CleanupStack } from '../../kit/cleanup-stack.ts';
+import type { Cancel, Clock } from '../../kit/clock.ts';
+import { assertNever } from '../../kit/errors.ts';
+import { formatEndpoint } from '../../kit/ip-address.ts';
+import type { Logger } from '../../kit/logger.ts';
+import { RateLimiter } from '../../kit/rate-limiter.ts';
+import type { Action } from '../core/actions.ts';
+import { TurnCore } from '../core/turn-core.ts';
+import type { ClientPath, ServiceCore } from './client-path.ts';
+import { listenFailure } from './listen-failure.ts';
+import { RelayPool } from './relay-pool.ts';
+import type { RelaySocket } from './relay-socket.ts';
+import { ConnectionLimits, StreamListener, type Certificate } from './stream-listener.ts';
+import { turnSettings } from './turn-settings.ts';
+import { UdpListener } from './udp-listener.ts';
+
+type Listener = {
+  transport: TurnTransport;
+  address: string;
+  port: number;
+  server: UdpListener | StreamListener;
+};
+
+/** Log lines that a client can cause; the counters in `status` stay exact. */
+const CLIENT_LOG_LIMIT = { perSecond: 5, burst: 20 };
+/** A deadline is met at most this late, so that bursts of expiries share one timer. */
+const TIMER_GRAIN_MS = 20;
+
+export class TurnServer {
+  readonly core: ServiceCore;
+  readonly connections: ConnectionLimits;
+  readonly #pool: RelayPool;
+  readonly #listeners: Listener[] = [];
+  readonly #cleanup = new CleanupStack();
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #logLimit = new RateLimiter(CLIENT_LOG_LIMIT, { maxKeys: 8 });
+  #config: TurnServiceConfig;
+  #certificate: Certificate | undefined;
+  #timer: { atMs: number; cancel: Cancel } | undefined;
+  #onEmpty: (() => void) | undefined;
+  #state: 'closed' | 'open' = 'closed';
+
+  constructor(options: {
+    config: TurnServiceConfig;
+    certificate: Certificate | undefined;
+    clock: Clock;
+    log: Logger;
+  }) {
+    const { config } = options;
+    this.#config = config;
+    this.#certificate = options.certificate;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#pool = new RelayPool({ ...config.relay, clock: options.clock, log: options.log });
+    this.connections = new ConnectionLimits({
+      maxTotal: config.limits.connections,
+      maxPerAddress: config.limits.connectionsPerAddress,
+    });
+    this.core = new TurnCore<ClientPath, RelaySocket>({
+      settings: turnSettings(config, this.#pool.families),
+      nonceKey: randomBytes(32),
+      randomBytes,
+    });
+  }
+
+  get config(): TurnServiceConfig {
+    return this.#config;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Relay sockets that are open: allocations, reservations and those being closed. */
+  get relaySockets(): number {
+    return this.#pool.openSockets;
+  }
+
+  get listeners(): { transport: TurnTransport; address: string; port: number; open: boolean }[] {
+    return this.#listeners.map(({ transport, address, port, server }) => ({
+      transport,
+      address,
+      port,
+      open: server.isOpen,
+    }));
+  }
+
+  /** Opens all listeners. Rejects with an AdapterError naming the one that failed; nothing stays open. */
+  async open(): Promise<void> {
+    this.#cleanup.push('relay sockets', () => this.#pool.close());
+    this.#cleanup.push('timer', () => this.#timer?.cancel());
+    for (const [id, { transport, address, port }] of this.#config.listeners.entries()) {
+      try {
+        const server = this.#createListener(id, { transport, address, port });
+        await server.open();
+        this.#listeners.push({ transport, address, port, server });
+        this.#cleanup.push(`${transport} ${formatEndpoint(address, port)}`, () => server.close());
+      } catch (error) {
+        await this.#cleanup.run();
+        throw listenFailure({ transport, address, port }, error);
+      }
+    }
+    this.#state = 'open';
+  }
+
+  /** Swaps what may change while allocations live; see `restartReasons` for what may not. */
+  reconfigure(config: TurnServiceConfig, certificate: Certificate | undefined): void {
+    this.#config = config;
+    this.#certificate = certificate;
+    this.connections.maxTotal = config.limits.connections;
+    this.connections.maxPerAddress = config.limits.connectionsPerAddress;
+    this.core.configure(turnSettings(config, this.#pool.families));
+    if (certificate === undefined) return;
+    for (const { server } of this.#listeners) {
+      if (server instanceof StreamListener) server.setCertificate(certificate);
+    }
+  }
+
+  /** Ends every allocation of a username. @returns how many. */
+  disconnect(username: string): number {
+    const { ended, actions } = this.core.disconnect(username);
+    this.#execute(actions);
+    return ended;
+  }
+
+  /** No new allocations; `onEmpty` is called once, when the last one is gone. */
+  drain(onEmpty: () => void): void {
+    this.core.drain();
+    this.#onEmpty = onEmpty;
+    this.#checkEmpty();
+  }
+
+  /** Closes listeners, connections and relay sockets. A second call does nothing. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#onEmpty = undefined;
+    for (const { label, error } of await this.#cleanup.run()) {
+      this.#log.warn({ err: error, label }, 'closing failed');
+    }
+  }
+
+  #createListener(
+    id: number,
+    where: { transport: TurnTransport; address: string; port: number },
+  ): UdpListener | StreamListener {
+    const { transport, address, port } = where;
+    const common = {
+      id,
+      address,
+      port,
+      core: this.core,
+      onMessage: (client: ClientPath, bytes: Buffer): void => {
+        this.#execute(this.core.handleMessage(client, bytes, this.#clock.nowMs()));
+      },
+      onError: (error: Error): void => {
+        this.#log.warn({ err: error, transport, address, port }, 'listener error');
+      },
+    };
+    if (transport === 'udp') return new UdpListener(common);
+    if (transport === 'dtls') throw new Error('this build has no DTLS');
+    return new StreamListener({
+      ...common,
+      transport,
+      certificate: this.#certificate,
+      limits: this.connections,
+      clock: this.#clock,
+      onClientClosed: (client) => {
+        this.#execute(this.core.clientClosed(client, this.#clock.nowMs()));
+      },
+    });
+  }
+
+  #execute(actions: readonly Action<ClientPath, RelaySocket>[]): void {
+    for (const action of actions) this.#perform(action);
+    this.#armTimer();
+  }
+
+  #perform(action: Action<ClientPath, RelaySocket>): void {
+    switch (action.type) {
+      case 'answer':
+        action.client.sendAnswer(action.bytes);
+        return;
+      case 'send-peer':
+        action.relay.send(action.payload, action.port, action.address);
+        return;
+      case 'open-relays':
+        void this.#openRelays(action);
+        return;
+      case 'close-relay':
+        void this.#pool.release(action.relay);
+        return;
+      case 'allocated': {
+        const { allocation } = action;
+        for (const relay of allocation.relays) relay.attach(allocation);
+        allocation.client.allocationChanged(true);
+        this.#logClient('allocated', {
+          username: allocation.username,
+          transport: allocation.client.transport,
+          client: formatEndpoint(allocation.client.address, allocation.client.port),
+          relayed: allocation.relays.map((relay) => formatEndpoint(relay.address, relay.port)),
+        });
+        return;
+      }
+      case 'ended': {
+        const { allocation, reason } = action;
+        allocation.client.allocationChanged(false);
+        const { username, toPeerBytes, toClientBytes } = allocation;
+        this.#logClient('allocation ended', { username, reason, toPeerBytes, toClientBytes });
+        this.#checkEmpty();
+        return;
+      }
+      case 'quota-reached':
+        this.#logClient('quota reached', { username: action.username, bucket: action.bucket });
+        return;
+      default:
+        assertNever(action);
+    }
+  }
+
+  /** Never rejects: the pool answers undefined for what it cannot open. */
+  async #openRelays(
+    action: Extract<Action<ClientPath, RelaySocket>, { type: 'open-relays' }>,
+  ): Promise<void> {
+    const results = await Promise.all(action.wants.map((want) => this.#pool.open(want, this.core)));
+    this.#execute(this.core.relaysOpened(action.allocation, results, this.#clock.nowMs()));
+    this.#checkEmpty();
+  }
+
+  #armTimer(): void {
+    if (this.#state === 'closed') return;
+    const nextMs = this.core.nextDeadlineMs();
+    if (nextMs === undefined || (this.#timer !== undefined && this.#timer.atMs <= nextMs)) return;
+    this.#timer?.cancel();
+    const delayMs = Math.max(0, nextMs - this.#clock.nowMs()) + TIMER_GRAIN_MS;
+    const cancel = this.#clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.#execute(this.core.expire(this.#clock.nowMs()));
+    });
+    this.#timer = { atMs: nextMs, cancel };
+  }
+
+  #checkEmpty(): void {
+    if (this.#onEmpty === undefined || this.core.sizes.allocations > 0) return;
+    const onEmpty = this.#onEmpty;
+    this.#onEmpty = undefined;
+    onEmpty();
+  }
+
+  #logClient(message: string, fields: Record<string, unknown>): void {
+    if (this.#logLimit.take(message, this.#clock.nowMs()) === 0) this.#log.info(fields, message);
+  }
+}

@@ -1,0 +1,30 @@
+/** From the service's configuration to the core's settings. Pure. */
+import type { TurnServiceConfig } from '../../contract/turn-config.ts';
+import type { IpFamily } from '../../kit/ip-address.ts';
+import { CHANNEL_LAST, CHANNEL_LAST_RFC5766 } from '../codec/channel-data.ts';
+import { RestCredentials } from '../core/credential-model.ts';
+import { PeerPolicy } from '../core/peer-policy.ts';
+import type { TurnSettings } from '../core/turn-state.ts';
+
+export function turnSettings(config: TurnServiceConfig, relayFamilies: readonly IpFamily[]): TurnSettings {
+  return {
+    realm: config.realm,
+    credentials: new RestCredentials({
+      namespace: config.namespace,
+      realm: config.realm,
+      secrets: config.secrets.map(({ secret }) => secret),
+    }),
+    policy: new PeerPolicy(config.peers.allow),
+    limits: config.limits,
+    relayFamilies,
+    lastChannel: config.rfc5766Channels ? CHANNEL_LAST_RFC5766 : CHANNEL_LAST,
+  };
+}
+
+/** Keys whose change a reload cannot follow: sockets and identity of the running process. */
+const FIXED_KEYS = ['namespace', 'realm', 'listeners', 'relay', 'controlSocket'] as const;
+
+/** @returns the keys that differ and need a restart; empty when a reload will do. */
+export function restartReasons(running: TurnServiceConfig, next: TurnServiceConfig): string[] {
+  return FIXED_KEYS.filter((key) => JSON.stringify(running[key]) !== JSON.stringify(next[key]));
+}
