@@ -49,6 +49,8 @@ export const namespaceSchema = z.object({
 });
 export type Namespace = z.infer<typeof namespaceSchema>;
 
+export const namespaceListSchema = z.object({ namespaces: z.array(namespaceSchema) });
+
 export const createNamespaceSchema = z.strictObject({ name: namespaceNameSchema });
 
 export const enableWebrtcSchema = z.strictObject({
@@ -80,6 +82,11 @@ export const operationSchema = z.object({
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
 });
 export type Operation = z.infer<typeof operationSchema>;
+
+export const operationListSchema = z.object({ operations: z.array(operationSchema) });
+
+/** 200 of an enable with `dryRun`: what would be done, in order. */
+export const planSchema = z.object({ plan: z.array(z.object({ id: z.string(), label: z.string() })) });
 
 /** 202 of enable and disable. */
 export const operationAcceptedSchema = z.object({ operationId: z.string() });
@@ -152,6 +159,14 @@ export const createDeviceSchema = z.strictObject({
 });
 export type CreateDevice = z.infer<typeof createDeviceSchema>;
 
+/** `PATCH /api/devices/:id`: what is left out stays as it is. */
+export const updateDeviceSchema = z
+  .strictObject({
+    name: z.string().trim().min(1).max(80).optional(),
+    capture: capturePolicySchema.optional(),
+  })
+  .refine((change) => change.name !== undefined || change.capture !== undefined, 'changes nothing');
+
 /** 201: the only time the secret is shown. `apiUrl` and `caPem` are what the camera needs beside it. */
 export const deviceCreatedSchema = z.object({
   device: deviceSchema,
@@ -183,6 +198,33 @@ export const deviceTurnSchema = z.object({
   ttl: z.number().int(),
 });
 export type DeviceTurn = z.infer<typeof deviceTurnSchema>;
+
+/** `POST /v1/webrtc/turn/credentials`: the namespace is an API key's own, else it is named here. */
+export const createTurnCredentialsSchema = z.strictObject({
+  namespace: namespaceNameSchema.optional(),
+  ttlSeconds: z.number().int().min(60).max(86400).optional(),
+});
+
+/**
+ * `GET /api/devices/:id/webrtc` (seed 002): temporary credentials for one camera. `sessionToken` opens
+ * `endpoints.wss` (as `?token=` or Bearer) for this camera's room until `expiration`.
+ */
+export const deviceWebrtcSchema = z.object({
+  channel_arn: z.string(),
+  region: z.string(),
+  endpoints: z.object({ wss: z.string(), https: z.string() }),
+  ice_servers: z.array(z.object({ uris: z.array(z.string()), username: z.string(), credential: z.string() })),
+  credentials: z.object({
+    accessKeyId: z.string(),
+    secretAccessKey: z.string(),
+    sessionToken: z.string(),
+    expiration: z.iso.datetime(),
+  }),
+});
+export type DeviceWebrtc = z.infer<typeof deviceWebrtcSchema>;
+
+/** `GET /readyz`. `problems` are told to callers on the unix socket only. */
+export const readinessSchema = z.object({ ready: z.boolean(), problems: z.array(z.string()) });
 
 /** `POST /v1/webrtc/tickets` -> one signaling socket, within 30 s. */
 export const createSignalTicketSchema = z.strictObject({ namespace: namespaceNameSchema });

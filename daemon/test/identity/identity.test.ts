@@ -97,7 +97,7 @@ t.test('sign-out ends one session, deleting the user all of them; the last owner
 t.test('keeps the newest 50 sessions of a user', (t) => {
   const { identity, clock } = setUp(t);
   const tokens = Array.from({ length: 52 }, () => {
-    clock.advance(1);
+    clock.advance(10_000);
     return identity.signInWithCode(identity.createSignInCode(FIRST_USER).code, 'a').token;
   });
   t.equal(tokens.filter((token) => identity.session(token) !== undefined).length, 50);

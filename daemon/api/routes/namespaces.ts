@@ -1,0 +1,114 @@
+/** Namespaces, their WebRTC, their API keys, and the operations that run on them. */
+import type { FastifyInstance } from 'fastify';
+import { createNamespaceSchema, enableWebrtcSchema } from '../../contract/api.ts';
+import { createApiKeySchema } from '../../contract/identity.ts';
+import { identityOf, may, requireMay, type Action } from '../../identity/caller.ts';
+import { access, callerOf } from '../authentication.ts';
+import { openDatabaseParts, type ApiContext } from '../context.ts';
+import { noStore } from '../headers.ts';
+import { idParams, namespaceParams, parseInput } from '../input.ts';
+import type { FastifyRequest } from 'fastify';
+
+const keyParams = namespaceParams.extend(idParams.shape);
+
+export function namespaceRoutes(server: FastifyInstance, context: ApiContext): void {
+  const { namespaces, log } = context;
+  const options = access('caller');
+  const secret = { ...options, onRequest: noStore };
+
+  /** The namespace of the path, once the caller may do `action` in it. */
+  const allowed = (request: FastifyRequest, action: Action): string => {
+    const { namespace } = parseInput(namespaceParams, request.params);
+    requireMay(callerOf(request), action, { namespace });
+    return namespace;
+  };
+
+  server.get('/v1/namespaces', options, (request, reply) => {
+    const caller = callerOf(request);
+    requireMay(caller, 'namespace.read');
+    return reply.send({
+      namespaces: namespaces.list().filter(({ name }) => may(caller, 'namespace.read', name)),
+    });
+  });
+
+  server.post('/v1/namespaces', options, (request, reply) => {
+    const caller = callerOf(request);
+    requireMay(caller, 'namespace.create');
+    const { name } = parseInput(createNamespaceSchema, request.body);
+    const created = namespaces.create(name);
+    log.info({ namespace: name, by: identityOf(caller) }, 'namespace created');
+    return reply.code(201).send(created);
+  });
+
+  server.get('/v1/namespaces/:namespace', options, (request, reply) =>
+    reply.send(namespaces.get(allowed(request, 'namespace.read'))),
+  );
+
+  server.delete('/v1/namespaces/:namespace', options, (request, reply) => {
+    const name = allowed(request, 'namespace.delete');
+    const { apiKeys } = openDatabaseParts(context);
+    namespaces.delete(name);
+    apiKeys.deleteAllOf(name);
+    log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'namespace deleted');
+    return reply.code(204).send();
+  });
+
+  server.post('/v1/namespaces/:namespace/webrtc/enable', options, (request, reply) => {
+    const name = allowed(request, 'webrtc.change');
+    const answer = namespaces.enableWebrtc(name, parseInput(enableWebrtcSchema, request.body));
+    if ('plan' in answer) return reply.send(answer);
+    log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'WebRTC enable asked for');
+    return reply.code(202).send(answer);
+  });
+
+  server.post('/v1/namespaces/:namespace/webrtc/disable', options, (request, reply) => {
+    const name = allowed(request, 'webrtc.change');
+    const answer = namespaces.disableWebrtc(name);
+    log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'WebRTC disable asked for');
+    return reply.code(202).send(answer);
+  });
+
+  server.get('/v1/namespaces/:namespace/webrtc/status', options, async (request, reply) =>
+    reply.send(await namespaces.status(allowed(request, 'namespace.read'))),
+  );
+
+  server.get('/v1/operations', options, (request, reply) => {
+    const caller = callerOf(request);
+    requireMay(caller, 'operation.read');
+    return reply.send({
+      operations: namespaces.operations().filter(({ namespace }) => may(caller, 'operation.read', namespace)),
+    });
+  });
+
+  server.get('/v1/operations/:id', options, (request, reply) => {
+    const caller = callerOf(request);
+    requireMay(caller, 'operation.read');
+    const operation = namespaces.operation(parseInput(idParams, request.params).id);
+    requireMay(caller, 'operation.read', { namespace: operation.namespace, code: 'operation_not_found' });
+    return reply.send(operation);
+  });
+
+  server.get('/v1/namespaces/:namespace/api-keys', secret, (request, reply) => {
+    const name = allowed(request, 'api-key.change');
+    namespaces.get(name);
+    return reply.send({ apiKeys: openDatabaseParts(context).apiKeys.list(name) });
+  });
+
+  server.post('/v1/namespaces/:namespace/api-keys', secret, (request, reply) => {
+    const namespace = allowed(request, 'api-key.change');
+    namespaces.get(namespace);
+    const { name, role } = parseInput(createApiKeySchema, request.body);
+    const created = openDatabaseParts(context).apiKeys.create(namespace, name, role);
+    const by = identityOf(callerOf(request));
+    log.info({ namespace, apiKey: created.apiKey.id, role, by }, 'API key created');
+    return reply.code(201).send(created);
+  });
+
+  server.delete('/v1/namespaces/:namespace/api-keys/:id', secret, (request, reply) => {
+    const namespace = allowed(request, 'api-key.change');
+    const { id } = parseInput(keyParams, request.params);
+    openDatabaseParts(context).apiKeys.delete(namespace, id);
+    log.info({ namespace, apiKey: id, by: identityOf(callerOf(request)) }, 'API key deleted');
+    return reply.code(204).send();
+  });
+}

@@ -1,0 +1,55 @@
+/** Users. Taking an account over (reset, sign-in code) is for the unix socket only. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { createUserSchema, userNameSchema, type SignInCode } from '../../contract/identity.ts';
+import { identityOf, requireMay } from '../../identity/caller.ts';
+import { access, callerOf } from '../authentication.ts';
+import { openDatabaseParts, type ApiContext } from '../context.ts';
+import { noStore } from '../headers.ts';
+import { parseInput } from '../input.ts';
+
+const nameParams = z.object({ name: userNameSchema });
+
+export function userRoutes(server: FastifyInstance, context: ApiContext): void {
+  const options = { ...access('caller'), onRequest: noStore };
+
+  server.get('/v1/users', options, (request, reply) => {
+    requireMay(callerOf(request), 'user.read');
+    return reply.send({ users: openDatabaseParts(context).identity.listUsers() });
+  });
+
+  server.post('/v1/users', options, async (request, reply) => {
+    const caller = callerOf(request);
+    requireMay(caller, 'user.change');
+    const { name, role } = parseInput(createUserSchema, request.body);
+    const created = await openDatabaseParts(context).identity.createUser(name, role);
+    context.log.info({ user: name, role, by: identityOf(caller) }, 'user created');
+    return reply.code(201).send(created);
+  });
+
+  server.delete('/v1/users/:name', options, (request, reply) => {
+    const caller = callerOf(request);
+    requireMay(caller, 'user.change');
+    const { name } = parseInput(nameParams, request.params);
+    openDatabaseParts(context).identity.deleteUser(name);
+    context.log.info({ user: name, by: identityOf(caller) }, 'user deleted');
+    return reply.code(204).send();
+  });
+
+  server.post('/v1/users/:name/reset-password', options, async (request, reply) => {
+    requireMay(callerOf(request), 'user.take-over');
+    const { name } = parseInput(nameParams, request.params);
+    const answer = await openDatabaseParts(context).identity.resetPassword(name);
+    context.log.info({ user: name }, 'password reset');
+    return reply.send(answer);
+  });
+
+  server.post('/v1/users/:name/sign-in-code', options, (request, reply) => {
+    requireMay(callerOf(request), 'user.take-over');
+    const { name } = parseInput(nameParams, request.params);
+    const { user, code, expiresAtMs } = openDatabaseParts(context).identity.createSignInCode(name);
+    context.log.info({ user: name }, 'sign-in code made');
+    const answer: SignInCode = { user, code, expiresAt: new Date(expiresAtMs).toISOString() };
+    return reply.send(answer);
+  });
+}

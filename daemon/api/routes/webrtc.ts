@@ -1,0 +1,157 @@
+/** What viewers and tenant applications need to connect: TURN credentials, tickets, rooms, the signaling socket. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { createSignalTicketSchema, createTurnCredentialsSchema } from '../../contract/api.ts';
+import { AppError } from '../../contract/errors.ts';
+import { roomIdSchema } from '../../contract/names.ts';
+import { identityOf, requireMay, roleOf, type Caller } from '../../identity/caller.ts';
+import type { SignalGrant } from '../../identity/signal-tickets.ts';
+import {
+  access,
+  apiKeyOf,
+  authenticate,
+  bearerOf,
+  callerByApiKey,
+  callerOf,
+  stillStands,
+  unauthorized,
+} from '../authentication.ts';
+import type { ApiContext, ListenerKind } from '../context.ts';
+import { noStore } from '../headers.ts';
+import { namespaceQuery, parseInput } from '../input.ts';
+
+const signalQuery = namespaceQuery.extend({
+  ticket: z.string().max(256).optional(),
+  token: z.string().max(8192).optional(),
+  api_key: z.string().max(256).optional(),
+});
+const roomParams = z.object({ roomId: roomIdSchema });
+/** Of a signaling session: who, and whether that still holds while the socket is open. */
+type Admission = { grant: SignalGrant; stands: () => boolean };
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    admission: Admission | null;
+  }
+}
+
+export function webrtcRoutes(server: FastifyInstance, context: ApiContext, listener: ListenerKind): void {
+  const { namespaces, budgets, tickets } = context;
+  const secret = { ...access('caller'), onRequest: noStore };
+
+  server.post('/v1/webrtc/turn/credentials', secret, (request, reply) => {
+    const caller = callerOf(request);
+    const input = parseInput(createTurnCredentialsSchema, request.body);
+    const asked = input.namespace ?? parseInput(namespaceQuery, request.query).namespace;
+    const namespace = namespaceOf(caller, asked);
+    requireMay(caller, 'turn.credentials', { namespace });
+    budgets.spend('viewer', identityOf(caller));
+    const subject = identityOf(caller);
+    const { ttlSeconds } = input;
+    return reply.send(
+      namespaces.turnCredentials(namespace, ttlSeconds === undefined ? { subject } : { subject, ttlSeconds }),
+    );
+  });
+
+  server.post('/v1/webrtc/tickets', secret, (request, reply) => {
+    const caller = callerOf(request);
+    const { namespace } = parseInput(createSignalTicketSchema, request.body);
+    requireMay(caller, 'live_view', { namespace });
+    budgets.spend('viewer', identityOf(caller));
+    namespaces.get(namespace);
+    const { ticket, expiresAtMs } = tickets.issue(grantOf(caller, namespace));
+    return reply.code(201).send({ ticket, expiresAt: new Date(expiresAtMs).toISOString() });
+  });
+
+  server.decorateRequest('admission', null);
+  server.get(
+    '/v1/webrtc/signal',
+    {
+      ...access('signal'),
+      websocket: true,
+      preValidation: (request, reply, done) => {
+        const admission = admit(context, listener, request, reply);
+        if (listener === 'network') budgets.spend('viewer', admission.grant.identity);
+        context.gateway.requireRoom(admission.grant);
+        request.admission = admission;
+        done();
+      },
+    },
+    (socket, request) => {
+      if (request.admission === null) socket.terminate();
+      else context.gateway.open(socket, request.admission.grant, request.admission.stands);
+    },
+  );
+
+  server.get('/v1/webrtc/rooms', access('caller'), async (request, reply) => {
+    const caller = callerOf(request);
+    const namespace = namespaceOf(caller, parseInput(namespaceQuery, request.query).namespace);
+    requireMay(caller, 'room.read', { namespace });
+    return reply.send(await sfuOf(context, namespace).call('rooms.list', {}));
+  });
+
+  server.delete('/v1/webrtc/rooms/:roomId', access('caller'), async (request, reply) => {
+    const caller = callerOf(request);
+    const namespace = namespaceOf(caller, parseInput(namespaceQuery, request.query).namespace);
+    requireMay(caller, 'room.close', { namespace });
+    const { roomId } = parseInput(roomParams, request.params);
+    await sfuOf(context, namespace).call('rooms.close', { roomId });
+    context.log.info({ namespace, roomId, by: identityOf(caller) }, 'room closed');
+    return reply.code(204).send();
+  });
+}
+
+/** Who may open a signaling session: a ticket or viewer token in the URL, else like any other route. */
+function admit(
+  context: ApiContext,
+  listener: ListenerKind,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Admission {
+  if (!request.ws) {
+    throw new AppError('invalid_request', 'This is a WebSocket: open it with ws:// or wss://.');
+  }
+  const query = parseInput(signalQuery, request.query);
+  const bearer = bearerOf(request);
+  const token = query.token ?? (bearer?.startsWith('tkv.') === true ? bearer : undefined);
+  if (query.ticket !== undefined || token !== undefined) {
+    const grant =
+      query.ticket === undefined
+        ? context.tickets.verifyViewerToken(token ?? '')
+        : context.tickets.redeem(query.ticket);
+    if (grant === undefined) {
+      context.budgets.spend('wrongSecret', request.ip);
+      throw new AppError('unauthorized', 'This ticket was used already or has ended. Ask for a new one.');
+    }
+    // A token ends; a ticket opened its session and is gone. Both were judged when they were issued.
+    return { grant, stands: () => true };
+  }
+  if (bearer !== undefined && apiKeyOf(request) === undefined) throw unauthorized();
+  const caller =
+    query.api_key === undefined
+      ? authenticate(context, listener, request, reply)
+      : callerByApiKey(context, request, query.api_key);
+  const namespace = namespaceOf(caller, query.namespace);
+  requireMay(caller, 'live_view', { namespace });
+  return { grant: grantOf(caller, namespace), stands: () => stillStands(context, caller) };
+}
+
+/** A key's own namespace, else the one that was named. A key that names another is refused by the caller. */
+function namespaceOf(caller: Caller, asked: string | undefined): string {
+  const namespace = asked ?? (caller.kind === 'api-key' ? caller.namespace : undefined);
+  if (namespace !== undefined) return namespace;
+  throw new AppError('invalid_request', 'namespace: name the namespace, for example ?namespace=demo.');
+}
+
+function grantOf(caller: Caller, namespace: string): SignalGrant {
+  const identity = identityOf(caller);
+  const role = roleOf(caller) === 'viewer' ? 'viewer' : 'publisher';
+  return { namespace, identity, name: identity, role, rooms: null };
+}
+
+function sfuOf(context: ApiContext, namespace: string) {
+  context.namespaces.get(namespace);
+  const sfu = context.rooms.sfu(namespace);
+  if (sfu === undefined) throw new AppError('unavailable', `The SFU of ${namespace} does not answer.`);
+  return sfu;
+}

@@ -1,0 +1,82 @@
+/**
+ * Builds the HTTP server of one listener. Both listeners, the unix socket and TCP, have the same routes;
+ * they differ in who vouches for the caller. Nothing listens here: tests use `inject`.
+ */
+import cookie from '@fastify/cookie';
+import websocket from '@fastify/websocket';
+import fastify, { type FastifyInstance } from 'fastify';
+import { SIGNALING_MAX_FRAME_BYTES } from '../contract/signaling.ts';
+import { installAuthentication } from './authentication.ts';
+import type { ApiContext, ListenerKind } from './context.ts';
+import { installErrorHandler } from './error-handler.ts';
+import { installSecurityHeaders } from './headers.ts';
+import { deviceRoutes } from './routes/devices.ts';
+import { deviceWebrtcRoutes } from './routes/device-webrtc.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes } from './routes/health.ts';
+import { namespaceRoutes } from './routes/namespaces.ts';
+import { provisioningRoutes } from './routes/provisioning.ts';
+import { sessionRoutes } from './routes/session.ts';
+import { userRoutes } from './routes/users.ts';
+import { webrtcRoutes } from './routes/webrtc.ts';
+import { installStaticConsole } from './static-console.ts';
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_CONNECTIONS = 4000;
+
+export type TlsMaterial = { cert: string; key: string };
+
+/** @param tls PEM certificate chain and key; undefined for plain HTTP. */
+export async function buildServer(
+  context: ApiContext,
+  listener: ListenerKind,
+  tls?: TlsMaterial,
+): Promise<FastifyInstance> {
+  const options = {
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    routerOptions: { maxParamLength: 200 },
+    forceCloseConnections: true,
+    trustProxy: listener === 'network' && context.trustedProxies.length > 0 ? context.trustedProxies : false,
+  };
+  const server = (
+    tls === undefined
+      ? fastify(options)
+      : fastify({ ...options, https: { ...tls, minVersion: 'TLSv1.2' as const } })
+  ) as FastifyInstance;
+  server.server.maxConnections = MAX_CONNECTIONS;
+
+  acceptJsonOnly(server);
+  installErrorHandler(server, context.log);
+  await installSecurityHeaders(server, { https: tls !== undefined });
+  await server.register(cookie);
+  await server.register(websocket, {
+    options: { maxPayload: SIGNALING_MAX_FRAME_BYTES, perMessageDeflate: false },
+  });
+  installAuthentication(server, context, listener);
+
+  healthRoutes(server, context, listener);
+  sessionRoutes(server, context);
+  userRoutes(server, context);
+  namespaceRoutes(server, context);
+  webrtcRoutes(server, context, listener);
+  provisioningRoutes(server, context);
+  deviceRoutes(server, context);
+  deviceWebrtcRoutes(server, context);
+  eventRoutes(server, context);
+  await installStaticConsole(server, context.consoleDir);
+  await server.ready();
+  return server;
+}
+
+/** JSON is the only body; an empty one is none, whatever its Content-Type. */
+function acceptJsonOnly(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body as string, done);
+  });
+}
