@@ -1,0 +1,28 @@
+/** Typed events without a framework. One failing listener does not stop the others. */
+export class Emitter<Events extends object> {
+  readonly #listeners = new Map<keyof Events, Set<(data: never) => void>>();
+
+  /** @returns a function that stops listening; calling it twice is a no-op. */
+  on<Name extends keyof Events>(name: Name, listener: (data: Events[Name]) => void): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+    };
+  }
+
+  emit<Name extends keyof Events>(name: Name, data: Events[Name]): void {
+    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+      try {
+        (listener as (data: Events[Name]) => void)(data);
+      } catch (error) {
+        console.error(`A listener of "${String(name)}" failed.`, error);
+      }
+    }
+  }
+
+  clear(): void {
+    this.#listeners.clear();
+  }
+}

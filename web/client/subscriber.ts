@@ -1,0 +1,175 @@
+/**
+ * The subscribe leg: ONE RTCPeerConnection for everything a session watches. The SFU always offers; we answer,
+ * trickle, and keep which media section carries which track now. Media goes through the relay only.
+ */
+import type { IceServer } from '../../daemon/contract/ice.ts';
+import type { ClientFrame, ServerFrameData } from '../../daemon/contract/signaling.ts';
+import { Emitter } from './emitter.ts';
+
+export type SubscriberEvents = {
+  /** The media sections carry other tracks than before. */
+  slots: undefined;
+  connection: RTCPeerConnectionState;
+  /** The first relayed candidate was gathered: the relay answered. */
+  relayed: undefined;
+  /** Gathering ended without any relayed candidate: no listed transport got an answer. */
+  blocked: undefined;
+  /** An offer could not be taken; only a new session helps. */
+  failed: string;
+};
+
+export type SubscriberOptions = {
+  iceServers: IceServer[];
+  send: (frame: ClientFrame) => void;
+  createConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
+};
+
+export class Subscriber extends Emitter<SubscriberEvents> {
+  readonly #connection: RTCPeerConnection;
+  readonly #send: (frame: ClientFrame) => void;
+  /** mid -> trackId now. */
+  readonly #slots = new Map<string, string | null>();
+  #iceServers: IceServer[];
+  #queue: Promise<void> = Promise.resolve();
+  #earlyCandidates: RTCIceCandidateInit[] = [];
+  #relayCandidates = 0;
+  #closed = false;
+
+  constructor(options: SubscriberOptions) {
+    super();
+    this.#send = options.send;
+    this.#iceServers = options.iceServers;
+    const connection = options.createConnection(this.#configuration());
+    this.#connection = connection;
+    connection.onicecandidate = ({ candidate }) => {
+      if (candidate?.type === 'relay' && this.#relayCandidates++ === 0) this.emit('relayed', undefined);
+      this.#send({
+        type: 'ice-candidate',
+        connection: 'subscribe',
+        candidate: candidate === null ? null : plainCandidate(candidate),
+      });
+    };
+    connection.onicegatheringstatechange = () => {
+      if (connection.iceGatheringState === 'gathering') this.#relayCandidates = 0;
+      if (connection.iceGatheringState === 'complete' && this.#relayCandidates === 0) {
+        this.emit('blocked', undefined);
+      }
+    };
+    connection.onconnectionstatechange = () => {
+      this.emit('connection', connection.connectionState);
+    };
+  }
+
+  get connectionState(): RTCPeerConnectionState {
+    return this.#connection.connectionState;
+  }
+
+  get iceServers(): IceServer[] {
+    return this.#iceServers;
+  }
+
+  /** Fresh credentials: used by the next ICE restart and by relays that are made from now on. */
+  setIceServers(iceServers: IceServer[]): void {
+    this.#iceServers = iceServers;
+    if (!this.#closed) this.#connection.setConfiguration(this.#configuration());
+  }
+
+  /** Offers are answered in the order they came. */
+  takeOffer(offer: ServerFrameData<'offer'>): void {
+    this.#queue = this.#queue.then(async () => {
+      if (this.#closed) return;
+      try {
+        await this.#connection.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
+        for (const [mid, trackId] of Object.entries(offer.mids)) this.#slots.set(mid, trackId);
+        for (const candidate of this.#earlyCandidates.splice(0)) await this.#add(candidate);
+        await this.#connection.setLocalDescription();
+        const sdp = this.#connection.localDescription?.sdp;
+        if (sdp === undefined || this.#isClosed()) return;
+        this.#send({ type: 'answer', connection: 'subscribe', sdp });
+        this.emit('slots', undefined);
+      } catch (error) {
+        if (!this.#isClosed()) this.emit('failed', error instanceof Error ? error.message : String(error));
+      }
+    });
+  }
+
+  takeCandidate(candidate: ServerFrameData<'ice-candidate'>['candidate']): void {
+    if (candidate === null || candidate.candidate === '') return;
+    const init: RTCIceCandidateInit = {
+      candidate: candidate.candidate,
+      sdpMid: candidate.sdpMid ?? null,
+      sdpMLineIndex: candidate.sdpMLineIndex ?? null,
+      usernameFragment: candidate.usernameFragment ?? null,
+    };
+    if (this.#connection.remoteDescription === null) {
+      if (this.#earlyCandidates.length < 64) this.#earlyCandidates.push(init);
+      return;
+    }
+    this.#queue = this.#queue.then(() => this.#add(init));
+  }
+
+  /** A media section carries another track without a new offer. */
+  takeSlot({ mid, trackId }: ServerFrameData<'slot'>): void {
+    this.#queue = this.#queue.then(() => {
+      this.#slots.set(mid, trackId);
+      this.emit('slots', undefined);
+    });
+  }
+
+  /** The receiver's track that carries `trackId` now. */
+  receiverTrack(trackId: string): MediaStreamTrack | undefined {
+    for (const [mid, carried] of this.#slots) {
+      if (carried !== trackId) continue;
+      return this.#connection.getTransceivers().find((one) => one.mid === mid)?.receiver.track;
+    }
+    return undefined;
+  }
+
+  getStats(): Promise<RTCStatsReport> {
+    return this.#connection.getStats();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#connection.onicecandidate = null;
+    this.#connection.onicegatheringstatechange = null;
+    this.#connection.onconnectionstatechange = null;
+    this.#connection.close();
+    this.clear();
+  }
+
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
+  #configuration(): RTCConfiguration {
+    return {
+      iceServers: this.#iceServers,
+      iceTransportPolicy: 'relay',
+      bundlePolicy: 'max-bundle',
+    };
+  }
+
+  async #add(candidate: RTCIceCandidateInit): Promise<void> {
+    try {
+      if (!this.#closed) await this.#connection.addIceCandidate(candidate);
+    } catch {
+      // A candidate of an ICE generation that is over: ICE works with the others.
+    }
+  }
+}
+
+function plainCandidate(candidate: RTCIceCandidate): {
+  candidate: string;
+  sdpMid: string | null;
+  sdpMLineIndex: number | null;
+  usernameFragment: string | null;
+} {
+  return {
+    candidate: candidate.candidate,
+    sdpMid: candidate.sdpMid,
+    sdpMLineIndex: candidate.sdpMLineIndex,
+    usernameFragment: candidate.usernameFragment,
+  };
+}

@@ -1,0 +1,70 @@
+/** Addresses of the console's pages, both ways. Unknown addresses are a state of their own, not the wall. */
+import { DENSITIES, type Density } from './wall-layout.ts';
+
+export type Route =
+  | { page: 'sign-in'; returnTo: string }
+  | { page: 'wall'; density: Density; number: number; show: string | null; namespace: string | null }
+  | { page: 'cameras' }
+  | { page: 'add-camera' }
+  | { page: 'camera'; id: string }
+  | { page: 'not-found'; path: string };
+
+export function parseRoute(path: string, search: string): Route {
+  const query = new URLSearchParams(search);
+  const parts = path.split('/').filter((part) => part !== '');
+  const [first, second] = parts;
+  if (first === undefined) {
+    const n = query.get('n');
+    const density = DENSITIES.find((one) => String(one) === n) ?? 'auto';
+    const number = Number.parseInt(query.get('page') ?? '1', 10);
+    return {
+      page: 'wall',
+      density,
+      number: Number.isFinite(number) ? Math.min(9999, Math.max(1, number)) - 1 : 0,
+      show: query.get('show'),
+      namespace: query.get('ns'),
+    };
+  }
+  if (first === 'sign-in' && parts.length === 1) {
+    return { page: 'sign-in', returnTo: localPath(query.get('to')) };
+  }
+  if (first === 'cameras') {
+    if (second === undefined) return { page: 'cameras' };
+    if (parts.length > 2) return { page: 'not-found', path };
+    if (second === 'new') return { page: 'add-camera' };
+    return { page: 'camera', id: decoded(second) };
+  }
+  return { page: 'not-found', path };
+}
+
+/** Only a path of this console: never another origin. */
+export function localPath(path: string | null): string {
+  return path !== null && /^\/(?![/\\])/.test(path) && !path.startsWith('/sign-in') ? path : '/';
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+export function wallPath(options: {
+  density: Density;
+  number: number;
+  show: string | null;
+  namespace: string | null;
+}): string {
+  const query = new URLSearchParams();
+  if (options.density !== 'auto') query.set('n', String(options.density));
+  if (options.number > 0) query.set('page', String(options.number + 1));
+  if (options.show !== null) query.set('show', options.show);
+  if (options.namespace !== null) query.set('ns', options.namespace);
+  const text = query.toString();
+  return text === '' ? '/' : `/?${text}`;
+}
+
+export function cameraPath(id: string): string {
+  return `/cameras/${encodeURIComponent(id)}`;
+}
