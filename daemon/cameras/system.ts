@@ -68,6 +68,10 @@ export interface DeviceStore {
   list(): DeviceRecord[];
   insert(record: DeviceRecord): void;
   update(id: string, change: Partial<Omit<DeviceRecord, 'id' | 'namespace' | 'createdAtMs'>>): void;
+  /** Several updates in one transaction; ids that do not exist are passed over. */
+  updateMany(
+    updates: { id: string; change: Partial<Omit<DeviceRecord, 'id' | 'namespace' | 'createdAtMs'>> }[],
+  ): void;
   delete(id: string): void;
 }
 
