@@ -4,14 +4,15 @@
  * come in, the new claim goes out; what the operating system holds is told as `busy`.
  */
 import type { PortBlocks } from '../contract/api.ts';
+import type { DaemonConfig } from '../contract/daemon-config.ts';
 import { AppError } from '../contract/errors.ts';
 import type { PortRange } from '../contract/names.ts';
 import type { PortClaim } from './system.ts';
 
 /** A range that is cut into blocks of `size` ports; a rest smaller than a block is not used. */
 export type PortGrid = PortRange & { size: number };
-/** Listener ports: `firstPort`, then every `step` ports, `count` of them. */
-export type ListenerPorts = { firstPort: number; step: number; count: number };
+/** Listener ports: the first of the range, then every `step` ports. */
+export type ListenerPorts = PortRange & { step: number };
 export type PortPlan = {
   sfuSignaling: PortGrid;
   sfuMedia: PortGrid;
@@ -24,9 +25,23 @@ export const DEFAULT_PORT_PLAN: PortPlan = {
   sfuSignaling: { minPort: 30000, maxPort: 30099, size: 1 },
   sfuMedia: { minPort: 20000, maxPort: 29999, size: 500 },
   turnRelay: { minPort: 49152, maxPort: 65535, size: 800 },
-  turn: { firstPort: 3478, step: 2, count: 100 },
-  turns: { firstPort: 5349, step: 2, count: 100 },
+  turn: { minPort: 3478, maxPort: 3678, step: 2 },
+  turns: { minPort: 5349, maxPort: 5549, step: 2 },
 };
+
+/** Listeners are two apart, as 3478 and 3480: the odd port stays free for an alternate server. */
+const LISTENER_STEP = 2;
+
+/** The plan of a configuration file. */
+export function portPlanOf(ports: DaemonConfig['ports']): PortPlan {
+  return {
+    sfuSignaling: { ...ports.sfuSignaling, size: 1 },
+    sfuMedia: { ...ports.sfuMedia, size: ports.sfuMediaPerNamespace },
+    turnRelay: { ...ports.turnRelay, size: ports.turnRelayPerNamespace },
+    turn: { ...ports.turn, step: LISTENER_STEP },
+    turns: { ...ports.turns, step: LISTENER_STEP },
+  };
+}
 
 /** What a namespace gets a block of, as users read it. */
 const TITLES = {
@@ -85,8 +100,7 @@ export function claimPorts(
 export function planCapacity(plan: PortPlan): number {
   return Math.min(
     ...[plan.sfuSignaling, plan.sfuMedia, plan.turnRelay].map((grid) => gridBlocks(grid).length),
-    plan.turn.count,
-    plan.turns.count,
+    ...[plan.turn, plan.turns].map((ports) => listenerPorts(ports).length),
   );
 }
 
@@ -116,10 +130,9 @@ export function portPlanProblems(plan: PortPlan): string[] {
     }
   }
   for (const role of ['turn', 'turns'] as const) {
-    const { firstPort, step, count } = plan[role];
-    const lastPort = firstPort + step * (count - 1);
-    ranges.push({ title: TITLES[role], range: { minPort: firstPort, maxPort: lastPort } });
-    if (![firstPort, lastPort].every(isPort) || step < 1 || count < 1) {
+    const { minPort, maxPort, step } = plan[role];
+    ranges.push({ title: TITLES[role], range: plan[role] });
+    if (!isPort(minPort) || !isPort(maxPort) || minPort > maxPort || !Number.isInteger(step) || step < 1) {
       problems.push(`${role}: the ports do not lie between 1 and 65535`);
     }
   }
@@ -153,12 +166,7 @@ function listener(
   isFree: (role: PortRole, block: PortRange) => boolean,
 ): number {
   if (chosen === undefined) {
-    const { firstPort, step, count } = plan[role];
-    const blocks = Array.from({ length: count }, (_, at) => {
-      const port = firstPort + at * step;
-      return { minPort: port, maxPort: port };
-    });
-    return firstFree(role, blocks, isFree).minPort;
+    return firstFree(role, listenerPorts(plan[role]), isFree).minPort;
   }
   const block = { minPort: chosen, maxPort: chosen };
   const reserved = [plan.sfuSignaling, plan.sfuMedia, plan.turnRelay].some((grid) => overlap(grid, block));
@@ -176,6 +184,14 @@ function gridBlocks(grid: PortGrid): PortRange[] {
   return Array.from({ length: count }, (_, at) => {
     const minPort = grid.minPort + at * grid.size;
     return { minPort, maxPort: minPort + grid.size - 1 };
+  });
+}
+
+function listenerPorts(ports: ListenerPorts): PortRange[] {
+  const count = Math.max(0, Math.floor((ports.maxPort - ports.minPort) / ports.step) + 1);
+  return Array.from({ length: count }, (_, at) => {
+    const port = ports.minPort + at * ports.step;
+    return { minPort: port, maxPort: port };
   });
 }
 

@@ -36,6 +36,8 @@ export function sfuMediaBlock(input: Pick<ServiceInputs, 'blocks' | 'shieldAddre
 }
 
 export function renderTurnConfig(input: ServiceInputs, controlSocket: string): TurnServiceConfig {
+  const { minPort, maxPort } = input.blocks.turnRelay;
+  const relayPorts = maxPort - minPort + 1;
   return {
     version: 1,
     namespace: input.namespace,
@@ -46,7 +48,7 @@ export function renderTurnConfig(input: ServiceInputs, controlSocket: string): T
     relay: { addresses: [input.shieldAddress], ...input.blocks.turnRelay },
     peers: { scope: 'sfu', allow: [sfuMediaBlock(input)] },
     secrets: [{ id: '1', secret: input.turnSecret }],
-    limits: DEFAULT_TURN_LIMITS,
+    limits: { ...DEFAULT_TURN_LIMITS, allocations: Math.min(DEFAULT_TURN_LIMITS.allocations, relayPorts) },
     rfc5766Channels: false,
     controlSocket,
   };

@@ -7,7 +7,6 @@ import {
   stateFileSchema,
   type ClusterState,
 } from '../contract/state-file.ts';
-import { messageOf } from '../kit/errors.ts';
 import { sha256Hex } from '../kit/secret.ts';
 
 const versionSchema = z.object({ version: z.number() });
@@ -29,8 +28,8 @@ export function decodeStateFile(text: string): DecodedState {
   let json: unknown;
   try {
     json = JSON.parse(text);
-  } catch (error) {
-    return bad(`it is cut off or no JSON (${messageOf(error)})`);
+  } catch {
+    return bad('it is cut off or no JSON'); // The parser's message quotes the text: not for a log.
   }
   const file = stateFileSchema.safeParse(json);
   if (!file.success || file.data.state === undefined) return bad('it has no checksum and state');

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { daemonConfigSchema } from '../../contract/daemon-config.ts';
 import { AppError } from '../../contract/errors.ts';
 import {
   claimPorts,
   claimRanges,
   DEFAULT_PORT_PLAN,
   planCapacity,
+  portPlanOf,
   portPlanProblems,
   type PortPlan,
 } from '../../namespaces/port-ledger.ts';
@@ -91,13 +93,18 @@ t.test('a busy block is passed over', (t) => {
   t.end();
 });
 
+t.test('the default configuration gives the default plan', (t) => {
+  t.same(portPlanOf(daemonConfigSchema.parse({}).ports), DEFAULT_PORT_PLAN);
+  t.end();
+});
+
 t.test('a plan with problems is told in sentences', (t) => {
   t.same(portPlanProblems(DEFAULT_PORT_PLAN), []);
   const overlapping = { ...DEFAULT_PORT_PLAN, sfuMedia: { minPort: 29000, maxPort: 30050, size: 500 } };
   t.match(portPlanProblems(overlapping).join('\n'), /SFU signaling port and SFU media block overlap/);
   const tiny = { ...DEFAULT_PORT_PLAN, turnRelay: { minPort: 60000, maxPort: 60010, size: 800 } };
   t.match(portPlanProblems(tiny).join('\n'), /no block of 800/);
-  const outside = { ...DEFAULT_PORT_PLAN, turn: { firstPort: 65000, step: 100, count: 100 } };
+  const outside = { ...DEFAULT_PORT_PLAN, turn: { minPort: 65000, maxPort: 66000, step: 2 } };
   t.match(portPlanProblems(outside).join('\n'), /1 and 65535/);
   t.end();
 });

@@ -1,0 +1,210 @@
+/**
+ * One live control connection per running TURN and SFU service, opened again with backoff when it ends.
+ * Live probes and the cameras' `SfuDirectory` stand on it.
+ */
+import type { SfuStatus, TurnStatus } from '../contract/control.ts';
+import { backoffMs } from '../kit/backoff.ts';
+import type { Cancel, Clock } from '../kit/clock.ts';
+import { messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/logger.ts';
+import type {
+  ControlConnector,
+  ControlLink,
+  ServiceKind,
+  ServiceManager,
+  SfuControl,
+  SfuControlEvent,
+  TurnControl,
+  Unsubscribe,
+} from './system.ts';
+
+const RECONNECT = { firstMs: 100, maxMs: 2000 };
+
+export type SfuLinkEvent =
+  | { type: 'connected'; namespace: string }
+  | { type: 'disconnected'; namespace: string }
+  | { type: 'event'; namespace: string; event: SfuControlEvent };
+
+type LinkOptions<Control> = {
+  connect: (onClose: () => void) => Promise<ControlLink<Control>>;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  onChange: (connected: boolean) => void;
+};
+
+/** One connection that is wanted until `close()`. */
+class KeptLink<Control> {
+  readonly #options: LinkOptions<Control>;
+  #link: ControlLink<Control> | undefined;
+  #cancelRetry: Cancel = () => undefined;
+  #failures = 0;
+  #wanted = true;
+
+  constructor(options: LinkOptions<Control>) {
+    this.#options = options;
+    void this.#connect();
+  }
+
+  get control(): Control | undefined {
+    return this.#link?.control;
+  }
+
+  close(): void {
+    this.#wanted = false;
+    this.#cancelRetry();
+    const link = this.#link;
+    this.#link = undefined;
+    if (link === undefined) return;
+    link.close();
+    this.#options.onChange(false);
+  }
+
+  async #connect(): Promise<void> {
+    const attempt = { closed: false };
+    try {
+      const link = await this.#options.connect(() => {
+        attempt.closed = true;
+        this.#lost(attempt);
+      });
+      if (!this.#wanted) {
+        link.close();
+        return;
+      }
+      if (attempt.closed) {
+        this.#retry();
+        return;
+      }
+      this.#link = link;
+      this.#attempt = attempt;
+      this.#failures = 0;
+      this.#options.onChange(true);
+    } catch (error) {
+      if (this.#failures === 0) this.#options.log.debug({ reason: messageOf(error) }, 'control link');
+      this.#retry();
+    }
+  }
+
+  #attempt: object | undefined;
+
+  #lost(attempt: object): void {
+    if (this.#attempt !== attempt || this.#link === undefined) return;
+    this.#link = undefined;
+    this.#options.onChange(false);
+    this.#retry();
+  }
+
+  #retry(): void {
+    if (!this.#wanted) return;
+    this.#failures += 1;
+    const { clock, random } = this.#options;
+    this.#cancelRetry = clock.after(backoffMs(this.#failures, RECONNECT, random()), () => {
+      void this.#connect();
+    });
+  }
+}
+
+export class ControlLinks {
+  readonly #options: {
+    connector: ControlConnector;
+    services: Pick<ServiceManager, 'controlSocket'>;
+    clock: Clock;
+    random: () => number;
+    log: Logger;
+  };
+  readonly #turn = new Map<string, KeptLink<TurnControl>>();
+  readonly #sfu = new Map<string, KeptLink<SfuControl>>();
+  readonly #listeners = new Set<(event: SfuLinkEvent) => void>();
+
+  constructor(options: {
+    connector: ControlConnector;
+    services: Pick<ServiceManager, 'controlSocket'>;
+    clock: Clock;
+    random: () => number;
+    log: Logger;
+  }) {
+    this.#options = options;
+  }
+
+  /** From now on both services of the namespace should be connected. */
+  open(namespace: string): void {
+    const { connector, services, clock, random, log } = this.#options;
+    const common = { clock, random, log: log.child({ namespace }) };
+    const path = (kind: ServiceKind): string => services.controlSocket({ kind, namespace });
+    if (!this.#turn.has(namespace)) {
+      const link = new KeptLink<TurnControl>({
+        ...common,
+        connect: (onClose) => connector.turn(path('turn'), { namespace, onClose }),
+        onChange: () => undefined,
+      });
+      this.#turn.set(namespace, link);
+    }
+    if (this.#sfu.has(namespace)) return;
+    const link = new KeptLink<SfuControl>({
+      ...common,
+      connect: (onClose) => {
+        const onEvent = (event: SfuControlEvent): void => {
+          this.#emit({ type: 'event', namespace, event });
+        };
+        return connector.sfu(path('sfu'), { namespace, onClose, onEvent });
+      },
+      onChange: (connected) => {
+        this.#emit({ type: connected ? 'connected' : 'disconnected', namespace });
+      },
+    });
+    this.#sfu.set(namespace, link);
+  }
+
+  close(namespace: string): void {
+    this.#turn.get(namespace)?.close();
+    this.#turn.delete(namespace);
+    this.#sfu.get(namespace)?.close();
+    this.#sfu.delete(namespace);
+  }
+
+  closeAll(): void {
+    for (const namespace of [...this.#turn.keys()]) this.close(namespace);
+  }
+
+  /** Undefined while the SFU is not connected. */
+  sfu(namespace: string): SfuControl | undefined {
+    return this.#sfu.get(namespace)?.control;
+  }
+
+  watch(listener: (event: SfuLinkEvent) => void): Unsubscribe {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  /** @returns null when the service does not answer in time. */
+  async probeTurn(namespace: string, timeoutMs: number): Promise<TurnStatus | null> {
+    const control = this.#turn.get(namespace)?.control;
+    return control === undefined ? null : answerOrNull(control.call('status', {}, { timeoutMs }));
+  }
+
+  /** @returns null when the service does not answer in time. */
+  async probeSfu(namespace: string, timeoutMs: number): Promise<SfuStatus | null> {
+    const control = this.sfu(namespace);
+    return control === undefined ? null : answerOrNull(control.call('status', {}, { timeoutMs }));
+  }
+
+  #emit(event: SfuLinkEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#options.log.error({ err: error }, 'listener of SFU events failed');
+      }
+    }
+  }
+}
+
+async function answerOrNull<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await answer;
+  } catch {
+    return null; // No answer is an answer here: "unknown".
+  }
+}

@@ -1,0 +1,132 @@
+/** Hands out port blocks: the ledger proposes, the operating system is asked, the database decides. */
+import type { PortBlocks } from '../contract/api.ts';
+import { AppError } from '../contract/errors.ts';
+import type { PortRange } from '../contract/names.ts';
+import { claimPorts, type ClaimRequest, type PortPlan, type PortRole } from './port-ledger.ts';
+import type { NamespaceStore, PortClaim, PortProbe, PortUse } from './system.ts';
+
+/**
+ * Strangers a block may hold, in per cent: outgoing sockets of other programs come and go in the range of
+ * relay ports, and the services pass over single ports. Above it the block is not worth having.
+ */
+const MAX_BUSY_PERCENT = 5;
+/** Two daemons on one database may race; each round one of them wins. */
+const MAX_RACES = 10;
+
+export type Reservation = { claim: PortClaim; skipped: string[] };
+
+export class PortReservations {
+  readonly #options: {
+    store: NamespaceStore;
+    probe: PortProbe;
+    plan: PortPlan;
+    shieldAddress: string;
+    turnBindAddresses: readonly string[];
+  };
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: {
+    store: NamespaceStore;
+    probe: PortProbe;
+    plan: PortPlan;
+    shieldAddress: string;
+    turnBindAddresses: readonly string[];
+  }) {
+    this.#options = options;
+  }
+
+  /** Throws like `reserve` would, as far as it can be known without asking the operating system. */
+  check(request: ClaimRequest): void {
+    claimPorts(this.#options.store.portClaims(), this.#options.plan, request);
+  }
+
+  /** One at a time. Rejects with AppError ports_exhausted or port_taken. */
+  reserve(request: ClaimRequest): Promise<Reservation> {
+    const next = this.#queue.then(() => this.#reserve(request));
+    this.#queue = next.catch(() => undefined);
+    return next;
+  }
+
+  async #reserve(request: ClaimRequest): Promise<Reservation> {
+    const { store, probe, plan } = this.#options;
+    const busy = new Map<PortRole, Set<number>>();
+    const skipped: string[] = [];
+    for (let races = 0; ;) {
+      const claims = store.portClaims();
+      const claim = claimPorts(claims, plan, request, busy);
+      if (claims.includes(claim)) return { claim, skipped };
+      const taken = await probe.busy(this.#uses(claim.blocks));
+      const unusable = unusableRoles(claim.blocks, taken);
+      for (const { role, startPort, sentence } of unusable) {
+        if (startPort === request.turnPort || startPort === request.turnsPort) {
+          throw new AppError('port_taken', `${sentence} Choose another port.`, {
+            details: { role, port: startPort },
+          });
+        }
+        busy.set(role, (busy.get(role) ?? new Set<number>()).add(startPort));
+        skipped.push(sentence);
+      }
+      if (unusable.length > 0) continue;
+      try {
+        store.insertPortClaim(claim);
+        return { claim, skipped };
+      } catch (error) {
+        races += 1;
+        const lost = error instanceof AppError && error.code === 'port_taken';
+        if (!lost || races > MAX_RACES) throw error;
+      }
+    }
+  }
+
+  /** Every socket the services of a namespace will open. */
+  #uses(blocks: PortBlocks): PortUse[] {
+    const { shieldAddress, turnBindAddresses } = this.#options;
+    const shield = (range: PortRange): PortUse[] =>
+      Array.from({ length: range.maxPort - range.minPort + 1 }, (_, at) => ({
+        protocol: 'udp',
+        address: shieldAddress,
+        port: range.minPort + at,
+      }));
+    const listeners = [blocks.turn, blocks.turns].flatMap((port) =>
+      turnBindAddresses.flatMap((address) =>
+        (['udp', 'tcp'] as const).map((protocol) => ({ protocol, address, port })),
+      ),
+    );
+    return [
+      { protocol: 'tcp', address: shieldAddress, port: blocks.sfuSignaling },
+      ...listeners,
+      ...shield(blocks.sfuMedia),
+      ...shield(blocks.turnRelay),
+    ];
+  }
+}
+
+/** Which blocks cannot be used given the ports that others hold, and why. Pure. */
+export function unusableRoles(
+  blocks: PortBlocks,
+  taken: readonly PortUse[],
+): { role: PortRole; startPort: number; sentence: string }[] {
+  const found: { role: PortRole; startPort: number; sentence: string }[] = [];
+  const single = (role: PortRole, title: string, port: number): void => {
+    const use = taken.find((one) => one.port === port);
+    if (use === undefined) return;
+    const sentence = `The ${title} ${String(port)} (${use.protocol}) cannot be bound on ${use.address}: another program holds it.`;
+    found.push({ role, startPort: port, sentence });
+  };
+  const block = (role: PortRole, title: string, range: PortRange, firstMustBeFree: boolean): void => {
+    const held = taken.filter((one) => one.port >= range.minPort && one.port <= range.maxPort);
+    const size = range.maxPort - range.minPort + 1;
+    const firstHeld = held.some((one) => one.port === range.minPort);
+    if (held.length * 100 <= size * MAX_BUSY_PERCENT && !(firstMustBeFree && firstHeld)) return;
+    const name = `${String(range.minPort)}-${String(range.maxPort)}`;
+    const sentence = `The ${title} ${name} is passed over: other programs hold ${String(held.length)} of its ports.`;
+    found.push({ role, startPort: range.minPort, sentence });
+  };
+  single('sfuSignaling', 'SFU signaling port', blocks.sfuSignaling);
+  // The first port of the media block is the one all media of the SFU goes through.
+  block('sfuMedia', 'SFU media block', blocks.sfuMedia, true);
+  block('turnRelay', 'TURN relay block', blocks.turnRelay, false);
+  single('turn', 'TURN port', blocks.turn);
+  single('turns', 'TURNS port', blocks.turns);
+  return found;
+}

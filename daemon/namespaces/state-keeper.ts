@@ -1,0 +1,81 @@
+/** Keeps the state file in step with the database: one writer, one generation after the other. */
+import type { ClusterState, StateNamespace } from '../contract/state-file.ts';
+import type { Clock } from '../kit/clock.ts';
+import { chooseState, encodeStateFile, type StateChoice } from './state-file.ts';
+import type { NamespaceStore, PortClaim, StateFileStore, WebrtcRecord } from './system.ts';
+
+export class StateKeeper {
+  readonly #node: string;
+  readonly #store: NamespaceStore;
+  readonly #file: StateFileStore;
+  readonly #clock: Clock;
+  #generation = 0;
+  /** Only a copy that was read or written well may replace the previous one. */
+  #currentIsGood = false;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: { node: string; store: NamespaceStore; file: StateFileStore; clock: Clock }) {
+    this.#node = options.node;
+    this.#store = options.store;
+    this.#file = options.file;
+    this.#clock = options.clock;
+  }
+
+  /** Reads both copies. Rejects only when a copy is there and cannot be read at all. */
+  async load(): Promise<StateChoice> {
+    const choice = chooseState(await this.#file.read());
+    this.#currentIsGood = choice.source === 'current';
+    this.#generation = choice.state?.generation ?? 0;
+    return choice;
+  }
+
+  /** Writes every enabled namespace, and `alsoNamespace` while it is being enabled. */
+  save(alsoNamespace?: string): Promise<void> {
+    const next = this.#queue.then(() => this.#save(alsoNamespace));
+    this.#queue = next.catch(() => undefined);
+    return next;
+  }
+
+  async #save(alsoNamespace: string | undefined): Promise<void> {
+    const generation = Math.max(this.#generation, this.#store.stateGeneration(this.#node)) + 1;
+    const state: ClusterState = {
+      version: 1,
+      generation,
+      node: this.#node,
+      saved_at: new Date(this.#clock.nowMs()).toISOString(),
+      namespaces: enabledNamespaces(this.#node, this.#store, alsoNamespace),
+    };
+    await this.#file.write(encodeStateFile(state), { keepPrevious: this.#currentIsGood });
+    this.#currentIsGood = true;
+    this.#generation = generation;
+    this.#store.setStateGeneration(this.#node, generation);
+  }
+}
+
+/** What the state file says of the database's namespaces. */
+export function enabledNamespaces(
+  node: string,
+  store: Pick<NamespaceStore, 'webrtcConfigs' | 'portClaims'>,
+  alsoNamespace?: string,
+): StateNamespace[] {
+  const claims = store.portClaims();
+  return store.webrtcConfigs().flatMap((config) => {
+    const claim = claims.find((one) => one.node === node && one.namespace === config.namespace);
+    const counts = config.state === 'enabled' || config.namespace === alsoNamespace;
+    return claim === undefined || !counts ? [] : [stateNamespace(config, claim)];
+  });
+}
+
+function stateNamespace(config: WebrtcRecord, claim: PortClaim): StateNamespace {
+  return {
+    name: config.namespace,
+    has_sfu: true,
+    has_turn: true,
+    ports: claim.blocks,
+    domain: config.domain,
+    credential_ttl_seconds: config.ttlSeconds,
+    relay_scope: config.relayScope,
+    sealed_turn_secret: config.sealedTurnSecret,
+    sealed_ticket_key: config.sealedTicketKey,
+  };
+}
