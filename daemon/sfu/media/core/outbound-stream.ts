@@ -1,0 +1,165 @@
+/**
+ * One SSRC towards a viewer: numbers, headers, protection, the ring of what was sent, retransmission and
+ * sender reports. It decides nothing about which pictures are sent. One header write, one cipher call and
+ * one send per packet.
+ */
+import { randomBelow, type CoreContext } from './core-context.ts';
+import { PacketRing } from './packet-ring.ts';
+import { writeSenderReport } from './rtcp-packet.ts';
+import { RtpHeaderTemplate } from './rtp-packet.ts';
+import { extendSequence } from './sequence-number.ts';
+import type { SrtpSender } from './srtp-context.ts';
+import type { DownlinkOptions } from './types.ts';
+
+/** First numbers stay below 2^15, so that a lost first packet cannot confuse the rollover count (RFC 3711). */
+const FIRST_INDEX_LIMIT = 0x8000;
+const MAX_RESENDS_PER_PACKET = 10;
+/** Retransmissions of one round trip share this rate: the cap of the burst. */
+const RESEND_BITS_PER_SECOND = 25_000_000;
+const MIN_RESEND_WINDOW_MS = 20;
+
+export type StreamTransport = { srtp: SrtpSender; send: (datagram: Buffer) => void };
+
+export type ResendVerdict = 'sent' | 'in-flight' | 'limited' | 'gone' | 'never-sent';
+
+export class OutboundStream {
+  readonly #context: CoreContext;
+  readonly #transport: StreamTransport;
+  readonly #options: DownlinkOptions;
+  readonly #media: RtpHeaderTemplate;
+  readonly #retransmission: RtpHeaderTemplate | undefined;
+  readonly #ring = new PacketRing();
+  #nextIndex: number;
+  #nextRetransmissionIndex: number;
+  #packets = 0;
+  #bytes = 0;
+  #retransmitted = 0;
+  #resendWindowMs = 0;
+  #resendBytes = 0;
+
+  constructor(context: CoreContext, transport: StreamTransport, options: DownlinkOptions) {
+    this.#context = context;
+    this.#transport = transport;
+    this.#options = options;
+    const { mid, midExtensionId, ssrc, rtxSsrc, payloadType, rtxPayloadType } = options;
+    this.#media = new RtpHeaderTemplate({ payloadType, ssrc, mid, midExtensionId });
+    this.#retransmission =
+      rtxSsrc === undefined || rtxPayloadType === undefined
+        ? undefined
+        : new RtpHeaderTemplate({ payloadType: rtxPayloadType, ssrc: rtxSsrc, mid, midExtensionId });
+    this.#nextIndex = randomBelow(context, FIRST_INDEX_LIMIT);
+    this.#nextRetransmissionIndex = randomBelow(context, FIRST_INDEX_LIMIT);
+  }
+
+  /** Index (extended sequence number) the next packet will have. */
+  get nextIndex(): number {
+    return this.#nextIndex;
+  }
+
+  get packets(): number {
+    return this.#packets;
+  }
+
+  /** Payload bytes, as a sender report counts them. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get retransmitted(): number {
+    return this.#retransmitted;
+  }
+
+  get ring(): PacketRing {
+    return this.#ring;
+  }
+
+  /**
+   * Sends a packet.
+   * @param index `nextIndex`, or for audio any other that was never used. @returns bytes on the wire.
+   */
+  send(index: number, payload: Buffer, marker: boolean, timestamp: number, nowMs: number): number {
+    if (index >= this.#nextIndex) this.#nextIndex = index + 1;
+    this.#packets += 1;
+    this.#bytes += payload.length;
+    if (this.#options.nack) this.#ring.add(index, payload, marker, timestamp, nowMs);
+    return this.#transmit(index, payload, marker, timestamp);
+  }
+
+  /** Answers a request for a packet by its 16 bit number. @param roundTripMs of the viewer, if known. */
+  resend(sequenceNumber: number, roundTripMs: number | undefined, nowMs: number): ResendVerdict {
+    const index = extendSequence(sequenceNumber, this.#nextIndex);
+    if (index >= this.#nextIndex || index < 0) return 'never-sent';
+    const sent = this.#ring.get(index);
+    if (sent === undefined || sent.resends >= MAX_RESENDS_PER_PACKET) return 'gone';
+    // What was sent less than a round trip ago may be on its way.
+    if (nowMs - sent.sentMs < Math.max(5, (roundTripMs ?? 10) * 0.8)) return 'in-flight';
+    const windowMs = Math.max(MIN_RESEND_WINDOW_MS, roundTripMs ?? 0);
+    if (nowMs - this.#resendWindowMs >= windowMs) {
+      this.#resendWindowMs = nowMs;
+      this.#resendBytes = 0;
+    }
+    if (this.#resendBytes > (RESEND_BITS_PER_SECOND / 8000) * windowMs) return 'limited';
+    sent.sentMs = nowMs;
+    sent.resends += 1;
+    this.#retransmitted += 1;
+    this.#resendBytes +=
+      this.#retransmission === undefined
+        ? this.#transmit(index, sent.payload, sent.marker, sent.timestamp)
+        : this.#wrap(this.#retransmission, index, sent.payload, sent.marker, sent.timestamp);
+    return 'sent';
+  }
+
+  /** Index a requested number stands for. */
+  indexOf(sequenceNumber: number): number {
+    return extendSequence(sequenceNumber, this.#nextIndex);
+  }
+
+  /** Sends an SR and SDES. @param rtpTimestamp of the live line at `nowMs`. */
+  sendReport(rtpTimestamp: number, nowMs: number): void {
+    const compound = this.#transport.srtp.protectRtcp(
+      writeSenderReport({
+        ssrc: this.#options.ssrc,
+        nowMs,
+        rtpTimestamp: Math.round(rtpTimestamp) % 0x1_0000_0000,
+        packetCount: this.#packets,
+        octetCount: this.#bytes,
+        cname: this.#options.cname,
+      }),
+    );
+    if (compound !== undefined) this.#transport.send(compound);
+  }
+
+  #transmit(index: number, payload: Buffer, marker: boolean, timestamp: number): number {
+    const { scratch } = this.#context;
+    this.#media.write(scratch.view, marker, index, timestamp);
+    return this.#protectAndSend(this.#media, payload, this.#options.ssrc, index);
+  }
+
+  /** RFC 4588 section 4: the original number goes in front of the payload. */
+  #wrap(
+    template: RtpHeaderTemplate,
+    index: number,
+    payload: Buffer,
+    marker: boolean,
+    timestamp: number,
+  ): number {
+    const { scratch, retransmissionScratch } = this.#context;
+    retransmissionScratch.view.setUint16(0, index);
+    retransmissionScratch.buffer.set(payload, 2);
+    const own = this.#nextRetransmissionIndex;
+    this.#nextRetransmissionIndex += 1;
+    template.write(scratch.view, marker, own, timestamp);
+    const wrapped = retransmissionScratch.prefix(payload.length + 2);
+    return this.#protectAndSend(template, wrapped, this.#options.rtxSsrc ?? 0, own);
+  }
+
+  #protectAndSend(template: RtpHeaderTemplate, payload: Buffer, ssrc: number, index: number): number {
+    const { scratch, totals } = this.#context;
+    const header = scratch.prefix(template.headerBytes);
+    const bytes = this.#transport.srtp.protectRtp(scratch.buffer, header, payload, ssrc, index);
+    totals.packets += 1;
+    totals.bytes += bytes;
+    this.#transport.send(scratch.prefix(bytes));
+    return bytes;
+  }
+}

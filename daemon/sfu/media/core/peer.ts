@@ -1,0 +1,221 @@
+/**
+ * One DTLS-SRTP association: unprotects and routes what the peer sends, and owns its sources, downlinks
+ * and RTCP. Datagrams are untrusted until authentic; nothing of one is remembered before.
+ */
+import { InvalidStateError } from '../../../kit/errors.ts';
+import { BurstPacer } from './burst-pacer.ts';
+import type { CoreContext } from './core-context.ts';
+import { CoreDownlink } from './downlink.ts';
+import { PeerReports } from './peer-reports.ts';
+import { parseRtcp, writeNack, writePictureLossIndication, type ReportBlock } from './rtcp-packet.ts';
+import {
+  emptyRtpHeader,
+  findExtension,
+  isRtcp,
+  parseRtpHeader,
+  RTP_FIXED_HEADER_BYTES,
+  stripPadding,
+  type RtpHeader,
+} from './rtp-packet.ts';
+import { SourceBindings, type Binding } from './source-bindings.ts';
+import { CoreSource, type SourceLink } from './source.ts';
+import { SrtpReceiver, SrtpSender } from './srtp-context.ts';
+import type {
+  CorePeer,
+  CorePeerOptions,
+  Downlink,
+  DownlinkOptions,
+  MediaSource,
+  SourceOptions,
+} from './types.ts';
+
+export const MAX_SOURCES_PER_PEER = 64;
+export const MAX_DOWNLINKS_PER_PEER = 1024;
+
+export class Peer implements CorePeer, SourceLink {
+  readonly id: string;
+  readonly #context: CoreContext;
+  readonly #send: (datagram: Buffer) => void;
+  readonly #receiver: SrtpReceiver;
+  readonly #sender: SrtpSender;
+  readonly #reports: PeerReports;
+  readonly #pacer: BurstPacer;
+  readonly #sources = new Set<CoreSource>();
+  readonly #bindings: SourceBindings;
+  /** By media SSRC. */
+  readonly #downlinks = new Map<number, CoreDownlink>();
+  readonly #header = emptyRtpHeader();
+  readonly #onClosed: (peer: Peer) => void;
+  #state: 'open' | 'closed' = 'open';
+
+  /** @throws RangeError on keys of the wrong length. */
+  constructor(context: CoreContext, options: CorePeerOptions, onClosed: (peer: Peer) => void) {
+    this.id = options.id;
+    this.#context = context;
+    this.#send = options.send;
+    this.#receiver = new SrtpReceiver(options.keys.profile, options.keys.remote);
+    this.#sender = new SrtpSender(options.keys.profile, options.keys.local);
+    this.#bindings = new SourceBindings(this.#sources);
+    this.#reports = new PeerReports(context, this.#sources, (compound) => {
+      this.#sendRtcp(compound);
+    });
+    this.#pacer = new BurstPacer(context);
+    this.#onClosed = onClosed;
+  }
+
+  /** @throws InvalidStateError when the peer is closed or has its full number of sources. */
+  addSource(options: SourceOptions): MediaSource {
+    this.#requireRoom(this.#sources.size, MAX_SOURCES_PER_PEER, 'sources');
+    const source = new CoreSource(this.#context, this, options);
+    this.#sources.add(source);
+    this.#bindings.announce(source);
+    return source;
+  }
+
+  /** @throws InvalidStateError when the peer is closed, is full, or already sends with this SSRC. */
+  addDownlink(options: DownlinkOptions): Downlink {
+    this.#requireRoom(this.#downlinks.size, MAX_DOWNLINKS_PER_PEER, 'downlinks');
+    if (this.#downlinks.has(options.ssrc)) {
+      throw new InvalidStateError(`Peer ${this.id} already sends with SSRC ${String(options.ssrc)}`);
+    }
+    const transport = { srtp: this.#sender, send: this.#send };
+    const downlink = new CoreDownlink(this.#context, this.#pacer, transport, options, (closed) => {
+      this.#downlinks.delete(closed.ssrc);
+    });
+    this.#downlinks.set(options.ssrc, downlink);
+    return downlink;
+  }
+
+  receive(datagram: Buffer, nowMs: number): void {
+    if (this.#state === 'closed') return;
+    if (datagram.length >= RTP_FIXED_HEADER_BYTES && !isRtcp(datagram)) this.#receiveRtp(datagram, nowMs);
+    else this.#receiveRtcp(datagram, nowMs);
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    for (const downlink of [...this.#downlinks.values()]) downlink.close();
+    for (const source of [...this.#sources]) source.close();
+    this.#reports.close();
+    this.#context.deadlines.delete(this.#pacer);
+    this.#onClosed(this);
+  }
+
+  sendNack(mediaSsrc: number, sequenceNumbers: readonly number[]): void {
+    this.#sendRtcp(writeNack(this.#reports.ssrc, mediaSsrc, sequenceNumbers));
+  }
+
+  sendPictureLossIndication(mediaSsrc: number): void {
+    this.#sendRtcp(writePictureLossIndication(this.#reports.ssrc, mediaSsrc));
+  }
+
+  onSourceClosed(source: CoreSource): void {
+    this.#bindings.forget(source);
+    this.#sources.delete(source);
+  }
+
+  #receiveRtp(datagram: Buffer, nowMs: number): void {
+    const { drops } = this.#context;
+    const header = this.#header;
+    if (!parseRtpHeader(datagram, header)) {
+      drops.add('not-rtp');
+      return;
+    }
+    const binding = this.#bindings.find(datagram, header);
+    if (binding === undefined) {
+      drops.add('no-source');
+      return;
+    }
+    const { headerBytes, ssrc, sequenceNumber } = header;
+    const opened = this.#receiver.unprotectRtp(datagram, headerBytes, ssrc, sequenceNumber);
+    if (typeof opened === 'string') {
+      drops.add(opened);
+      return;
+    }
+    this.#bindings.commit(ssrc, binding);
+    this.#noteArrival(datagram, header, binding, nowMs);
+    const payload = stripPadding(opened, header.hasPadding);
+    if (payload === undefined) drops.add('bad-padding');
+    else if (binding.isRetransmission) this.#unwrap(binding.source, header, payload, nowMs);
+    else {
+      const { timestamp, marker } = header;
+      binding.source.receive(sequenceNumber, timestamp, marker, payload, false, nowMs);
+    }
+  }
+
+  /** RFC 4588 section 4: the payload begins with the number the packet had. */
+  #unwrap(source: CoreSource, header: RtpHeader, payload: Buffer, nowMs: number): void {
+    // Empty: the sender probes the path with padding on its RTX stream.
+    if (payload.length === 0) return;
+    if (payload.length < 3 || source.ssrc === undefined) {
+      this.#context.drops.add('bad-rtx');
+      return;
+    }
+    const { timestamp, marker } = header;
+    source.receive(payload.readUInt16BE(0), timestamp, marker, payload.subarray(2), true, nowMs);
+  }
+
+  #noteArrival(datagram: Buffer, header: RtpHeader, binding: Binding, nowMs: number): void {
+    const { transportCcExtensionId, feedback } = binding.source.options;
+    if (transportCcExtensionId !== undefined && feedback.transportCc && header.extensionProfile !== 0) {
+      const found = findExtension(datagram, header, transportCcExtensionId);
+      if (found !== -1 && (found & 0xff) >= 2) {
+        this.#reports.noteTransportNumber(datagram.readUInt16BE(found >>> 8), header.ssrc, nowMs);
+      }
+    }
+    this.#reports.wake(nowMs);
+  }
+
+  #receiveRtcp(datagram: Buffer, nowMs: number): void {
+    const { drops } = this.#context;
+    const compound = this.#receiver.unprotectRtcp(datagram);
+    if (typeof compound === 'string') {
+      drops.add(compound);
+      return;
+    }
+    const packets = parseRtcp(compound);
+    if (packets === undefined) {
+      drops.add('not-rtcp');
+      return;
+    }
+    for (const packet of packets) {
+      switch (packet.type) {
+        case 'sr':
+          this.#bindings.sourceOf(packet.ssrc)?.reception.onSenderReport(packet.compactNtp, nowMs);
+          this.#takeReports(packet.reports, nowMs);
+          break;
+        case 'rr':
+          this.#takeReports(packet.reports, nowMs);
+          break;
+        case 'bye':
+          for (const ssrc of packet.ssrcs) this.#bindings.sourceOf(ssrc)?.onBye();
+          break;
+        case 'nack':
+          this.#downlinks.get(packet.mediaSsrc)?.onNack(packet.sequenceNumbers, nowMs);
+          break;
+        case 'pli':
+          this.#downlinks.get(packet.mediaSsrc)?.onPictureLoss(nowMs);
+          break;
+        case 'fir':
+          for (const ssrc of packet.mediaSsrcs) this.#downlinks.get(ssrc)?.onPictureLoss(nowMs);
+          break;
+      }
+    }
+  }
+
+  #takeReports(blocks: readonly ReportBlock[], nowMs: number): void {
+    for (const block of blocks) this.#downlinks.get(block.ssrc)?.onReport(block, nowMs);
+  }
+
+  #sendRtcp(compound: Buffer): void {
+    if (this.#state === 'closed') return;
+    const datagram = this.#sender.protectRtcp(compound);
+    if (datagram !== undefined) this.#send(datagram);
+  }
+
+  #requireRoom(size: number, limit: number, what: string): void {
+    if (this.#state === 'closed') throw new InvalidStateError(`Peer ${this.id} is closed`);
+    if (size >= limit) throw new InvalidStateError(`Peer ${this.id} has its ${String(limit)} ${what}`);
+  }
+}

@@ -1,0 +1,393 @@
+/**
+ * One published track: restores order, repairs loss, knows key frames, keeps the cache, and hands each
+ * packet once to every attached viewer. Owned by its peer.
+ */
+import { createCodecEye } from './codec-eye.ts';
+import { CACHE_VOID, KEY_FRAME_START, NOTHING, PARAMETERS_CHANGED, type CodecEye } from './codec-facts.ts';
+import type { CoreContext, Timed } from './core-context.ts';
+import { GopCache, type Gop } from './gop-cache.ts';
+import { KeyFrameRequest } from './key-frame-request.ts';
+import type { MediaPacket } from './media-packet.ts';
+import { MAX_PAYLOAD_BYTES } from './packet-scratch.ts';
+import { RateMeter } from './rate-meter.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import { ReceptionStatistics } from './reception-statistics.ts';
+import { ReplayWindow } from './replay-window.ts';
+import { extendSequence } from './sequence-number.ts';
+import { SourceClock } from './source-clock.ts';
+import { STALL_AFTER_MS, type MediaSource, type SourceOptions, type SourceStats } from './types.ts';
+
+/** How the source reaches its sender. */
+export interface SourceLink {
+  sendNack(mediaSsrc: number, sequenceNumbers: readonly number[]): void;
+  sendPictureLossIndication(mediaSsrc: number): void;
+  /** The source closed itself: forget its SSRCs. */
+  onSourceClosed(source: CoreSource): void;
+}
+
+/** A viewer's downlink, as its source sees it. Calls come in the order of the stream. */
+export interface SourceListener {
+  /** A key frame begins with the next packet. `isResync`: packets before it were left out. */
+  onKeyFrame(gop: Gop, isResync: boolean, nowMs: number): void;
+  onPacket(packet: MediaPacket, nowMs: number): void;
+  /** The cache was given up in the middle of a group of pictures. */
+  onCacheDiscarded(): void;
+  onSourceClosed(): void;
+}
+
+/** A packet that waits for its turn. */
+type Pending = {
+  sequence: number;
+  timestamp: number;
+  marker: boolean;
+  payload: Buffer;
+  arrivalMs: number;
+  isKeyFrameStart: boolean;
+};
+
+const DUPLICATE_WINDOW = 4096;
+/** Extended numbers start here, so that a packet from before the first one is not negative. */
+const SEQUENCE_ORIGIN = 0x1_0000;
+/** How long a stream may begin without a key frame before one is asked for. */
+const FIRST_KEY_FRAME_MS = 100;
+
+export class CoreSource implements MediaSource, Timed {
+  readonly trackId: string;
+  readonly kind: 'audio' | 'video';
+  readonly codec: SourceOptions['codec'];
+  readonly options: SourceOptions;
+  readonly #context: CoreContext;
+  readonly #link: SourceLink;
+  readonly #eye: CodecEye | undefined;
+  readonly #bitRate = new RateMeter();
+  readonly #frameRate = new RateMeter();
+  readonly #gops = new GopCache();
+  readonly #keyFrameRequest = new KeyFrameRequest();
+  /** Replaced, never changed: a handler may attach or detach while it is iterated. */
+  #listeners: readonly SourceListener[] = [];
+  #state: 'waiting' | 'flowing' | 'stalled' | 'closed' = 'waiting';
+  #ssrc: number | undefined;
+  #window: ReceiveWindow<Pending>;
+  #seen = new ReplayWindow(DUPLICATE_WINDOW);
+  #reception: ReceptionStatistics;
+  #clock: SourceClock | undefined;
+  #lastTimestamp = -1;
+  #keyFrameTimestamp = -1;
+  #isResyncing = false;
+  #lastPacketAtMs: number | null = null;
+  #armedMs: number | undefined;
+  #packets = 0;
+  #bytes = 0;
+  #nacksSent = 0;
+  #plisSent = 0;
+  /** Totals of SSRCs that were replaced. */
+  #lostBefore = 0;
+  #recoveredBefore = 0;
+
+  constructor(context: CoreContext, link: SourceLink, options: SourceOptions) {
+    this.#context = context;
+    this.#link = link;
+    this.options = options;
+    this.trackId = options.trackId;
+    this.kind = options.kind;
+    this.codec = options.codec;
+    this.#eye = options.kind === 'video' ? createCodecEye(options.codec) : undefined;
+    this.#window = new ReceiveWindow({ mayRequest: options.feedback.nack });
+    this.#reception = new ReceptionStatistics(options.clockRate);
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** The media SSRC that is bound, if any. */
+  get ssrc(): number | undefined {
+    return this.#ssrc;
+  }
+
+  /** The newest timeline; undefined before the first packet. */
+  get clock(): SourceClock | undefined {
+    return this.#clock;
+  }
+
+  get gops(): GopCache {
+    return this.#gops;
+  }
+
+  /** Extended timestamp of the newest key frame. */
+  get keyFrameTimestamp(): number {
+    return this.#keyFrameTimestamp;
+  }
+
+  /** Parameter sets to send before a key frame. */
+  get preamble(): Buffer | undefined {
+    return this.#eye?.preamble;
+  }
+
+  get reception(): ReceptionStatistics {
+    return this.#reception;
+  }
+
+  bitsPerSecond(nowMs: number): number {
+    return this.#bitRate.perSecond(nowMs) * 8;
+  }
+
+  attach(listener: SourceListener): void {
+    this.#listeners = [...this.#listeners, listener];
+  }
+
+  detach(listener: SourceListener): void {
+    this.#listeners = this.#listeners.filter((other) => other !== listener);
+  }
+
+  /** Binds the media SSRC. Another one than before means a new stream: nothing of the old one counts. */
+  bind(ssrc: number): void {
+    if (this.#ssrc === ssrc) return;
+    if (this.#ssrc !== undefined && this.#packets > 0) this.#startAnew();
+    this.#ssrc = ssrc;
+  }
+
+  /**
+   * One decrypted packet of this source. `payload` is kept; it is empty for a packet of padding only.
+   * @param isRetransmission it came unwrapped from RTX, so receiver reports do not count it.
+   */
+  receive(
+    sequenceNumber: number,
+    timestamp: number,
+    marker: boolean,
+    payload: Buffer,
+    isRetransmission: boolean,
+    nowMs: number,
+  ): void {
+    if (this.#state === 'closed') return;
+    if (payload.length > MAX_PAYLOAD_BYTES) {
+      this.#context.drops.add('too-large');
+      return;
+    }
+    const highest = this.#seen.highest;
+    const sequence =
+      highest === -1 ? SEQUENCE_ORIGIN + sequenceNumber : extendSequence(sequenceNumber, highest);
+    if (!isRetransmission) this.#reception.onPacket(sequence, timestamp, nowMs);
+    if (this.#seen.has(sequence)) {
+      this.#context.drops.add('duplicate');
+      return;
+    }
+    this.#seen.add(sequence);
+    this.#packets += 1;
+    this.#bytes += payload.length;
+    this.#bitRate.add(payload.length + 12, nowMs);
+    this.#lastPacketAtMs = nowMs;
+    if (this.#state !== 'flowing') this.#onFlowing(nowMs);
+    const isKeyFrameStart = this.#eye !== undefined && this.#eye.startsKeyFrame(payload);
+    const pending: Pending = { sequence, timestamp, marker, payload, arrivalMs: nowMs, isKeyFrameStart };
+    if (this.#eye === undefined) {
+      this.#release(pending, nowMs);
+      return;
+    }
+    switch (this.#window.offer(pending, nowMs)) {
+      case 'next':
+        this.#release(pending, nowMs);
+        this.#drain(nowMs);
+        break;
+      case 'held':
+        break;
+      case 'late':
+        this.#context.drops.add('too-late');
+        break;
+      case 'restarted':
+        this.#onHole(nowMs);
+        this.#release(pending, nowMs);
+        break;
+    }
+    this.#arm(this.#window.deadlineMs);
+  }
+
+  /** The sender said BYE: no packet will come from this SSRC. */
+  onBye(): void {
+    if (this.#state !== 'flowing') return;
+    this.#stall();
+  }
+
+  requestKeyFrame(nowMs: number): void {
+    if (this.#state === 'closed' || this.#eye === undefined || !this.options.feedback.pli) return;
+    this.#keyFrameRequest.want();
+    this.#askForKeyFrame(nowMs);
+  }
+
+  stats(nowMs: number): SourceStats {
+    const parameters = this.#eye?.parameters;
+    const recovered = this.#recoveredBefore + this.#window.recovered;
+    const missing = this.#reception.expected - this.#reception.received - this.#window.recovered;
+    return {
+      trackId: this.trackId,
+      ssrc: this.#ssrc ?? null,
+      packets: this.#packets,
+      bytes: this.#bytes,
+      bitsPerSecond: Math.round(this.bitsPerSecond(nowMs)),
+      framesPerSecond: Math.round(this.#frameRate.perSecond(nowMs) * 10) / 10,
+      packetsLost: this.#lostBefore + Math.max(0, missing),
+      packetsRecovered: recovered,
+      jitterMs: Math.round(this.#reception.jitterMs * 10) / 10,
+      nacksSent: this.#nacksSent,
+      plisSent: this.#plisSent,
+      keyFrames: this.#gops.keyFrames,
+      keyFrameIntervalMs: this.#gops.intervalMs,
+      width: parameters?.width ?? null,
+      height: parameters?.height ?? null,
+      profileLevelId: parameters?.profileLevelId ?? null,
+      hasBFrames: parameters?.hasBFrames ?? false,
+      lastPacketAtMs: this.#lastPacketAtMs,
+    };
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#context.deadlines.delete(this);
+    this.#gops.discard();
+    const listeners = this.#listeners;
+    this.#listeners = [];
+    for (const listener of listeners) listener.onSourceClosed();
+    this.#link.onSourceClosed(this);
+  }
+
+  onDeadline(nowMs: number): void {
+    this.#armedMs = undefined;
+    if (this.#state === 'closed') return;
+    this.#repair(nowMs);
+    this.#askForKeyFrame(nowMs);
+    if (this.#state === 'flowing') {
+      const stallMs = (this.#lastPacketAtMs ?? nowMs) + STALL_AFTER_MS;
+      if (nowMs >= stallMs) this.#stall();
+      else this.#arm(stallMs);
+    }
+    this.#arm(this.#window.deadlineMs);
+  }
+
+  /** Gives up what is hopeless and asks for the rest. */
+  #repair(nowMs: number): void {
+    const deadlineMs = this.#window.deadlineMs;
+    if (deadlineMs === undefined || nowMs < deadlineMs) return;
+    while (this.#window.giveUp(nowMs) > 0) {
+      this.#onHole(nowMs);
+      this.#drain(nowMs);
+    }
+    const requests = this.#window.takeRequests(nowMs);
+    if (requests.length === 0 || this.#ssrc === undefined) return;
+    this.#nacksSent += requests.length;
+    this.#link.sendNack(this.#ssrc, requests);
+  }
+
+  #drain(nowMs: number): void {
+    for (let one = this.#window.take(); one !== undefined; one = this.#window.take())
+      this.#release(one, nowMs);
+  }
+
+  /** Packets are missing for good: no viewer can decode what follows, up to the next key frame. */
+  #onHole(nowMs: number): void {
+    this.#gops.discard();
+    this.#isResyncing = true;
+    this.requestKeyFrame(nowMs);
+  }
+
+  /** The next packet in order: to the cache and to the viewers. */
+  #release(pending: Pending, nowMs: number): void {
+    const timestamp = this.#place(pending);
+    const clock = this.#clock;
+    // Padding only: the sender probes the path. The packet kept its number and holds no picture.
+    if (clock === undefined || pending.payload.length === 0) return;
+    const isFrameStart = timestamp !== this.#lastTimestamp;
+    if (isFrameStart) {
+      clock.observe(timestamp, pending.arrivalMs);
+      this.#frameRate.add(1, nowMs);
+      this.#lastTimestamp = timestamp;
+    }
+    const facts = this.#eye?.look(pending.payload) ?? NOTHING;
+    if ((facts & CACHE_VOID) !== 0) this.#gops.discard();
+    if ((facts & PARAMETERS_CHANGED) !== 0) this.#context.events.sourceParameters(this);
+    if ((facts & KEY_FRAME_START) !== 0 && timestamp !== this.#keyFrameTimestamp) {
+      this.#keyFrameTimestamp = timestamp;
+      this.#keyFrameRequest.onKeyFrame();
+      const gop = this.#gops.start(nowMs);
+      const isResync = this.#isResyncing;
+      this.#isResyncing = false;
+      for (const listener of this.#listeners) listener.onKeyFrame(gop, isResync, nowMs);
+    }
+    if (this.#isResyncing) {
+      this.#context.drops.add('awaiting-key-frame');
+      return;
+    }
+    const packet: MediaPacket = {
+      payload: pending.payload,
+      marker: pending.marker,
+      sequence: pending.sequence,
+      timestamp,
+      clock,
+      releasedMs: nowMs,
+      isFrameStart,
+    };
+    const listeners = this.#listeners;
+    if (this.#eye !== undefined && !this.#gops.append(packet)) {
+      for (const listener of listeners) listener.onCacheDiscarded();
+    }
+    for (let at = 0; at < listeners.length; at += 1) listeners[at]?.onPacket(packet, nowMs);
+  }
+
+  /** Extended timestamp of a packet; starts a new timeline when it fits none. */
+  #place(pending: Pending): number {
+    const extended = this.#clock?.extend(pending.timestamp, pending.arrivalMs);
+    if (extended !== undefined) return extended;
+    this.#clock = new SourceClock(this.options.clockRate, pending.timestamp, pending.arrivalMs);
+    this.#gops.discard();
+    this.#lastTimestamp = -1;
+    this.#keyFrameTimestamp = -1;
+    return pending.timestamp;
+  }
+
+  #startAnew(): void {
+    this.#lostBefore += Math.max(
+      0,
+      this.#reception.expected - this.#reception.received - this.#window.recovered,
+    );
+    this.#recoveredBefore += this.#window.recovered;
+    this.#window = new ReceiveWindow({ mayRequest: this.options.feedback.nack });
+    this.#seen = new ReplayWindow(DUPLICATE_WINDOW);
+    this.#reception = new ReceptionStatistics(this.options.clockRate);
+    this.#clock = undefined;
+    this.#gops.reset();
+    this.#isResyncing = this.#eye !== undefined;
+  }
+
+  #onFlowing(nowMs: number): void {
+    this.#state = 'flowing';
+    this.#arm(nowMs + STALL_AFTER_MS);
+    this.#context.events.sourceFlowing(this);
+    if (this.#eye === undefined || !this.options.feedback.pli) return;
+    // Whoever joins next shall find a key frame. It is probably on its way: ask only when it is not.
+    this.#keyFrameRequest.want();
+    this.#arm(nowMs + FIRST_KEY_FRAME_MS);
+  }
+
+  #stall(): void {
+    this.#state = 'stalled';
+    // An old picture shown as live would be worse than none.
+    this.#gops.discard();
+    this.#context.events.sourceStalled(this);
+  }
+
+  #askForKeyFrame(nowMs: number): void {
+    // Nobody answers before the first packet, or while nothing comes.
+    if (this.#ssrc === undefined || this.#state !== 'flowing') return;
+    if (this.#keyFrameRequest.take(nowMs)) {
+      this.#plisSent += 1;
+      this.#link.sendPictureLossIndication(this.#ssrc);
+    }
+    this.#arm(this.#keyFrameRequest.deadlineMs);
+  }
+
+  #arm(atMs: number | undefined): void {
+    if (atMs === undefined || (this.#armedMs !== undefined && this.#armedMs <= atMs)) return;
+    this.#armedMs = atMs;
+    this.#context.deadlines.set(this, atMs);
+  }
+}
