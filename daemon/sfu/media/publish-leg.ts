@@ -16,17 +16,18 @@ import type { SdpCodec, SdpMedia, SessionDescription } from './sdp/session-descr
 import { writeSdp, type LocalSection } from './sdp/write-sdp.ts';
 
 export type PublishLegEvents = {
-  /**
-   * A section wants to send.
-   * @returns the track it becomes, or undefined to reject the section.
-   */
-  admit(section: { mid: string; codec: TrackCodec }): MediaTrack | undefined;
   removed(track: MediaTrack): void;
   /** The stream's own parameters (SPS, size) changed. */
   parameters(track: MediaTrack, source: MediaSource): void;
   /** The connection ended by itself; its tracks were removed before. */
   closed(reason: string): void;
 };
+
+/**
+ * A section wants to send.
+ * @returns the track it becomes, or undefined to reject the section.
+ */
+export type Admit = (section: { mid: string; codec: TrackCodec }) => MediaTrack | undefined;
 
 type Published = {
   mid: string;
@@ -78,10 +79,10 @@ export class PublishLeg implements SourceOwner {
   }
 
   /** @returns the answer. @throws SdpError when the offer cannot be answered at all. */
-  async answer(offer: SessionDescription): Promise<string> {
+  async answer(offer: SessionDescription, admit: Admit): Promise<string> {
     if (this.#link.isIceRestart(offer)) await this.#link.restartIce();
     this.#link.setRemote(offer);
-    const sections = offer.media.map((media) => this.#applySection(media, offer));
+    const sections = offer.media.map((media) => this.#applySection(media, offer, admit));
     const present = new Set(offer.media.map((media) => media.mid));
     for (const mid of [...this.#published.keys()]) if (!present.has(mid)) this.#remove(mid);
     if (this.#link.peer !== undefined) this.#connect(this.#link.peer);
@@ -98,6 +99,11 @@ export class PublishLeg implements SourceOwner {
 
   addCandidate(candidate: IceCandidateInit | null): void {
     this.#link.addCandidate(candidate);
+  }
+
+  /** The track's room is gone: what still comes on its section is not read any more. */
+  dropTrack(trackId: string): void {
+    for (const { mid, track } of this.#published.values()) if (track.trackId === trackId) this.#remove(mid);
   }
 
   /** Removes all tracks and ends the connection. Twice is harmless. */
@@ -120,7 +126,7 @@ export class PublishLeg implements SourceOwner {
     }
   }
 
-  #applySection(media: SdpMedia, offer: SessionDescription): LocalSection {
+  #applySection(media: SdpMedia, offer: SessionDescription, admit: Admit): LocalSection {
     const known = this.#published.get(media.mid);
     const sends = media.direction === 'sendonly' || media.direction === 'sendrecv';
     // RFC 9143 section 7.3: a section outside the group would need a transport of its own.
@@ -139,7 +145,7 @@ export class PublishLeg implements SourceOwner {
       return section(media, choice, 'recvonly');
     }
     if (known !== undefined) this.#remove(media.mid);
-    const track = this.#events.admit({ mid: media.mid, codec: choice.track });
+    const track = admit({ mid: media.mid, codec: choice.track });
     if (track === undefined) return rejected(media);
     this.#published.set(media.mid, { mid: media.mid, track, media, codec: choice.sdp, source: undefined });
     return section(media, choice, 'recvonly');

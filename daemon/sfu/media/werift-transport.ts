@@ -421,7 +421,12 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     this.#cancelTimeout();
     this.#state = 'connected';
     this.#target = this.#insides.nominated?.remoteAddr ?? this.#target;
-    this.#events.connected(keys);
+    try {
+      this.#events.connected(keys);
+    } catch (error) {
+      this.#log.error({ err: error }, 'a connected peer cannot be served');
+      this.#end('The server cannot serve this peer.');
+    }
   }
 
   /** As controlled agent: the client may nominate a better pair later (RFC 8445 section 8.1.1). */

@@ -1,0 +1,133 @@
+/**
+ * The SFU process of one namespace: `node daemon/sfu-service.ts --config FILE`. Reads its file, opens the
+ * media port, the signaling listener and the control socket, prints `{"ready":true}`, ends on SIGTERM.
+ */
+import { parseArgs } from 'node:util';
+import { sfuControlEvents, sfuControlMethods } from './contract/control.ts';
+import { probePassword } from './credentials/probe.ts';
+import { CleanupStack } from './kit/cleanup-stack.ts';
+import { systemClock } from './kit/clock.ts';
+import { messageOf } from './kit/errors.ts';
+import { createLogger } from './kit/logger.ts';
+import { createMediaCore } from './sfu/media/core/media-core.ts';
+import { MediaEngine } from './sfu/media/media-engine.ts';
+import { RelaySet } from './sfu/media/relay-set.ts';
+import { runTransportSelfTest } from './sfu/media/self-test.ts';
+import { UdpMux } from './sfu/media/udp-mux.ts';
+import { WeriftTransportFactory } from './sfu/media/werift-transport.ts';
+import { controlMethods } from './sfu/signaling/control-methods.ts';
+import { NamespaceSfu } from './sfu/signaling/namespace-sfu.ts';
+import { assertReloadable, readServiceConfig } from './sfu/signaling/service-config.ts';
+import { SignalingServer } from './sfu/signaling/signaling-server.ts';
+import { ControlServer } from './system/control-server.ts';
+
+const TICK_MS = 1000;
+
+const log = createLogger({ name: 'turnkeep-sfu', level: 'info' });
+const { values } = parseArgs({ options: { config: { type: 'string' } } });
+const stack = new CleanupStack();
+let stopping = false;
+
+process.on('unhandledRejection', (error) => {
+  log.error({ err: error }, 'a promise was left without a handler');
+});
+process.on('uncaughtException', (error) => {
+  // One peer's library timer must not take every other peer's picture with it; our own faults must show.
+  const fromLibrary = /node_modules[\\/]werift[\\/]/.test(error.stack ?? '');
+  log.error({ err: error }, fromLibrary ? 'a peer connection failed' : 'the SFU service failed');
+  if (!fromLibrary) process.exit(1);
+});
+process.on('SIGTERM', () => void stop(0));
+process.on('SIGINT', () => void stop(0));
+
+try {
+  if (values.config === undefined) throw new Error('Say which file to read: --config FILE.');
+  await start(values.config);
+  process.stdout.write('{"ready":true}\n');
+} catch (error) {
+  log.fatal(messageOf(error));
+  await stop(1);
+}
+
+async function start(path: string): Promise<void> {
+  let config = await readServiceConfig(path);
+  await runTransportSelfTest(log);
+  const mux = await UdpMux.open({
+    address: config.shield,
+    port: config.media.minPort,
+    relays: new RelaySet(config.relays),
+    probePassword: probePassword(config.signaling.ticketKey),
+    log,
+  });
+  stack.push('media port', () => {
+    mux.close();
+  });
+  const engine = new MediaEngine({
+    createCore: (events) => createMediaCore({ events }),
+    transports: await WeriftTransportFactory.open({ mux, clock: systemClock, log }),
+    relays: () => mux.demux.relays,
+    clock: systemClock,
+    log,
+  });
+  stack.push('media engine', () => {
+    engine.close();
+  });
+  const sfu: NamespaceSfu = new NamespaceSfu({
+    config,
+    engine,
+    log,
+    emit: (event, data) => {
+      control.emit(event, data);
+    },
+  });
+  const control = new ControlServer({
+    path: config.controlSocket,
+    methods: sfuControlMethods,
+    events: sfuControlEvents,
+    log,
+    handlers: {
+      ...controlMethods({ namespace: config.namespace, engine, sfu, muxDrops: () => mux.drops.totals() }),
+      reload: async () => {
+        const next = await readServiceConfig(path);
+        assertReloadable(config, next);
+        config = next;
+        mux.demux.configure(new RelaySet(next.relays), probePassword(next.signaling.ticketKey));
+        sfu.configure(next);
+        return {};
+      },
+    },
+  });
+  const signaling = new SignalingServer({
+    address: config.shield,
+    port: config.signaling.port,
+    namespace: config.namespace,
+    ticketKey: () => config.signaling.ticketKey,
+    maxSessions: () => config.limits.sessions,
+    draining: () => sfu.draining,
+    nowMs: () => systemClock.nowMs(),
+    sessions: sfu.sessions,
+    log,
+  });
+  stack.push('control socket', () => control.close());
+  stack.push('signaling', () => signaling.close());
+  stack.push('sessions', () => {
+    sfu.close();
+  });
+  await signaling.open();
+  await control.open();
+  const timer = setInterval(() => {
+    sfu.tick();
+    if (sfu.drained) void stop(0);
+  }, TICK_MS);
+  stack.push('timer', () => {
+    clearInterval(timer);
+  });
+}
+
+/** Closes everything and ends the process: the library may hold timers of peers that are gone. */
+async function stop(code: number): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  for (const { label, error } of await stack.run()) log.warn({ err: error }, `closing the ${label} failed`);
+  process.exit(code);
+}

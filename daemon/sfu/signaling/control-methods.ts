@@ -1,0 +1,98 @@
+/** What the daemon may ask over the control socket (contract/control.ts), apart from `reload`. */
+import { CONTROL_VERSION, type SfuStatus } from '../../contract/control.ts';
+import type { MediaEngine } from '../media/media-engine.ts';
+import type { Ingests } from './ingests.ts';
+import type { NamespaceSfu } from './namespace-sfu.ts';
+
+export type ControlDependencies = {
+  namespace: string;
+  engine: MediaEngine;
+  sfu: NamespaceSfu;
+  muxDrops: () => Record<string, number>;
+};
+
+/** Handlers by method name; the caller adds `reload`, which belongs to the process. */
+export function controlMethods(options: ControlDependencies) {
+  const { engine, sfu } = options;
+  const { director, ingests, sessions } = sfu;
+  const { rooms } = director;
+  const startedAtMs = engine.clock.nowMs();
+  const nowMs = (): number => engine.clock.nowMs();
+  return {
+    hello: () => ({
+      service: 'sfu' as const,
+      namespace: options.namespace,
+      controlVersion: CONTROL_VERSION,
+      pid: process.pid,
+      startedAtMs,
+    }),
+    status: (): SfuStatus => {
+      const all = sessions.all();
+      return {
+        ready: true,
+        draining: sfu.draining,
+        sessions: all.length,
+        rooms: rooms.size,
+        publishers: ingests.size + all.filter((session) => session.publishes).length,
+        subscriptions: all.reduce((sum, session) => sum + session.watching, 0),
+        forwarded: engine.forwarded(),
+        drops: { ...engine.drops(), ...options.muxDrops() },
+      };
+    },
+    drain: ({ deadlineMs }: { deadlineMs: number }) => {
+      sfu.drain(deadlineMs);
+      return {};
+    },
+    'rooms.list': () => ({
+      rooms: rooms.list().map((room) => ({
+        roomId: room.roomId,
+        createdAtMs: room.createdAtMs,
+        participants: [...room.members.values()].map((member) => ({
+          participantId: member.participantId,
+          identity: member.identity,
+          joinedAtMs: member.joinedAtMs,
+          connected: member.connected,
+          tracks: [...room.tracks.values()].filter((track) => track.participantId === member.participantId),
+          subscriptions: member.watching.size,
+        })),
+      })),
+    }),
+    'rooms.close': ({ roomId }: { roomId: string }) => {
+      director.apply(rooms.close(roomId, 'The room was closed.'));
+      return {};
+    },
+    'sessions.kick': ({ identity, reason }: { identity: string; reason: string }) => ({
+      ended: sessions.kick(identity, reason),
+    }),
+    'demand.list': () => ({ rooms: rooms.demands() }),
+    'ingest.open': async (params: {
+      ingestId: string;
+      roomId: string;
+      identity: string;
+      note: string;
+      audio: boolean;
+    }) => ({ sdp: await ingests.open(params) }),
+    'ingest.answer': ({ ingestId, sdp }: { ingestId: string; sdp: string }) => {
+      ingests.answer(ingestId, sdp);
+      return {};
+    },
+    'ingest.candidate': (params: { ingestId: string; candidate: Parameters<Ingests['addCandidate']>[1] }) => {
+      ingests.addCandidate(params.ingestId, params.candidate);
+      return {};
+    },
+    'ingest.note': ({ ingestId, note }: { ingestId: string; note: string }) => {
+      ingests.setNote(ingestId, note);
+      return {};
+    },
+    'ingest.close': ({ ingestId }: { ingestId: string }) => {
+      ingests.close(ingestId);
+      return {};
+    },
+    'ingest.list': () => ({ ingests: ingests.list() }),
+    'source.state': (params: { roomId: string; lost: boolean; message: string }) => {
+      const lost = params.lost ? params.message || 'The camera is away.' : null;
+      director.apply(rooms.setSource(params.roomId, lost, nowMs()));
+      return {};
+    },
+  };
+}

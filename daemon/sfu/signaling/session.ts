@@ -1,0 +1,410 @@
+/**
+ * One signaling session: its rights, its place in the rooms, its two connections. It outlives its socket
+ * by the resume window; media never depends on the socket.
+ */
+import { AppError } from '../../contract/errors.ts';
+import type { ClientFrame, RoomTicket, ServerFrame, TrackInfo } from '../../contract/signaling.ts';
+import { assertNever, messageOf } from '../../kit/errors.ts';
+import type { Logger } from '../../kit/logger.ts';
+import { RateLimiter } from '../../kit/rate-limiter.ts';
+import type { MediaEngine } from '../media/media-engine.ts';
+import type { MediaTrack } from '../media/media-track.ts';
+import { parseOffer, PublishLeg } from '../media/publish-leg.ts';
+import { SdpError } from '../media/sdp/parse-sdp.ts';
+import { SubscribeLeg } from '../media/subscribe-leg.ts';
+import { Outbox } from './outbox.ts';
+import { whoOf, type Audience, type RoomDirector, type TrackOwner } from './room-director.ts';
+
+/** Frames of one client that wait for the one before them. */
+const MAX_PENDING_FRAMES = 256;
+const MAX_EARLY_CANDIDATES = 64;
+const MAX_STATS_TRACKS = 64;
+
+/** The contract's empty payload has no literal type in TypeScript. */
+const PONG = { type: 'pong' } as unknown as ServerFrame;
+
+type Offer = Extract<ClientFrame, { type: 'offer' }>;
+type Candidate = Extract<ClientFrame, { type: 'ice-candidate' }>['candidate'];
+
+export type SessionOptions = {
+  sessionId: string;
+  ticket: RoomTicket;
+  director: RoomDirector;
+  engine: MediaEngine;
+  maxSubscriptions: number;
+  draining: () => boolean;
+  log: Logger;
+};
+
+export class Session implements Audience, TrackOwner {
+  readonly sessionId: string;
+  readonly outbox = new Outbox();
+  /** What the client reports of its picture, by track. */
+  readonly figures = new Map<string, Record<string, number>>();
+  readonly #options: SessionOptions;
+  readonly #watched = new Map<string, MediaTrack>();
+  readonly #paused = new Set<string>();
+  readonly #keyFrameLimit = new RateLimiter({ perSecond: 2, burst: 4 }, { maxKeys: 128 });
+  #ticket: RoomTicket;
+  #subscribe: SubscribeLeg | undefined;
+  #publish: PublishLeg | undefined;
+  #earlyPublishCandidates: Candidate[] = [];
+  #tail: Promise<void> = Promise.resolve();
+  #pendingFrames = 0;
+  #closed = false;
+
+  constructor(options: SessionOptions) {
+    this.sessionId = options.sessionId;
+    this.#options = options;
+    this.#ticket = options.ticket;
+    options.director.addAudience(options.sessionId, this);
+  }
+
+  get identity(): string {
+    return this.#ticket.identity;
+  }
+
+  get ticket(): RoomTicket {
+    return this.#ticket;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** True when the session holds something that a resume would bring back. */
+  get worthKeeping(): boolean {
+    return this.#subscribe !== undefined || this.#publish !== undefined || this.#rooms().length > 0;
+  }
+
+  get publishes(): boolean {
+    return this.#publish !== undefined;
+  }
+
+  get watching(): number {
+    return this.#watched.size;
+  }
+
+  // -- Audience --------------------------------------------------------------------------------------
+
+  send(frame: ServerFrame): void {
+    if (!this.#closed) this.outbox.send(frame);
+  }
+
+  watch(track: MediaTrack): void {
+    this.#watched.set(track.trackId, track);
+    try {
+      this.#subscribeLeg().watch(track, this.#paused.has(track.trackId));
+    } catch (error) {
+      this.#fail(error, { trackId: track.trackId });
+    }
+  }
+
+  unwatch(trackId: string): void {
+    this.#watched.delete(trackId);
+    this.#paused.delete(trackId);
+    this.#subscribe?.unwatch(trackId);
+  }
+
+  trackEnded(trackId: string): void {
+    this.#publish?.dropTrack(trackId);
+  }
+
+  // -- Frames ----------------------------------------------------------------------------------------
+
+  /** Takes one checked frame; frames of a session are worked on one after the other. */
+  receive(frame: ClientFrame): void {
+    if (this.#closed || this.#pendingFrames >= MAX_PENDING_FRAMES) return;
+    this.#pendingFrames += 1;
+    this.#tail = this.#tail.then(async () => {
+      this.#pendingFrames -= 1;
+      if (this.#closed) return;
+      try {
+        await this.#handle(frame);
+      } catch (error) {
+        const requestId = 'requestId' in frame ? frame.requestId : undefined;
+        const roomId = 'roomId' in frame ? frame.roomId : undefined;
+        this.#fail(error, { requestId, roomId });
+      }
+    });
+  }
+
+  /**
+   * Continues with a new socket's rights: rooms that they do not open any more are left. What the client
+   * may have missed is told again: rooms, sections, an offer without answer.
+   */
+  resumed(ticket: RoomTicket): void {
+    this.#ticket = ticket;
+    const { director, engine } = this.#options;
+    for (const { roomId } of this.#rooms()) {
+      if (ticket.rooms === null || ticket.rooms.includes(roomId)) continue;
+      director.apply(director.rooms.leave(this.sessionId, roomId, engine.clock.nowMs()));
+      this.send({ type: 'kicked', roomId, reason: 'This credential does not open the room any more.' });
+    }
+    for (const frame of director.rooms.welcomeAgain(this.sessionId)) this.send(frame);
+    const offer = this.#subscribe?.pendingOffer;
+    if (offer !== undefined) this.send({ type: 'offer', connection: 'subscribe', ...offer });
+    else {
+      for (const slot of this.#subscribe?.slots() ?? []) this.send({ type: 'slot', ...slot });
+    }
+  }
+
+  /** For the list of rooms: whether its socket is there. */
+  setConnected(connected: boolean): void {
+    this.#options.director.rooms.setConnected(this.sessionId, connected);
+  }
+
+  /** Ends the session: rooms, tracks, connections. Twice is harmless. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#publish?.close();
+    this.#subscribe?.close();
+    this.#options.director.removeAudience(this.sessionId, this.#options.engine.clock.nowMs());
+    this.#watched.clear();
+  }
+
+  async #handle(frame: ClientFrame): Promise<void> {
+    const { director, engine } = this.#options;
+    const { rooms } = director;
+    const nowMs = engine.clock.nowMs();
+    switch (frame.type) {
+      case 'join':
+        if (this.#options.draining()) {
+          throw new AppError('shutting_down', 'This server is about to stop; join again elsewhere.');
+        }
+        director.apply(rooms.join({ sessionId: this.sessionId, who: whoOf(this.#ticket) }, frame, nowMs));
+        return;
+      case 'leave':
+        director.apply(rooms.leave(this.sessionId, frame.roomId, nowMs));
+        this.send({ type: 'left', ...echo(frame.requestId), roomId: frame.roomId });
+        return;
+      case 'subscribe':
+        director.apply(rooms.subscribe(this.sessionId, frame.roomId, frame.trackId));
+        return;
+      case 'unsubscribe':
+        director.apply(rooms.unsubscribe(this.sessionId, frame.roomId, frame.trackId));
+        return;
+      case 'track-state':
+        if (frame.muted !== undefined) {
+          director.apply(rooms.setMuted(this.sessionId, frame.trackId, frame.muted));
+        }
+        if (frame.paused !== undefined) this.#setPaused(frame.trackId, frame.paused);
+        return;
+      case 'offer':
+        await this.#takeOffer(frame);
+        return;
+      case 'answer':
+        if (frame.connection === 'publish') {
+          throw new AppError('negotiation_failed', 'The publish connection is offered by the client.');
+        }
+        if (this.#subscribe === undefined) {
+          throw new AppError('negotiation_failed', 'There is no offer that waits for an answer.');
+        }
+        this.#subscribe.answer(frame.sdp);
+        return;
+      case 'ice-candidate':
+        this.#takeCandidate(frame.connection, frame.candidate);
+        return;
+      case 'restart':
+        this.#restart(frame.connection);
+        return;
+      case 'key-frame':
+        this.#keyFrame(frame.trackId, nowMs);
+        return;
+      case 'stats':
+        if (this.#watched.has(frame.trackId) && this.figures.size < MAX_STATS_TRACKS) {
+          this.figures.set(frame.trackId, frame.figures);
+        }
+        return;
+      case 'ping':
+        this.send(PONG);
+        return;
+      case 'resume':
+        throw new AppError('resume_failed', 'A session is resumed by the first frame of a socket only.');
+      default:
+        assertNever(frame);
+    }
+  }
+
+  // -- Watching --------------------------------------------------------------------------------------
+
+  #subscribeLeg(): SubscribeLeg {
+    if (this.#subscribe !== undefined && !this.#subscribe.closed) return this.#subscribe;
+    const leg: SubscribeLeg = new SubscribeLeg({
+      engine: this.#options.engine,
+      maxSlots: this.#options.maxSubscriptions,
+      events: {
+        offer: (offer) => {
+          this.send({ type: 'offer', connection: 'subscribe', ...offer });
+        },
+        slot: (mid, trackId) => {
+          this.send({ type: 'slot', mid, trackId });
+        },
+        rejected: (trackId, codec) => {
+          const { director } = this.#options;
+          const roomId = director.rooms.track(trackId)?.roomId;
+          const message = `This viewer cannot play ${codec}.`;
+          this.send({ type: 'error', code: 'codec_not_supported', message, ...(roomId && { roomId }) });
+          director.apply(director.rooms.refuse(this.sessionId, trackId));
+        },
+        failed: (message) => {
+          this.send({ type: 'error', code: 'negotiation_failed', message });
+        },
+        closed: (reason) => {
+          if (this.#subscribe === leg) this.#connectionGone('subscribe', reason);
+        },
+      },
+    });
+    this.#subscribe = leg;
+    return leg;
+  }
+
+  #setPaused(trackId: string, paused: boolean): void {
+    if (!this.#watched.has(trackId)) {
+      throw new AppError('track_not_found', 'This session does not watch such a track.');
+    }
+    if (paused) this.#paused.add(trackId);
+    else this.#paused.delete(trackId);
+    this.#subscribe?.setPaused(trackId, paused);
+    this.send({ type: 'track-state', trackId, paused });
+  }
+
+  #keyFrame(trackId: string, nowMs: number): void {
+    if (!this.#watched.has(trackId)) {
+      throw new AppError('track_not_found', 'This session does not watch such a track.');
+    }
+    if (this.#keyFrameLimit.take(trackId, nowMs) > 0) {
+      throw new AppError('rate_limited', 'Key frames are asked for too often.');
+    }
+    this.#subscribe?.requestKeyFrame(trackId);
+  }
+
+  #restart(connection: 'subscribe' | 'publish'): void {
+    if (connection === 'publish') {
+      throw new AppError('negotiation_failed', 'The client restarts its own connection by a new offer.');
+    }
+    if (this.#subscribe !== undefined && !this.#subscribe.closed) {
+      this.#subscribe.restartIce();
+      return;
+    }
+    // The connection is dead: a new one with the same tracks. The client sees it by the offer's origin.
+    const leg = this.#subscribeLeg();
+    for (const track of this.#watched.values()) leg.watch(track, this.#paused.has(track.trackId));
+  }
+
+  // -- Publishing ------------------------------------------------------------------------------------
+
+  async #takeOffer(frame: Offer): Promise<void> {
+    if (frame.connection === 'subscribe') {
+      throw new AppError('negotiation_failed', 'The subscribe connection is offered by the server.');
+    }
+    const roomId = frame.roomId ?? this.#onlyRoom();
+    const who = whoOf(this.#ticket);
+    const { participantId } = this.#options.director.rooms.publisher(
+      { sessionId: this.sessionId, who },
+      roomId,
+    );
+    const offer = parseOffer(frame.sdp);
+    if (this.#publish?.closed === true || this.#publish?.isOtherPeer(offer) === true) {
+      this.#publish.close();
+      this.#publish = undefined;
+    }
+    const leg = this.#publish ?? (await this.#openPublishLeg());
+    if (this.#closed) {
+      leg.close();
+      return;
+    }
+    const sourceOf = new Map((frame.tracks ?? []).map(({ mid, source }) => [mid, source]));
+    const refusals: AppError[] = [];
+    const sdp = await leg.answer(offer, ({ mid, codec }) => {
+      try {
+        const source: TrackInfo['source'] = sourceOf.get(mid) ?? 'unknown';
+        const { identity } = this.#ticket;
+        return this.#options.director.addTrack({
+          roomId,
+          participantId,
+          identity,
+          source,
+          codec,
+          owner: this,
+        });
+      } catch (error) {
+        if (error instanceof AppError) refusals.push(error);
+        else throw error;
+        return undefined;
+      }
+    });
+    this.send({ type: 'answer', ...echo(frame.requestId), connection: 'publish', sdp });
+    for (const refusal of refusals) this.#fail(refusal, { requestId: frame.requestId, roomId });
+    for (const candidate of this.#earlyPublishCandidates.splice(0)) leg.addCandidate(candidate);
+  }
+
+  async #openPublishLeg(): Promise<PublishLeg> {
+    const { director, engine } = this.#options;
+    const leg: PublishLeg = await PublishLeg.open(engine, {
+      removed: (track) => {
+        director.removeTrack(track.trackId);
+      },
+      parameters: (track, source) => {
+        director.noteParameters(track, source, engine.clock.nowMs());
+      },
+      closed: (reason) => {
+        if (this.#publish !== leg) return;
+        this.#publish = undefined;
+        this.#connectionGone('publish', reason);
+      },
+    });
+    this.#publish = leg;
+    return leg;
+  }
+
+  #onlyRoom(): string {
+    const [room, ...others] = this.#rooms();
+    if (room === undefined) throw new AppError('not_joined', 'Join a room before you publish into it.');
+    if (others.length > 0) throw new AppError('invalid_request', 'Name the room to publish into: roomId.');
+    return room.roomId;
+  }
+
+  // -- Both ------------------------------------------------------------------------------------------
+
+  #takeCandidate(connection: 'subscribe' | 'publish', candidate: Candidate): void {
+    if (connection === 'subscribe') this.#subscribe?.addCandidate(candidate);
+    else if (this.#publish !== undefined) this.#publish.addCandidate(candidate);
+    else if (this.#earlyPublishCandidates.length < MAX_EARLY_CANDIDATES) {
+      this.#earlyPublishCandidates.push(candidate);
+    }
+  }
+
+  #rooms(): { roomId: string }[] {
+    return this.#options.director.rooms.roomsOf(this.sessionId);
+  }
+
+  #connectionGone(connection: string, reason: string): void {
+    this.send({
+      type: 'error',
+      code: 'unavailable',
+      message: `The ${connection} connection ended. ${reason}`,
+    });
+  }
+
+  #fail(
+    error: unknown,
+    context: { requestId?: string | undefined; roomId?: string | undefined; trackId?: string },
+  ): void {
+    const where = { ...echo(context.requestId), ...(context.roomId && { roomId: context.roomId }) };
+    if (error instanceof AppError) {
+      this.send({ type: 'error', code: error.code, message: error.message, ...where });
+    } else if (error instanceof SdpError) {
+      this.send({ type: 'error', code: 'negotiation_failed', message: error.message, ...where });
+    } else {
+      this.#options.log.error({ err: error, sessionId: this.sessionId }, 'a signaling frame failed');
+      const message = `The request could not be carried out: ${messageOf(error)}`.slice(0, 300);
+      this.send({ type: 'error', code: 'internal', message, ...where });
+    }
+  }
+}
+
+function echo(requestId: string | undefined): { requestId?: string } {
+  return requestId === undefined ? {} : { requestId };
+}
