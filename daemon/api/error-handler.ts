@@ -30,6 +30,7 @@ export function pathOf(request: FastifyRequest): string {
 /** Fastify's own refusals, in our words. */
 const FRAMEWORK: Record<string, { code: ErrorCode; message: string }> = {
   FST_ERR_CTP_BODY_TOO_LARGE: { code: 'payload_too_large', message: 'The body is too large.' },
+  FST_ERR_CTP_INVALID_JSON_BODY: { code: 'invalid_json', message: 'The body is not valid JSON.' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: 'invalid_request',
     message: 'Send the body as JSON, with Content-Type: application/json.',
@@ -45,7 +46,6 @@ function refusalOf(error: unknown): AppError {
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
   const known = typeof code === 'string' && Object.hasOwn(FRAMEWORK, code) ? FRAMEWORK[code] : undefined;
   if (known !== undefined) return new AppError(known.code, known.message);
-  if (error instanceof SyntaxError) return new AppError('invalid_json', 'The body is not valid JSON.');
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
     return new AppError('invalid_request', 'The request is not valid.');
   }

@@ -4,11 +4,12 @@
  */
 import cookie from '@fastify/cookie';
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { AppError } from '../contract/errors.ts';
 import { SIGNALING_MAX_FRAME_BYTES } from '../contract/signaling.ts';
 import { installAuthentication } from './authentication.ts';
 import type { ApiContext, ListenerKind } from './context.ts';
-import { installErrorHandler } from './error-handler.ts';
+import { installErrorHandler, sendError } from './error-handler.ts';
 import { installSecurityHeaders } from './headers.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { deviceWebrtcRoutes } from './routes/device-webrtc.ts';
@@ -39,6 +40,9 @@ export async function buildServer(
     requestTimeout: REQUEST_TIMEOUT_MS,
     routerOptions: { maxParamLength: 200 },
     forceCloseConnections: true,
+    frameworkErrors: (_error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
+      void sendError(reply, new AppError('invalid_request', 'The address is not valid.'));
+    },
     trustProxy: listener === 'network' && context.trustedProxies.length > 0 ? context.trustedProxies : false,
   };
   const server = (

@@ -20,31 +20,31 @@ const NOT_BUILT = `<!doctype html>
 export async function installStaticConsole(server: FastifyInstance, consoleDir: string): Promise<void> {
   const built = existsSync(join(consoleDir, 'index.html'));
   if (built) {
-    await server.register(async (scope) => {
-      scope.addHook('onRoute', (route) => {
-        route.config = { ...route.config, ...access('public').config };
-      });
-      await scope.register(fastifyStatic, {
-        root: consoleDir,
-        cacheControl: false,
-        decorateReply: true,
-        setHeaders: (reply, path) => {
-          // Vite puts a hash of the content into the names below assets/.
-          const hashed = path.startsWith(join(consoleDir, 'assets'));
-          reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
-        },
-      });
+    await server.register(fastifyStatic, {
+      root: consoleDir,
+      serve: false,
+      cacheControl: false,
+      dotfiles: 'deny',
+      setHeaders: (reply, path) => {
+        // Vite puts a hash of the content into the names below assets/.
+        const hashed = path.startsWith(join(consoleDir, 'assets'));
+        reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+      },
+    });
+    // A file that is not there falls through to the handler below. Nothing is returned: a reply is a
+    // thenable, and each hop of it would listen on the response again.
+    server.get<{ Params: { '*': string } }>('/*', access('public'), (request, reply) => {
+      reply.sendFile(request.params['*'] === '' ? 'index.html' : request.params['*']);
     });
   }
   server.setNotFoundHandler((request, reply) => {
-    if (!isPage(request))
-      return sendError(reply, new AppError('not_found', 'There is nothing at this address.'));
-    if (built) return reply.header('cache-control', 'no-cache').sendFile('index.html');
-    return reply
-      .code(503)
-      .header('cache-control', 'no-store')
-      .type('text/html; charset=utf-8')
-      .send(NOT_BUILT);
+    if (!isPage(request)) {
+      sendError(reply, new AppError('not_found', 'There is nothing at this address.'));
+    } else if (built) {
+      reply.header('cache-control', 'no-cache').sendFile('index.html');
+    } else {
+      reply.code(503).header('cache-control', 'no-store').type('text/html; charset=utf-8').send(NOT_BUILT);
+    }
   });
 }
 

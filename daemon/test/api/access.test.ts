@@ -1,0 +1,178 @@
+/** Who may call what: every route, every kind of caller. */
+import t from 'tap';
+import { apiBench, errorOf, HOST, route } from '../helpers/api-bench.ts';
+
+/** Route and body -> status for: nobody, viewer, operator, owner, viewer key of a, owner key of a, owner key of b, unix socket. */
+const MATRIX: [string, object | undefined, (number | string)[]][] = [
+  ['GET /healthz', undefined, [200, 200, 200, 200, 200, 200, 200, 200]],
+  ['GET /readyz', undefined, [200, 200, 200, 200, 200, 200, 200, 200]],
+  ['GET /v1/ca.pem', undefined, [404, 404, 404, 404, 404, 404, 404, 404]],
+  ['GET /v1/session', undefined, [401, 200, 200, 200, 401, 401, 401, 401]],
+  ['GET /v1/users', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
+  ['POST /v1/users', { name: 'x', role: 'nobody' }, [401, 403, 403, 400, 403, 403, 403, 400]],
+  ['DELETE /v1/users/nobody', undefined, [401, 403, 403, 404, 403, 403, 403, 404]],
+  ['POST /v1/users/nobody/reset-password', undefined, [401, 403, 403, 403, 403, 403, 403, 404]],
+  ['POST /v1/users/nobody/sign-in-code', undefined, [401, 403, 403, 403, 403, 403, 403, 404]],
+  ['GET /v1/namespaces', undefined, [401, 200, 200, 200, 200, 200, 200, 200]],
+  ['POST /v1/namespaces', { name: 'a' }, [401, 403, 403, 409, 403, 403, 403, 409]],
+  ['GET /v1/namespaces/a', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],
+  ['DELETE /v1/namespaces/none', undefined, [401, 403, 403, 404, 403, 403, 403, 404]],
+  ['POST /v1/namespaces/a/webrtc/enable', { dryRun: true }, [401, 403, 403, 200, 403, 200, 403, 200]],
+  ['POST /v1/namespaces/none/webrtc/disable', undefined, [401, 403, 403, 404, 403, 403, 403, 404]],
+  ['GET /v1/namespaces/a/webrtc/status', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],
+  ['GET /v1/namespaces/a/api-keys', undefined, [401, 403, 403, 200, 403, 200, 403, 200]],
+  ['POST /v1/namespaces/a/api-keys', { name: '' }, [401, 403, 403, 400, 403, 400, 403, 400]],
+  ['DELETE /v1/namespaces/a/api-keys/x', undefined, [401, 403, 403, 404, 403, 404, 403, 404]],
+  ['GET /v1/operations', undefined, [401, 403, 200, 200, 403, 200, 200, 200]],
+  ['GET /v1/operations/op-1', undefined, [401, 403, 200, 200, 403, 200, 404, 200]],
+  ['POST /v1/webrtc/turn/credentials', { namespace: 'a' }, [401, 200, 200, 200, 200, 200, 403, 200]],
+  ['POST /v1/webrtc/tickets', { namespace: 'a' }, [401, 201, 201, 201, 201, 201, 403, 201]],
+  ['GET /v1/webrtc/rooms?namespace=a', undefined, [401, 403, 503, 503, 403, 503, 403, 503]],
+  ['DELETE /v1/webrtc/rooms/r?namespace=a', undefined, [401, 403, 403, 503, 403, 503, 403, 503]],
+  ['GET /v1/webrtc/signal?namespace=a', undefined, [400, 400, 400, 400, 400, 400, 400, 400]],
+  ['GET /v1/events', undefined, [401, 400, 400, 400, 400, 400, 400, 400]],
+  ['GET /api/devices', undefined, [401, 200, 200, 200, 200, 200, 200, 200]],
+  ['GET /api/devices?namespace=a', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],
+  ['POST /api/devices', { name: 'one', namespace: 'a' }, [401, 403, 409, 409, 403, 409, 403, 409]],
+  ['GET /api/devices/cam-1', undefined, [401, 200, 200, 200, 200, 200, 404, 200]],
+  ['PATCH /api/devices/cam-1', { name: 'one' }, [401, 403, 200, 200, 403, 200, 404, 200]],
+  ['POST /api/devices/cam-1/rotate', undefined, [401, 403, 200, 200, 403, 200, 404, 200]],
+  ['DELETE /api/devices/cam-9', undefined, [401, 404, 404, 404, 404, 404, 404, 404]],
+  ['GET /api/devices/cam-1/webrtc', undefined, [401, 200, 200, 200, 200, 200, 404, 200]],
+  ['POST /api/devices/tunnel', {}, [401, 401, 401, 401, 401, 401, 401, 401]],
+  ['POST /api/devices/turn', {}, [401, 401, 401, 401, 401, 401, 401, 401]],
+];
+
+t.test('every route answers every caller as the table says', async (t) => {
+  const bench = await apiBench(t);
+  const { device } = bench.cameras.create({ name: 'one', namespace: 'a', owner: 'x' });
+  bench.cameras.put({ ...device, lastSeenAt: '2026-01-01T00:00:00.000Z' });
+  bench.namespaces.disableWebrtc('a');
+  const network = [
+    { host: HOST },
+    await bench.as('viewer'),
+    await bench.as('operator'),
+    await bench.as('owner'),
+    bench.key('a', 'viewer'),
+    bench.key('a', 'owner'),
+    bench.key('b', 'owner'),
+  ];
+  for (const [text, payload, wanted] of MATRIX) {
+    const body = payload === undefined ? {} : { payload };
+    const got: number[] = [];
+    for (const headers of network) {
+      got.push((await bench.network.inject(route(text, { ...body, headers }))).statusCode);
+      bench.clock.advance(1000);
+    }
+    got.push((await bench.local.inject(route(text, body))).statusCode);
+    t.strictSame(got, wanted, text);
+  }
+
+  const tested = MATRIX.map(([text]) => text.replace(/[?].*/, ''));
+  for (const { method, pattern } of routesOf(bench.network.printRoutes({ commonPrefix: false }))) {
+    if (pattern === '/v1/session' && method !== 'GET') continue; // Open to anyone: session.test.ts.
+    const matches = new RegExp(`^${method} ${pattern.replaceAll(/:[a-zA-Z]+/g, '[^/]+')}$`);
+    t.ok(
+      tested.some((text) => matches.test(text)),
+      `${method} ${pattern} is in the table`,
+    );
+  }
+});
+
+t.test('a cookie counts only from our own pages', async (t) => {
+  const bench = await apiBench(t);
+  const owner = await bench.as('owner');
+  const create = (headers: Record<string, string>) =>
+    bench.network.inject(route('POST /v1/namespaces', { headers, payload: { name: 'new' } }));
+  for (const origin of ['http://evil.test', 'null', 'https://box.test:8080', 'http://box.test']) {
+    const answer = await create({ ...owner, origin });
+    t.equal(answer.statusCode, 403, origin);
+    t.equal(errorOf(answer), 'origin_forbidden');
+  }
+  const bare = { host: owner['host']!, cookie: owner['cookie']! };
+  t.equal((await create(bare)).statusCode, 403, 'no origin');
+  t.equal((await bench.network.inject(route('GET /v1/namespaces', { headers: bare }))).statusCode, 200);
+  t.equal((await create(owner)).statusCode, 201);
+});
+
+t.test('the configured public address is our own origin too', async (t) => {
+  const bench = await apiBench(t, { change: { publicUrl: 'https://video.test' } });
+  const headers = { ...(await bench.as('owner')), origin: 'https://video.test' };
+  const answer = await bench.network.inject(
+    route('POST /v1/namespaces', { headers, payload: { name: 'new' } }),
+  );
+  t.equal(answer.statusCode, 201);
+});
+
+t.test('lists show an API key its own namespace only', async (t) => {
+  const bench = await apiBench(t);
+  bench.cameras.create({ name: 'one', namespace: 'a', owner: 'x' });
+  bench.cameras.create({ name: 'two', namespace: 'b', owner: 'x' });
+  bench.namespaces.disableWebrtc('a');
+  bench.namespaces.disableWebrtc('b');
+  const headers = bench.key('a', 'owner');
+  const get = async (url: string, list: string, field: string) => {
+    const answer = await bench.network.inject(route(`GET ${url}`, { headers }));
+    return answer.json<Record<string, Record<string, string>[]>>()[list]?.map((one) => one[field]);
+  };
+  t.strictSame(await get('/v1/namespaces', 'namespaces', 'name'), ['a']);
+  t.strictSame(await get('/api/devices', 'devices', 'name'), ['one']);
+  t.strictSame(await get('/v1/operations', 'operations', 'id'), ['op-1']);
+  for (const authorization of [`ApiKey ${headers['x-api-key']}`, `Bearer ${headers['x-api-key']}`]) {
+    const answer = await bench.network.inject(route('GET /v1/namespaces/a', { headers: { authorization } }));
+    t.equal(answer.statusCode, 200, authorization.slice(0, 6));
+  }
+  const wrong = await bench.network.inject(
+    route('GET /v1/namespaces/a', { headers: { 'x-api-key': 'tk_no' } }),
+  );
+  t.equal(wrong.statusCode, 401);
+});
+
+t.test('deleting a namespace ends its API keys', async (t) => {
+  const bench = await apiBench(t);
+  const headers = bench.key('b', 'owner');
+  t.equal((await bench.local.inject(route('DELETE /v1/namespaces/b'))).statusCode, 204);
+  await bench.local.inject(route('POST /v1/namespaces', { payload: { name: 'b' } }));
+  t.equal((await bench.network.inject(route('GET /v1/namespaces/b', { headers }))).statusCode, 401);
+});
+
+t.test('answers that carry a credential are not cached and not shared', async (t) => {
+  const bench = await apiBench(t);
+  const { device } = bench.cameras.create({ name: 'one', namespace: 'a', owner: 'x' });
+  bench.cameras.put({ ...device, online: true });
+  for (const [text, payload] of [
+    ['POST /v1/webrtc/turn/credentials', { namespace: 'a' }],
+    ['POST /v1/webrtc/tickets', { namespace: 'a' }],
+    ['GET /api/devices/cam-1/webrtc', undefined],
+    ['POST /api/devices', { name: 'new', namespace: 'a' }],
+    ['POST /api/devices/cam-1/rotate', undefined],
+    ['POST /v1/namespaces/a/api-keys', { name: 'k', role: 'viewer' }],
+    ['POST /v1/users/admin/reset-password', undefined],
+    ['POST /v1/users/admin/sign-in-code', undefined],
+  ] as const) {
+    const answer = await bench.local.inject(route(text, payload === undefined ? {} : { payload }));
+    t.ok(answer.statusCode < 300, text);
+    t.equal(answer.headers['cache-control'], 'no-store', text);
+    t.equal(answer.headers['cross-origin-resource-policy'], 'same-origin', text);
+  }
+  const secret = bench.cameras.secrets.get('cam-1')!;
+  for (const call of ['tunnel', 'turn']) {
+    const headers = { authorization: `Bearer ${secret}` };
+    const answer = await bench.network.inject(route(`POST /api/devices/${call}`, { headers, payload: {} }));
+    t.equal(answer.headers['cache-control'], 'no-store', call);
+  }
+});
+
+/** Reads Fastify's route tree: four columns of indentation a level. */
+function routesOf(tree: string): { method: string; pattern: string }[] {
+  const parents: string[] = [];
+  return tree.split('\n').flatMap((line) => {
+    const match = /^(.*?)[├└]── (\S+) \((.+)\)$/.exec(line);
+    if (match === null) return [];
+    const level = match[1]!.length / 4;
+    const pattern = (parents[level - 1] ?? '') + match[2]!;
+    parents[level] = pattern;
+    const methods = match[3]!.split(', ').filter((method) => method !== 'HEAD');
+    return methods.map((method) => ({ method, pattern }));
+  });
+}

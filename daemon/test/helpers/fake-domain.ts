@@ -1,0 +1,193 @@
+/** In-memory namespaces and cameras that keep the contracts of api/services.ts, for tests of the API. */
+import type { Device, Namespace, Operation } from '../../contract/api.ts';
+import { AppError } from '../../contract/errors.ts';
+import type { CameraChange, CameraService, NamespaceChange, NamespaceService } from '../../api/services.ts';
+
+const AT = '2026-01-01T00:00:00.000Z';
+
+export class FakeNamespaces implements NamespaceService {
+  readonly spaces = new Map<string, Namespace>();
+  readonly running = new Map<string, Operation>();
+  readonly targets = new Map<string, { address: string; port: number; ticketKey: string }>();
+  readonly #listeners = new Set<(change: NamespaceChange) => void>();
+
+  constructor(names: string[] = []) {
+    for (const name of names) this.create(name);
+  }
+  list = () => [...this.spaces.values()];
+  get(name: string): Namespace {
+    const found = this.spaces.get(name);
+    if (found === undefined) throw new AppError('namespace_not_found', `There is no namespace ${name}.`);
+    return found;
+  }
+  create(name: string): Namespace {
+    if (this.spaces.has(name))
+      throw new AppError('namespace_exists', `There is a namespace ${name} already.`);
+    const namespace: Namespace = { name, createdAt: AT, webrtc: 'disabled', operationId: null };
+    this.spaces.set(name, namespace);
+    this.emit({ type: 'namespace', namespace });
+    return namespace;
+  }
+  delete(name: string): void {
+    if (this.get(name).webrtc !== 'disabled') throw new AppError('namespace_in_use', 'Disable WebRTC first.');
+    this.spaces.delete(name);
+    this.emit({ type: 'namespace-removed', name });
+  }
+  enableWebrtc(name: string, { dryRun }: { dryRun: boolean }) {
+    if (this.get(name).webrtc !== 'disabled')
+      throw new AppError('webrtc_already_enabled', `WebRTC is enabled for ${name} already.`);
+    if (dryRun) return { plan: [{ id: 'ports', label: 'Claim the ports' }] };
+    return this.#start(name, 'enable-webrtc');
+  }
+  disableWebrtc(name: string) {
+    this.get(name);
+    return this.#start(name, 'disable-webrtc');
+  }
+  status(name: string) {
+    return Promise.resolve({
+      namespace: this.get(name).name,
+      state: this.get(name).webrtc,
+      turn: null,
+      sfu: null,
+      ports: null,
+      uris: [],
+      sessions: null,
+      rooms: null,
+      allocations: null,
+      credentialTtlSeconds: 600,
+    });
+  }
+  operation(id: string): Operation {
+    const found = this.running.get(id);
+    if (found === undefined) throw new AppError('operation_not_found', 'There is no such operation.');
+    return found;
+  }
+  operations = () => [...this.running.values()];
+  subscribe(listener: (change: NamespaceChange) => void) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  turnCredentials(name: string, { subject, ttlSeconds = 600 }: { subject: string; ttlSeconds?: number }) {
+    if (!this.targets.has(name))
+      throw new AppError('webrtc_not_enabled', `WebRTC is not enabled for ${name}.`);
+    const uris = [`turn:127.0.0.1:3478?transport=udp`];
+    const username = `${1_800_000_000 + ttlSeconds}:${name}:${subject}`;
+    return { uris, username, password: 'p', ttl: ttlSeconds, urls: uris, credential: 'p' };
+  }
+  signaling = (name: string) => this.targets.get(name);
+  emit(change: NamespaceChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+  /** Moves an operation on, as the reconciler would. */
+  progress(id: string, change: Partial<Operation>): void {
+    const operation = { ...this.operation(id), ...change };
+    this.running.set(id, operation);
+    this.emit({ type: 'operation', operation });
+  }
+
+  #start(namespace: string, kind: Operation['kind']): { operationId: string } {
+    const id = `op-${this.running.size + 1}`;
+    const operation: Operation = {
+      id,
+      kind,
+      namespace,
+      state: 'running',
+      startedAt: AT,
+      endedAt: null,
+      steps: [{ id: 'ports', label: 'Claim the ports', state: 'running', durationMs: null, note: null }],
+      error: null,
+    };
+    this.running.set(id, operation);
+    this.emit({ type: 'operation', operation });
+    return { operationId: id };
+  }
+}
+
+export class FakeCameras implements CameraService {
+  readonly devices = new Map<string, Device>();
+  readonly secrets = new Map<string, string>();
+  readonly #listeners = new Set<(change: CameraChange) => void>();
+
+  list = (namespace?: string) =>
+    [...this.devices.values()].filter((one) => namespace === undefined || one.namespace === namespace);
+  get(id: string): Device {
+    const found = this.devices.get(id);
+    if (found === undefined) throw new AppError('device_not_found', 'There is no such camera.');
+    return found;
+  }
+  create(options: {
+    name: string;
+    namespace: string;
+    owner: string;
+    capture?: Device['capture'] | undefined;
+  }) {
+    if (this.list(options.namespace).some(({ name }) => name === options.name))
+      throw new AppError('device_exists', `There is a camera ${options.name} already.`);
+    const id = `cam-${this.devices.size + 1}`;
+    const device: Device = {
+      id,
+      namespace: options.namespace,
+      name: options.name,
+      owner: options.owner,
+      secretPrefix: 'dev_AAAAAAAA',
+      tunnelName: `device-${id}`,
+      online: false,
+      state: 'offline',
+      onlineSince: null,
+      lastSeenAt: null,
+      createdAt: AT,
+      capture: options.capture ?? { mode: 'on-demand', lingerSeconds: 15 },
+      media: { state: 'idle', sinceMs: 0, message: null, producer: null, watching: 0 },
+    };
+    this.put(device);
+    return { device, secret: this.#newSecret(id) };
+  }
+  update(id: string, change: { name?: string; capture?: Device['capture'] }): Device {
+    const device = { ...this.get(id), ...change };
+    this.put(device);
+    return device;
+  }
+  rotate(id: string) {
+    return { device: this.get(id), secret: this.#newSecret(id) };
+  }
+  delete(id: string): void {
+    this.get(id);
+    this.devices.delete(id);
+    this.secrets.delete(id);
+    this.emit({ type: 'device-removed', id });
+  }
+  authenticate(secret: string): Device | undefined {
+    const id = [...this.secrets].find(([, known]) => known === secret)?.[0];
+    return id === undefined ? undefined : this.get(id);
+  }
+  provisionTunnel(id: string) {
+    const { tunnelName, namespace } = this.get(id);
+    return {
+      device: id,
+      engine: '127.0.0.1:8443',
+      token: 'token',
+      name: tunnelName,
+      labels: { app: 'turnkeep', namespace },
+      expires: AT,
+    };
+  }
+  provisionTurn(id: string) {
+    return { username: this.get(id).id, credential: 'c', urls: ['turn:127.0.0.1:3478'], ttl: 600 };
+  }
+  subscribe(listener: (change: CameraChange) => void) {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  put(device: Device): void {
+    this.devices.set(device.id, device);
+    this.emit({ type: 'device', device });
+  }
+  emit(change: CameraChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+  #newSecret(id: string): string {
+    const secret = `dev_${id}-${Math.random()}`;
+    this.secrets.set(id, secret);
+    return secret;
+  }
+}
