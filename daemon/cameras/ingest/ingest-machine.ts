@@ -98,6 +98,7 @@ export class IngestMachine {
   nextTickMs(): number | undefined {
     const times: number[] = [];
     const phase = this.#phase;
+    if (phase.name === 'removed') return undefined;
     if ('deadlineMs' in phase) times.push(phase.deadlineMs);
     if (phase.name === 'waiting' && this.#mayDial()) times.push(phase.retryAtMs);
     if (this.#sfu.state === 'lost') times.push(this.#sfu.untilMs);

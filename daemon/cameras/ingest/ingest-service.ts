@@ -56,6 +56,8 @@ export class IngestService {
       else if (event.type === 'disconnected') this.#onDisconnected(event.namespace);
       else this.#onEvent(event.namespace, event.event);
     });
+    // A connection that was there before we listened is told by nobody.
+    for (const { namespace } of this.#cameras.values()) this.#follow(namespace);
   }
 
   /** Lets go of all cameras; see CameraIngest.stop. */
@@ -94,7 +96,7 @@ export class IngestService {
     // A camera that is made while its SFU is connected has neither viewers nor media yet.
     if (this.#links.get(namespace)?.ready === true) {
       ingest.handle({ type: 'sfu-ready', subscribers: 0, found: null });
-    }
+    } else if (this.#unwatch !== undefined) this.#follow(namespace);
   }
 
   setCapture(deviceId: string, capture: CapturePolicy): void {
@@ -119,6 +121,12 @@ export class IngestService {
 
   media(deviceId: string): DeviceMedia | undefined {
     return this.#cameras.get(deviceId)?.ingest.media;
+  }
+
+  #follow(namespace: string): void {
+    if (!this.#links.has(namespace) && this.#options.sfus.sfu(namespace) !== undefined) {
+      this.#onConnected(namespace);
+    }
   }
 
   #onConnected(namespace: string): void {
