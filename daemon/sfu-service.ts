@@ -28,6 +28,9 @@ const { values } = parseArgs({ options: { config: { type: 'string' } } });
 const stack = new CleanupStack();
 let stopping = false;
 
+// The daemon may die before us and take the other end of our pipes along.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
 process.on('unhandledRejection', (error) => {
   log.error({ err: error }, 'a promise was left without a handler');
 });

@@ -1,0 +1,138 @@
+/**
+ * A werift peer connection in the test process that plays camera or browser. It binds one loopback
+ * address inside the SFU's relay list and calls its host candidates relayed, as a TURN relay would be.
+ */
+import {
+  RTCPeerConnection,
+  RTCRtpCodecParameters,
+  RtpHeader,
+  RtpPacket,
+  useH264,
+  useOPUS,
+  useSdesMid,
+  useVP8,
+  type MediaStreamTrack,
+  type RTCRtpSender,
+} from 'werift';
+
+/** What `icePortRange` and the SFU's `relays` agree on. */
+export const RELAY_PORTS = { minPort: 41_000, maxPort: 41_999 };
+
+export function relayOf(address: string): { address: string; minPort: number; maxPort: number } {
+  return { address, ...RELAY_PORTS };
+}
+
+export function weriftPeer(address: string): RTCPeerConnection {
+  const vp9 = new RTCRtpCodecParameters({
+    mimeType: 'video/VP9',
+    clockRate: 90_000,
+    rtcpFeedback: [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }],
+    parameters: 'profile-id=0',
+  });
+  return new RTCPeerConnection({
+    iceInterfaceAddresses: { udp4: address },
+    iceAdditionalHostAddresses: [address],
+    iceUseIpv4: false,
+    iceUseIpv6: false,
+    icePortRange: [RELAY_PORTS.minPort, RELAY_PORTS.maxPort],
+    iceServers: [{ urls: `stun:${address}:9` }],
+    iceStunGatherTimeout: 0.01,
+    bundlePolicy: 'max-bundle',
+    codecs: { audio: [useOPUS()], video: [useVP8(), useH264(), vp9] },
+    headerExtensions: { audio: [useSdesMid()], video: [useSdesMid()] },
+  });
+}
+
+/** The description with all candidates, each as if it were a relay's. */
+export async function gatheredSdp(peer: RTCPeerConnection): Promise<string> {
+  while (peer.iceGatheringState !== 'complete') {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return asRelayed(peer.localDescription!.sdp);
+}
+
+export function asRelayed(sdp: string): string {
+  return sdp.replaceAll(/typ host/g, 'typ relay raddr 0.0.0.0 rport 9');
+}
+
+/** Answers an offer of the SFU. */
+export async function answerOffer(peer: RTCPeerConnection, offer: string): Promise<string> {
+  await peer.setRemoteDescription({ type: 'offer', sdp: offer });
+  await peer.setLocalDescription(await peer.createAnswer());
+  return gatheredSdp(peer);
+}
+
+const PICTURE_BYTES = 40;
+
+/** One VP8 packet that is a whole frame (RFC 7741); `number` stands at its end to be found again. */
+export function vp8Frame(number: number, keyFrame: boolean): Buffer {
+  const payload = Buffer.alloc(1 + 10 + PICTURE_BYTES);
+  payload[0] = 0x10;
+  if (keyFrame) {
+    payload[1] = 0x10;
+    Buffer.from('9d012a', 'hex').copy(payload, 4);
+    payload.writeUInt16LE(320, 7);
+    payload.writeUInt16LE(240, 9);
+  } else {
+    payload[1] = 0x11;
+  }
+  payload.writeUInt32BE(number, payload.length - 4);
+  return payload;
+}
+
+export function numberOf(payload: Buffer): number {
+  return payload.readUInt32BE(payload.length - 4);
+}
+
+/** Sends VP8 frames at 30 a second with a key frame each second until stopped. */
+export function startCamera(sender: RTCRtpSender): { stop: () => void } {
+  let number = 0;
+  const timer = setInterval(() => {
+    const header = new RtpHeader({
+      payloadType: 96,
+      sequenceNumber: (1000 + number) & 0xffff,
+      timestamp: (90_000 + number * 3000) >>> 0,
+      marker: true,
+      ssrc: 1,
+    });
+    void sender.sendRtp(new RtpPacket(header, vp8Frame(number, number % 30 === 0)));
+    number += 1;
+  }, 33);
+  return {
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
+}
+
+/** Collects frame numbers a track receives. */
+export class Picture {
+  readonly numbers: number[] = [];
+  #wake: () => void = () => undefined;
+
+  constructor(track: MediaStreamTrack) {
+    track.onReceiveRtp.subscribe((packet) => {
+      if (packet.payload.length !== 11 + PICTURE_BYTES) return;
+      this.numbers.push(numberOf(packet.payload));
+      this.#wake();
+    });
+  }
+
+  /** Resolves when `count` more frames have come. */
+  async frames(count: number): Promise<number[]> {
+    const from = this.numbers.length;
+    const endMs = Date.now() + 30_000;
+    while (this.numbers.length < from + count) {
+      const leftMs = endMs - Date.now();
+      if (leftMs <= 0) throw new Error(`only ${this.numbers.length - from} of ${count} frames came`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, leftMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return this.numbers.slice(from);
+  }
+}
