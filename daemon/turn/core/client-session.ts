@@ -1,0 +1,120 @@
+/**
+ * The client's half of TURN, Sans-IO: builds requests, signs them once the server has named realm and
+ * nonce, reads answers and Data indications. For the relay proof and for tests.
+ */
+import { ATTRIBUTE, METHOD } from '../codec/attribute-types.ts';
+import { readErrorCode, readXorAddress, text, xorAddress, type Endpoint } from '../codec/attributes.ts';
+import { longTermKey, verifyIntegrity } from '../codec/message-integrity.ts';
+import {
+  attributeOf,
+  buildStun,
+  parseStun,
+  TRANSACTION_ID_BYTES,
+  type StunAttribute,
+  type StunMessage,
+} from '../codec/stun-message.ts';
+
+export type ClientRequest = { bytes: Buffer; transactionId: Buffer };
+
+export type ClientAnswer =
+  | { type: 'success'; message: StunMessage }
+  | { type: 'error'; code: number; message: StunMessage }
+  /** 401 before we were authenticated, or 438: build the request again, it will be signed now. */
+  | { type: 'again' }
+  /** The answer's MESSAGE-INTEGRITY is not by our key. */
+  | { type: 'forged' };
+
+export class ClientSession {
+  readonly #username: string;
+  readonly #password: string;
+  readonly #randomBytes: (count: number) => Buffer;
+  #challenge: { realm: string; nonce: string; key: Buffer } | undefined;
+
+  constructor(options: { username: string; password: string; randomBytes: (count: number) => Buffer }) {
+    this.#username = options.username;
+    this.#password = options.password;
+    this.#randomBytes = options.randomBytes;
+  }
+
+  /** A request, signed as soon as a challenge was seen. */
+  request(method: number, attributes: readonly StunAttribute[]): ClientRequest {
+    const transactionId = this.#randomBytes(TRANSACTION_ID_BYTES);
+    const challenge = this.#challenge;
+    const signed: StunAttribute[] =
+      challenge === undefined
+        ? [...attributes]
+        : [
+            ...attributes,
+            text(ATTRIBUTE.USERNAME, this.#username),
+            text(ATTRIBUTE.REALM, challenge.realm),
+            text(ATTRIBUTE.NONCE, challenge.nonce),
+          ];
+    const bytes = buildStun({ class: 'request', method, transactionId }, signed, {
+      key: challenge?.key,
+      fingerprint: true,
+    });
+    return { bytes, transactionId };
+  }
+
+  /** Like `request`, for methods that name peers. */
+  peerRequest(method: number, peer: Endpoint, attributes: readonly StunAttribute[] = []): ClientRequest {
+    // XOR-PEER-ADDRESS of IPv6 is masked with the transaction id, so it is built with a known one.
+    const transactionId = this.#randomBytes(TRANSACTION_ID_BYTES);
+    const session = new ClientSession({
+      username: this.#username,
+      password: this.#password,
+      randomBytes: () => transactionId,
+    });
+    session.#challenge = this.#challenge;
+    return session.request(method, [
+      ...attributes,
+      xorAddress(ATTRIBUTE.XOR_PEER_ADDRESS, peer, transactionId),
+    ]);
+  }
+
+  /** Reads the answer to a request. @returns undefined when the bytes are not its answer. */
+  read(bytes: Buffer, request: ClientRequest): ClientAnswer | undefined {
+    const message = parseStun(bytes);
+    if (message === undefined || !message.transactionId.equals(request.transactionId)) return undefined;
+    if (message.class !== 'success' && message.class !== 'error') return undefined;
+    const key = this.#challenge?.key;
+    const { integrityAt } = message;
+    if (message.class === 'success') {
+      if (key !== undefined && (integrityAt === undefined || !verifyIntegrity(bytes, integrityAt, key))) {
+        return { type: 'forged' };
+      }
+      return { type: 'success', message };
+    }
+    const value = attributeOf(message, ATTRIBUTE.ERROR_CODE);
+    const code = value === undefined ? undefined : readErrorCode(value);
+    if (code === undefined) return undefined;
+    if ((code === 401 && key === undefined) || code === 438) {
+      const realm = attributeOf(message, ATTRIBUTE.REALM)?.toString('utf8');
+      const nonce = attributeOf(message, ATTRIBUTE.NONCE)?.toString('utf8');
+      if (realm !== undefined && nonce !== undefined) {
+        this.#challenge = { realm, nonce, key: longTermKey(this.#username, realm, this.#password) };
+        return { type: 'again' };
+      }
+    }
+    return { type: 'error', code, message };
+  }
+
+  /** A Send indication: unsigned, never answered. */
+  send(peer: Endpoint, payload: Buffer): Buffer {
+    const transactionId = this.#randomBytes(TRANSACTION_ID_BYTES);
+    return buildStun({ class: 'indication', method: METHOD.SEND, transactionId }, [
+      xorAddress(ATTRIBUTE.XOR_PEER_ADDRESS, peer, transactionId),
+      { type: ATTRIBUTE.DATA, value: payload },
+    ]);
+  }
+}
+
+/** Peer and payload of a Data indication. @returns undefined when the bytes are none. */
+export function readDataIndication(bytes: Buffer): { peer: Endpoint; payload: Buffer } | undefined {
+  const message = parseStun(bytes);
+  if (message?.class !== 'indication' || message.method !== METHOD.DATA) return undefined;
+  const peerValue = attributeOf(message, ATTRIBUTE.XOR_PEER_ADDRESS);
+  const payload = attributeOf(message, ATTRIBUTE.DATA);
+  const peer = peerValue === undefined ? undefined : readXorAddress(peerValue, message.transactionId);
+  return peer === undefined || payload === undefined ? undefined : { peer, payload };
+}
