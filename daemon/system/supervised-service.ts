@@ -98,7 +98,12 @@ export class SupervisedService {
       this.#cancelWait();
       this.#crashesMs = [];
       this.#restarts = 0;
-      await this.#begin();
+      try {
+        await this.#begin();
+      } catch (error) {
+        if (options.supervise === 'always') this.#scheduleAgain();
+        throw error;
+      }
     });
   }
 

@@ -1,0 +1,121 @@
+/**
+ * Brings every enabled namespace back at the start of the daemon, on the same ports: state file, then its
+ * previous copy, then the database; TURN services first, then SFU services. Services that still run are
+ * adopted. A service that does not start is retried by its manager and does not keep the daemon down.
+ */
+import { messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/logger.ts';
+import { planBoot, type BootPlan, type BootTarget } from './boot-plan.ts';
+import { serviceRefs, type EnabledNamespaces } from './enabled-namespaces.ts';
+import type { ServiceInputs } from './render-service-config.ts';
+import type { StateChoice } from './state-file.ts';
+import type { StateKeeper } from './state-keeper.ts';
+import type { NamespaceStore, ServiceManager, ServiceRef } from './system.ts';
+
+export type ColdBootOptions = {
+  node: string;
+  store: NamespaceStore;
+  services: ServiceManager;
+  state: StateKeeper;
+  enabled: EnabledNamespaces;
+  log: Logger;
+  /** How long a start waits for services before the daemon goes on without them. */
+  readyTimeoutMs: number;
+  signal: AbortSignal;
+};
+
+/** @returns the plan it carried out, and the namespaces whose secrets do not open, with the reason. */
+export async function coldBoot(
+  options: ColdBootOptions,
+): Promise<{ plan: BootPlan; broken: Map<string, string> }> {
+  const { node, store, state, enabled, log } = options;
+  const choice = await load(state);
+  const plan = planBoot(node, choice, {
+    generation: store.stateGeneration(node),
+    configs: store.webrtcConfigs(),
+    claims: store.portClaims(),
+    running: store.runningOperations(),
+  });
+  for (const warning of plan.warnings) log.warn(warning);
+  const source = { current: 'state file', previous: 'previous state file', none: 'database' }[choice.source];
+  log.info({ source, namespaces: plan.targets.map((one) => one.config.namespace) }, 'cold boot');
+  const broken = new Map<string, string>();
+  for (const target of plan.restore) {
+    try {
+      restore(store, target);
+    } catch (error) {
+      // Its services run all the same: the picture does not wait for the database.
+      log.error({ err: error, namespace: target.config.namespace }, 'not taken over into the database');
+    }
+  }
+  const booted: { inputs: ServiceInputs; changed: { turn: boolean; sfu: boolean } }[] = [];
+  for (const { config, claim } of plan.targets) {
+    try {
+      const inputs = enabled.open(config, claim.blocks);
+      booted.push({ inputs, changed: await enabled.writeConfigs(inputs) });
+    } catch (error) {
+      log.error({ err: error, namespace: config.namespace }, 'namespace cannot be brought back');
+      broken.set(config.namespace, messageOf(error));
+    }
+  }
+  for (const kind of ['turn', 'sfu'] as const) {
+    await Promise.all(
+      booted.map(({ inputs, changed }) =>
+        ensure(serviceRefs(inputs.namespace)[kind], changed[kind], options),
+      ),
+    );
+  }
+  for (const { inputs } of booted) enabled.turnOn(inputs);
+  for (const namespace of plan.stale) await removeStale(namespace, options);
+  const outOfStep = choice.source !== 'current' || plan.restore.length > 0 || plan.stale.length > 0;
+  if (outOfStep && (plan.targets.length > 0 || choice.state !== null || plan.warnings.length > 0)) {
+    try {
+      await state.save();
+    } catch (error) {
+      log.error({ err: error }, 'state file not written');
+    }
+  }
+  return { plan, broken };
+}
+
+/** A file that cannot be read at all (permissions, a failing disk) counts like none, and is told. */
+async function load(state: StateKeeper): Promise<StateChoice> {
+  try {
+    return await state.load();
+  } catch (error) {
+    return { source: 'none', state: null, warnings: [`${messageOf(error)} The database is used instead.`] };
+  }
+}
+
+/** A lost database learns what the state file knows. */
+function restore(store: NamespaceStore, { config, claim }: BootTarget): void {
+  const known = store.namespaces().some((one) => one.name === config.namespace);
+  if (!known) store.insertNamespace({ name: config.namespace, createdAtMs: config.createdAtMs });
+  if (store.webrtcConfig(config.namespace) === undefined) store.insertWebrtcConfig(config);
+  store.insertPortClaim(claim);
+}
+
+async function ensure(service: ServiceRef, changed: boolean, options: ColdBootOptions): Promise<void> {
+  const { services, log, readyTimeoutMs, signal } = options;
+  try {
+    // One that still runs on another configuration would hold the wrong addresses.
+    if (changed) await services.stop(service);
+    await services.start(service, { supervise: 'always' });
+    await services.waitReady(service, { timeoutMs: readyTimeoutMs, signal });
+  } catch (error) {
+    log.error({ err: error, ...service }, 'service is not up; it is tried again');
+  }
+}
+
+async function removeStale(namespace: string, options: ColdBootOptions): Promise<void> {
+  const { services, enabled, log } = options;
+  log.warn({ namespace }, 'not enabled any more: its services are stopped');
+  const { turn, sfu } = serviceRefs(namespace);
+  try {
+    await services.stop(sfu);
+    await services.stop(turn);
+    await enabled.removeConfigs(namespace);
+  } catch (error) {
+    log.error({ err: error, namespace }, 'stale services are not stopped');
+  }
+}

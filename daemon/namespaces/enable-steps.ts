@@ -1,0 +1,177 @@
+/** What each step of an enable does and how it is taken back. Every undo is harmless when repeated. */
+import { issueRestCredential } from '../credentials/turn-rest.ts';
+import { InvalidStateError } from '../kit/errors.ts';
+import { isUnspecified, parseIp } from '../kit/ip-address.ts';
+import { randomToken } from '../kit/secret.ts';
+import type { Clock } from '../kit/clock.ts';
+import { serviceRefs, type EnabledNamespaces } from './enabled-namespaces.ts';
+import type { PortReservations } from './port-reservation.ts';
+import type { ServiceInputs } from './render-service-config.ts';
+import type { SagaStep } from './saga-runner.ts';
+import type { EnableStepId } from './saga.ts';
+import type { StateKeeper } from './state-keeper.ts';
+import type { NamespaceStore, RelayProof, RelayProofTarget, Sealer, ServiceManager } from './system.ts';
+
+export type StepDependencies = {
+  node: string;
+  store: NamespaceStore;
+  services: ServiceManager;
+  sealer: Sealer;
+  proof: RelayProof;
+  reservations: PortReservations;
+  state: StateKeeper;
+  enabled: EnabledNamespaces;
+  clock: Clock;
+  credentialTtlSeconds: number;
+  times: { readyTimeoutMs: number; proofTimeoutMs: number; drainDeadlineMs: number };
+  /** Aborted when the daemon stops. */
+  signal: AbortSignal;
+};
+
+const SECRET_BYTES = 32;
+/** A credential that serves one proof. */
+const PROOF_TTL_SECONDS = 60;
+/** RFC 5737 and RFC 3849: addresses nobody has, so nobody is bothered if the relay were open. */
+const FORBIDDEN_PEER = { 4: '192.0.2.1', 6: '2001:db8::1' } as const;
+const FORBIDDEN_PORT = 9;
+
+export type EnableRequest = {
+  namespace: string;
+  turnPort?: number | undefined;
+  turnsPort?: number | undefined;
+};
+
+export function enableSteps(
+  request: EnableRequest,
+  dependencies: StepDependencies,
+): Record<EnableStepId, SagaStep> {
+  const { node, store, services, sealer, reservations, state, enabled, clock, times, signal } = dependencies;
+  const { namespace } = request;
+  const { turn, sfu } = serviceRefs(namespace);
+  let secrets: { turnSecret: string; ticketKey: string } | undefined;
+  const inputs = (): ServiceInputs => {
+    const config = store.webrtcConfig(namespace);
+    const claim = store.portClaims().find((one) => one.node === node && one.namespace === namespace);
+    if (config === undefined || claim === undefined) throw new InvalidStateError('step out of order');
+    return enabled.open(config, claim.blocks);
+  };
+  const awaitService = async (service: typeof turn): Promise<undefined> => {
+    await services.waitReady(service, { timeoutMs: times.readyTimeoutMs, signal });
+  };
+  return {
+    'make-secrets': {
+      run: () => {
+        secrets = { turnSecret: randomToken(SECRET_BYTES), ticketKey: randomToken(SECRET_BYTES) };
+        return undefined;
+      },
+    },
+    'write-config': {
+      run: () => {
+        if (secrets === undefined) throw new InvalidStateError('step out of order');
+        store.insertWebrtcConfig({
+          namespace,
+          state: 'enabling',
+          sealedTurnSecret: sealer.seal('turn-secret', namespace, secrets.turnSecret),
+          sealedTicketKey: sealer.seal('sfu-ticket-key', namespace, secrets.ticketKey),
+          ttlSeconds: dependencies.credentialTtlSeconds,
+          relayScope: 'sfu',
+          domain: null,
+          createdAtMs: clock.nowMs(),
+        });
+        return undefined;
+      },
+      undo: () => {
+        store.deleteWebrtcConfig(namespace);
+      },
+    },
+    'claim-ports': {
+      run: async () => {
+        const { claim, skipped } = await reservations.reserve({ ...request, node });
+        return [`TURN port ${String(claim.blocks.turn)}.`, ...skipped].join(' ');
+      },
+      undo: () => {
+        store.deletePortClaim(node, namespace);
+      },
+    },
+    'render-configs': {
+      run: async () => {
+        await enabled.writeConfigs(inputs());
+        return undefined;
+      },
+      undo: () => enabled.removeConfigs(namespace),
+    },
+    'start-turn': {
+      run: async () => {
+        await services.start(turn, { supervise: 'once-ready' });
+        return undefined;
+      },
+      undo: () => services.stop(turn),
+    },
+    'await-turn': { run: () => awaitService(turn) },
+    'start-sfu': {
+      run: async () => {
+        await services.start(sfu, { supervise: 'once-ready' });
+        return undefined;
+      },
+      undo: () => services.stop(sfu),
+    },
+    'await-sfu': { run: () => awaitService(sfu) },
+    'save-state': {
+      run: async () => {
+        await state.save(namespace);
+        return undefined;
+      },
+      undo: () => state.save(),
+    },
+    'prove-relay': {
+      run: async () => {
+        const target = proofTarget(inputs(), clock.nowMs());
+        const { rttMs } = await dependencies.proof.prove(target, { timeoutMs: times.proofTimeoutMs, signal });
+        return `The SFU answered through the relay in ${rttMs.toFixed(1)} ms.`;
+      },
+    },
+    'mark-enabled': {
+      run: () => {
+        const opened = inputs();
+        store.setWebrtcState(namespace, 'enabled');
+        enabled.turnOn(opened);
+        return undefined;
+      },
+      undo: () => {
+        enabled.turnOff(namespace);
+        store.setWebrtcState(namespace, 'enabling');
+      },
+    },
+  };
+}
+
+/** Where and with what the relay is proven. Pure. */
+export function proofTarget(inputs: ServiceInputs, nowMs: number): RelayProofTarget {
+  const { namespace, blocks, shieldAddress, turnSecret, ticketKey, turnBindAddresses } = inputs;
+  const credential = issueRestCredential({
+    secret: turnSecret,
+    namespace,
+    subject: 'relay-proof',
+    ttlSeconds: PROOF_TTL_SECONDS,
+    nowMs,
+  });
+  return {
+    namespace,
+    turn: { transport: 'udp', address: reachable(turnBindAddresses[0] ?? '127.0.0.1'), port: blocks.turn },
+    username: credential.username,
+    password: credential.password,
+    peer: { address: shieldAddress, port: blocks.sfuMedia.minPort },
+    ticketKey,
+    forbiddenPeer: {
+      address: FORBIDDEN_PEER[shieldAddress.includes(':') ? 6 : 4],
+      port: FORBIDDEN_PORT,
+    },
+  };
+}
+
+/** How this host reaches a listener bound to `address`. */
+function reachable(address: string): string {
+  const parsed = parseIp(address);
+  if (parsed === undefined || !isUnspecified(parsed)) return address;
+  return parsed.family === 4 ? '127.0.0.1' : '::1';
+}

@@ -1,0 +1,92 @@
+/**
+ * The namespaces whose WebRTC is on in this process, with their opened secrets, and the configurations of
+ * their services. What is not in here has no credentials and no signaling.
+ */
+import type { PortBlocks } from '../contract/api.ts';
+import type { ControlLinks } from './control-links.ts';
+import { renderSfuConfig, renderTurnConfig, type ServiceInputs } from './render-service-config.ts';
+import type { Sealer, ServiceManager, ServiceRef, WebrtcRecord } from './system.ts';
+
+/** What does not differ between namespaces. */
+export type NodeAddresses = {
+  shieldAddress: string;
+  publicAddresses: readonly string[];
+  turnBindAddresses: readonly string[];
+};
+
+type SealedNamespace = Pick<
+  WebrtcRecord,
+  'namespace' | 'sealedTurnSecret' | 'sealedTicketKey' | 'ttlSeconds' | 'domain'
+>;
+
+export class EnabledNamespaces {
+  readonly #options: {
+    sealer: Sealer;
+    services: ServiceManager;
+    links: ControlLinks;
+    addresses: NodeAddresses;
+  };
+  readonly #inputs = new Map<string, ServiceInputs>();
+
+  constructor(options: {
+    sealer: Sealer;
+    services: ServiceManager;
+    links: ControlLinks;
+    addresses: NodeAddresses;
+  }) {
+    this.#options = options;
+  }
+
+  get(namespace: string): ServiceInputs | undefined {
+    return this.#inputs.get(namespace);
+  }
+
+  names(): string[] {
+    return [...this.#inputs.keys()];
+  }
+
+  /** Opens the secrets. Throws an AdapterError when they were sealed with another key. */
+  open(sealed: SealedNamespace, blocks: PortBlocks): ServiceInputs {
+    const { sealer, addresses } = this.#options;
+    const { namespace, ttlSeconds, domain } = sealed;
+    return {
+      namespace,
+      blocks,
+      turnSecret: sealer.unseal('turn-secret', namespace, sealed.sealedTurnSecret),
+      ticketKey: sealer.unseal('sfu-ticket-key', namespace, sealed.sealedTicketKey),
+      ttlSeconds,
+      domain,
+      ...addresses,
+    };
+  }
+
+  /** @returns which of the two differ from what the service was last started with. */
+  async writeConfigs(inputs: ServiceInputs): Promise<{ turn: boolean; sfu: boolean }> {
+    const { services } = this.#options;
+    const { turn, sfu } = serviceRefs(inputs.namespace);
+    return {
+      turn: await services.writeConfig(turn, renderTurnConfig(inputs, services.controlSocket(turn))),
+      sfu: await services.writeConfig(sfu, renderSfuConfig(inputs, services.controlSocket(sfu))),
+    };
+  }
+
+  async removeConfigs(namespace: string): Promise<void> {
+    const { turn, sfu } = serviceRefs(namespace);
+    await this.#options.services.removeConfig(sfu);
+    await this.#options.services.removeConfig(turn);
+  }
+
+  turnOn(inputs: ServiceInputs): void {
+    this.#inputs.set(inputs.namespace, inputs);
+    this.#options.links.open(inputs.namespace);
+  }
+
+  turnOff(namespace: string): void {
+    this.#inputs.delete(namespace);
+    this.#options.links.close(namespace);
+  }
+}
+
+export function serviceRefs(namespace: string): { turn: ServiceRef; sfu: ServiceRef } {
+  return { turn: { kind: 'turn', namespace }, sfu: { kind: 'sfu', namespace } };
+}

@@ -1,0 +1,437 @@
+/**
+ * The namespaces of this node: create and delete, enable and disable WebRTC, status, credentials, and which
+ * SFU serves which namespace. The only one that changes services, ports and the state file.
+ */
+import type { EnableWebrtc, Namespace, Operation, WebrtcStatus } from '../contract/api.ts';
+import { AppError } from '../contract/errors.ts';
+import type { TurnCredentials } from '../contract/ice.ts';
+import { namespaceNameSchema } from '../contract/names.ts';
+import { issueRestCredential } from '../credentials/turn-rest.ts';
+import type { Clock } from '../kit/clock.ts';
+import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
+import { Lifecycle } from '../kit/lifecycle.ts';
+import type { Logger } from '../kit/logger.ts';
+import { coldBoot } from './cold-boot.ts';
+import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
+import { EnabledNamespaces, serviceRefs } from './enabled-namespaces.ts';
+import type { EnableRequest, StepDependencies } from './enable-steps.ts';
+import { Operations } from './operations.ts';
+import { portPlanProblems, type PortPlan } from './port-ledger.ts';
+import { PortReservations } from './port-reservation.ts';
+import { turnUris } from './render-service-config.ts';
+import { planOf } from './saga.ts';
+import { StateKeeper } from './state-keeper.ts';
+import type {
+  ControlConnector,
+  NamespaceStore,
+  PortProbe,
+  RelayProof,
+  Sealer,
+  ServiceManager,
+  SfuControl,
+  StateFileStore,
+  Unsubscribe,
+  WebrtcRecord,
+} from './system.ts';
+import { serviceView, webrtcState } from './webrtc-status.ts';
+
+/** Shortest and longest life of a credential that a caller may ask for, in seconds. */
+const MIN_TTL_SECONDS = 30;
+const MAX_TTL_SECONDS = 86_400;
+
+export type NamespaceTimes = {
+  readyTimeoutMs: number;
+  proofTimeoutMs: number;
+  drainDeadlineMs: number;
+  /** Time limit of one live probe. */
+  probeTimeoutMs: number;
+  /** How long the start of the daemon waits for services that do not come up. */
+  bootReadyTimeoutMs: number;
+};
+
+export const DEFAULT_NAMESPACE_TIMES: NamespaceTimes = {
+  readyTimeoutMs: 30_000,
+  proofTimeoutMs: 15_000,
+  drainDeadlineMs: 5000,
+  probeTimeoutMs: 2000,
+  bootReadyTimeoutMs: 10_000,
+};
+
+export type NamespacesOptions = {
+  node: string;
+  /** Where SFU sockets and relays are bound: one private address. */
+  shieldAddress: string;
+  /** Host parts of the TURN URIs, as clients reach this node. */
+  publicAddresses: readonly string[];
+  turnBindAddresses: readonly string[];
+  ports: PortPlan;
+  credentialTtlSeconds: number;
+  store: NamespaceStore;
+  stateFile: StateFileStore;
+  services: ServiceManager;
+  connector: ControlConnector;
+  sealer: Sealer;
+  portProbe: PortProbe;
+  proof: RelayProof;
+  log: Logger;
+  clock: Clock;
+  random?: () => number;
+  times?: Partial<NamespaceTimes>;
+};
+
+export type NamespaceChange =
+  | { type: 'namespace'; namespace: Namespace }
+  | { type: 'namespace-removed'; name: string }
+  | { type: 'operation'; operation: Operation };
+
+export class Namespaces extends Lifecycle {
+  readonly #options: NamespacesOptions;
+  readonly #times: NamespaceTimes;
+  readonly #store: NamespaceStore;
+  readonly #links: ControlLinks;
+  readonly #enabled: EnabledNamespaces;
+  readonly #state: StateKeeper;
+  readonly #reservations: PortReservations;
+  readonly #operations: Operations;
+  readonly #listeners = new Set<(change: NamespaceChange) => void>();
+  /** What was last told of each namespace, so that nothing is told twice. */
+  readonly #told = new Map<string, string>();
+  /** Namespaces that could not be brought back, and why. */
+  #broken = new Map<string, string>();
+  #unwatchServices: Unsubscribe = () => undefined;
+
+  /** Throws AppError invalid_request when the node's addresses or port ranges cannot work. */
+  constructor(options: NamespacesOptions) {
+    super();
+    checkNode(options);
+    const { node, store, services, clock, log, sealer } = options;
+    const { shieldAddress, publicAddresses, turnBindAddresses } = options;
+    this.#options = options;
+    this.#times = { ...DEFAULT_NAMESPACE_TIMES, ...options.times };
+    this.#store = store;
+    this.#links = new ControlLinks({
+      connector: options.connector,
+      services,
+      clock,
+      random: options.random ?? Math.random,
+      log,
+    });
+    this.#enabled = new EnabledNamespaces({
+      sealer,
+      services,
+      links: this.#links,
+      addresses: { shieldAddress, publicAddresses, turnBindAddresses },
+    });
+    this.#state = new StateKeeper({ node, store, file: options.stateFile, clock });
+    this.#reservations = new PortReservations({
+      store,
+      probe: options.portProbe,
+      plan: options.ports,
+      shieldAddress,
+      turnBindAddresses,
+    });
+    const dependencies: StepDependencies = {
+      node,
+      store,
+      services,
+      sealer,
+      clock,
+      proof: options.proof,
+      reservations: this.#reservations,
+      state: this.#state,
+      enabled: this.#enabled,
+      credentialTtlSeconds: options.credentialTtlSeconds,
+      times: this.#times,
+      signal: this.stopSignal,
+    };
+    this.#operations = new Operations({
+      dependencies,
+      log,
+      onOperation: (operation) => {
+        this.#emit({ type: 'operation', operation });
+      },
+      onNamespace: (namespace, ended) => {
+        if (ended?.state === 'succeeded') this.#broken.delete(namespace);
+        this.#tell(namespace);
+      },
+    });
+  }
+
+  // -- Namespaces ------------------------------------------------------------------------------------
+
+  list(): Namespace[] {
+    return this.#store.namespaces().map((record) => this.#view(record.name, record.createdAtMs));
+  }
+
+  /** Throws namespace_not_found. */
+  get(name: string): Namespace {
+    const record = this.#store.namespaces().find((one) => one.name === name);
+    if (record === undefined) {
+      throw new AppError('namespace_not_found', `There is no namespace "${name}".`);
+    }
+    return this.#view(record.name, record.createdAtMs);
+  }
+
+  /** Throws namespace_exists, or invalid_request for a name outside the grammar. */
+  create(name: string): Namespace {
+    const parsed = namespaceNameSchema.safeParse(name);
+    if (!parsed.success) {
+      throw new AppError('invalid_request', parsed.error.issues[0]?.message ?? 'not a namespace name');
+    }
+    this.#store.insertNamespace({ name, createdAtMs: this.#options.clock.nowMs() });
+    this.#tell(name);
+    return this.get(name);
+  }
+
+  /** Throws namespace_in_use while WebRTC is set up, an operation runs or cameras belong to it. */
+  delete(name: string): void {
+    this.get(name);
+    if (this.#operations.running(name) !== undefined || this.#store.webrtcConfig(name) !== undefined) {
+      throw new AppError('namespace_in_use', `WebRTC is enabled for "${name}": disable it first.`);
+    }
+    this.#store.deleteNamespace(name);
+    this.#told.delete(name);
+    this.#emit({ type: 'namespace-removed', name });
+  }
+
+  subscribe(listener: (change: NamespaceChange) => void): Unsubscribe {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  // -- Enable and disable ------------------------------------------------------------------------------
+
+  /**
+   * Checks what can be checked, then starts the operation and returns. Throws namespace_not_found,
+   * operation_in_progress, webrtc_already_enabled, ports_exhausted or port_taken, before anything is written.
+   */
+  enableWebrtc(
+    name: string,
+    options: EnableWebrtc,
+  ): { operationId: string } | { plan: { id: string; label: string }[] } {
+    this.get(name);
+    this.#operations.refuseWhileRunning(name);
+    if (this.#store.webrtcConfig(name) !== undefined) {
+      throw new AppError('webrtc_already_enabled', `WebRTC is already enabled for "${name}".`);
+    }
+    const { turnPort, turnsPort } = options;
+    const request: EnableRequest = { namespace: name, turnPort, turnsPort };
+    this.#reservations.check({ ...request, node: this.#options.node });
+    if (options.dryRun) return { plan: planOf('enable-webrtc') };
+    return { operationId: this.#operations.begin('enable-webrtc', request).id };
+  }
+
+  /** Throws webrtc_not_enabled or operation_in_progress. Run again, it finishes what was left behind. */
+  disableWebrtc(name: string): { operationId: string } {
+    this.get(name);
+    this.#operations.refuseWhileRunning(name);
+    if (this.#store.webrtcConfig(name) === undefined) throw notEnabled(name);
+    return { operationId: this.#operations.begin('disable-webrtc', { namespace: name }).id };
+  }
+
+  /** Throws operation_not_found. */
+  operation(id: string): Operation {
+    return this.#operations.get(id);
+  }
+
+  /** The latest ones, newest first. */
+  operations(): Operation[] {
+    return this.#operations.list();
+  }
+
+  // -- What others ask ---------------------------------------------------------------------------------
+
+  /** By live probes; takes at most the time limit of one probe. */
+  async status(name: string): Promise<WebrtcStatus> {
+    const { webrtc } = this.get(name);
+    const config = this.#store.webrtcConfig(name);
+    const claim = this.#claim(name);
+    const none = { turn: null, sfu: null, sessions: null, rooms: null, allocations: null };
+    const common = {
+      namespace: name,
+      state: webrtc,
+      ports: claim?.blocks ?? null,
+      uris: claim === undefined ? [] : this.#uris(config, claim.blocks),
+      credentialTtlSeconds: config?.ttlSeconds ?? this.#options.credentialTtlSeconds,
+    };
+    if (config === undefined) return { ...common, ...none };
+    const limitMs = this.#times.probeTimeoutMs;
+    const [turnAnswer, sfuAnswer] = await Promise.all([
+      this.#links.probeTurn(name, limitMs),
+      this.#links.probeSfu(name, limitMs),
+    ]);
+    const { turn, sfu } = this.#reports(name);
+    return {
+      ...common,
+      turn: serviceView('turn', turn, turnAnswer),
+      sfu: serviceView('sfu', sfu, sfuAnswer),
+      sessions: sfuAnswer?.sessions ?? null,
+      rooms: sfuAnswer?.rooms ?? null,
+      allocations: turnAnswer?.allocations ?? null,
+    };
+  }
+
+  /**
+   * TURN REST credentials, as the callers of the API and the cameras get them. Throws webrtc_not_enabled.
+   * @param options.ttlSeconds is brought within 30 s and a day; without it the configured life counts.
+   */
+  turnCredentials(name: string, options: { subject: string; ttlSeconds?: number }): TurnCredentials {
+    const inputs = this.#enabled.get(name);
+    if (inputs === undefined) throw notEnabled(name);
+    const ttl = Math.min(
+      MAX_TTL_SECONDS,
+      Math.max(MIN_TTL_SECONDS, Math.floor(options.ttlSeconds ?? inputs.ttlSeconds)),
+    );
+    const { username, password } = issueRestCredential({
+      secret: inputs.turnSecret,
+      namespace: name,
+      subject: options.subject,
+      ttlSeconds: ttl,
+      nowMs: this.#options.clock.nowMs(),
+    });
+    const uris = turnUris(inputs);
+    return { uris, username, password, ttl, urls: uris, credential: password };
+  }
+
+  /** Where the namespace's SFU takes signaling, and the key of its tickets; undefined when not enabled. */
+  signaling(name: string): { address: string; port: number; ticketKey: string } | undefined {
+    const inputs = this.#enabled.get(name);
+    if (inputs === undefined) return undefined;
+    const { shieldAddress, blocks, ticketKey } = inputs;
+    return { address: shieldAddress, port: blocks.sfuSignaling, ticketKey };
+  }
+
+  /**
+   * The namespaces as the cameras see them: which SFU answers now and what all of them say. Its credentials
+   * are refused with credential_not_configured while the namespace has no WebRTC.
+   */
+  sfuDirectory(): {
+    sfu(namespace: string): SfuControl | undefined;
+    watch(listener: (event: SfuLinkEvent) => void): Unsubscribe;
+    turnCredentials(namespace: string, options: { subject: string; ttlSeconds?: number }): TurnCredentials;
+  } {
+    return {
+      sfu: (namespace) => this.#links.sfu(namespace),
+      watch: (listener) => this.#links.watch(listener),
+      turnCredentials: (namespace, options) => {
+        if (this.#enabled.get(namespace) === undefined) {
+          const sentence = `WebRTC is not enabled for the namespace "${namespace}".`;
+          throw new AppError('credential_not_configured', sentence);
+        }
+        return this.turnCredentials(namespace, options);
+      },
+    };
+  }
+
+  // -- Life ----------------------------------------------------------------------------------------------
+
+  protected override async onStart(): Promise<void> {
+    const { node, services, log } = this.#options;
+    this.#unwatchServices = services.watch((service) => {
+      this.#tell(service.namespace);
+    });
+    const { plan, broken } = await coldBoot({
+      node,
+      services,
+      log,
+      store: this.#store,
+      state: this.#state,
+      enabled: this.#enabled,
+      readyTimeoutMs: this.#times.bootReadyTimeoutMs,
+      signal: this.stopSignal,
+    });
+    this.#broken = broken;
+    await this.#operations.resume();
+    for (const namespace of plan.leftovers) {
+      if (this.stopSignal.aborted) break;
+      log.warn({ namespace }, 'left half done: it is disabled to the end');
+      this.#operations.begin('disable-webrtc', { namespace });
+    }
+  }
+
+  /** Services go on: whoever made the service manager decides about them. */
+  protected override async onStop(): Promise<void> {
+    this.#unwatchServices();
+    await this.#operations.idle();
+    this.#links.closeAll();
+    this.#listeners.clear();
+  }
+
+  // -- Inside --------------------------------------------------------------------------------------------
+
+  #view(name: string, createdAtMs: number): Namespace {
+    const running = this.#operations.running(name);
+    return {
+      name,
+      createdAt: new Date(createdAtMs).toISOString(),
+      webrtc: webrtcState({
+        config: this.#store.webrtcConfig(name),
+        running: running?.kind,
+        broken: this.#broken.has(name),
+        ...this.#reports(name),
+      }),
+      operationId: running?.id ?? null,
+    };
+  }
+
+  #reports(name: string): Record<'turn' | 'sfu', ReturnType<ServiceManager['status']>> {
+    const { turn, sfu } = serviceRefs(name);
+    const { services } = this.#options;
+    const broken = this.#broken.get(name);
+    const report = (service: typeof turn): ReturnType<ServiceManager['status']> => {
+      const found = services.status(service);
+      return broken === undefined ? found : { ...found, failure: found.failure ?? broken };
+    };
+    return { turn: report(turn), sfu: report(sfu) };
+  }
+
+  #claim(name: string): { blocks: NonNullable<WebrtcStatus['ports']> } | undefined {
+    return this.#store
+      .portClaims()
+      .find((claim) => claim.node === this.#options.node && claim.namespace === name);
+  }
+
+  #uris(config: WebrtcRecord | undefined, blocks: NonNullable<WebrtcStatus['ports']>): string[] {
+    const { publicAddresses } = this.#options;
+    return turnUris({ blocks, publicAddresses, domain: config?.domain ?? null });
+  }
+
+  /** Tells the listeners what changed about a namespace, if anything did. */
+  #tell(name: string): void {
+    const record = this.#store.namespaces().find((one) => one.name === name);
+    if (record === undefined) return;
+    const namespace = this.#view(name, record.createdAtMs);
+    const text = JSON.stringify(namespace);
+    if (this.#told.get(name) === text) return;
+    this.#told.set(name, text);
+    this.#emit({ type: 'namespace', namespace });
+  }
+
+  #emit(change: NamespaceChange): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.#options.log.error({ err: error }, 'listener of namespace changes failed');
+      }
+    }
+  }
+}
+
+function notEnabled(name: string): AppError {
+  return new AppError('webrtc_not_enabled', `WebRTC is not enabled for the namespace "${name}".`);
+}
+
+function checkNode(options: NamespacesOptions): void {
+  const problems = portPlanProblems(options.ports);
+  const shield = parseIp(options.shieldAddress);
+  if (shield === undefined || isUnspecified(shield) || !isPrivate(shield)) {
+    problems.push(`the shield address "${options.shieldAddress}" is not one private address`);
+  }
+  if (options.publicAddresses.length === 0) problems.push('there is no public address');
+  if (options.turnBindAddresses.length === 0) problems.push('there is no address for the TURN listeners');
+  if (problems.length === 0) return;
+  throw new AppError('invalid_request', `Namespaces cannot be served: ${problems.join('; ')}.`);
+}
