@@ -9,13 +9,7 @@ import { readServerFrame } from './server-frames.ts';
 import { retryDelayMs, type Timers } from './timers.ts';
 
 /** The part of a browser's WebSocket that is used. */
-export interface SignalingSocket {
-  send(text: string): void;
-  close(): void;
-  onopen: (() => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: (() => void) | null;
-}
+export type SignalingSocket = Pick<WebSocket, 'send' | 'close' | 'onopen' | 'onmessage' | 'onclose'>;
 
 /** A refusal in the words of the server's error table. */
 export type Refusal = { code: string; message: string; retryAfterMs: number | null };

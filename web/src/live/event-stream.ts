@@ -16,11 +16,7 @@ export type LiveState = {
 };
 
 /** The part of a browser's WebSocket that is used. */
-export interface EventSocket {
-  close(): void;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: (() => void) | null;
-}
+export type EventSocket = Pick<WebSocket, 'close' | 'onmessage' | 'onclose'>;
 
 export type EventStreamOptions = {
   openSocket: () => EventSocket;

@@ -6,7 +6,6 @@ import { Emitter } from '../../client/emitter.ts';
 import { NamespaceViewer, type MediaEnvironment } from '../../client/namespace-viewer.ts';
 import type { SignalingSocket } from '../../client/signaling-session.ts';
 import type { Timers } from '../../client/timers.ts';
-import type { Report } from '../actions/statistics.ts';
 import { CameraFeed } from './camera-feed.ts';
 
 export type MediaHubOptions = {
@@ -134,7 +133,7 @@ export class MediaHub extends Emitter<{ tick: number }> {
       viewer
         .getStats()
         ?.then((report) => {
-          for (const feed of feeds) feed.take(report as Report, this.#timers.now());
+          for (const feed of feeds) feed.take(report, this.#timers.now());
         })
         .catch(() => {
           // The connection was closed meanwhile; the next one has figures again.

@@ -1,0 +1,42 @@
+/** A PNG of the frame a <video> shows, saved by the browser. Nothing is sent anywhere. */
+import { clock } from '../actions/wording.ts';
+
+/** @returns the file's name, or null when there is no frame to save. */
+export async function saveSnapshot(
+  video: HTMLVideoElement | null,
+  cameraName: string,
+): Promise<string | null> {
+  if (video === null || video.videoWidth === 0) return null;
+  const canvas = document.createElement('canvas');
+  canvas.width = video.videoWidth;
+  canvas.height = video.videoHeight;
+  canvas.getContext('2d')?.drawImage(video, 0, 0);
+  const picture = await new Promise<Blob | null>((resolve) => {
+    canvas.toBlob(resolve, 'image/png');
+  });
+  if (picture === null) return null;
+  const name = snapshotName(cameraName, Date.now());
+  const url = URL.createObjectURL(picture);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  // The download holds its own copy once it has begun.
+  setTimeout(() => {
+    URL.revokeObjectURL(url);
+  }, 10_000);
+  return name;
+}
+
+/** `yard-gate-2026-09-14-140237.png`. */
+export function snapshotName(cameraName: string, atMs: number): string {
+  const at = new Date(atMs);
+  const slug = cameraName
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-|-$/g, '');
+  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join('-');
+  return `${slug === '' ? 'camera' : slug}-${day}-${clock(atMs).replaceAll(':', '')}.png`;
+}

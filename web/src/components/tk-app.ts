@@ -1,0 +1,493 @@
+/** The shell: navigation, the page of the route, one notice slot, live regions, theme, keys. */
+import { html, LitElement, nothing, type TemplateResult } from 'lit';
+import { keyed } from 'lit/directives/keyed.js';
+import type { Route } from '../actions/route.ts';
+import { clock, countdown } from '../actions/wording.ts';
+import type { ConsoleContext, Notice, Theme } from '../console-context.ts';
+import { base } from '../styles/shared.ts';
+import { icon } from './icon.ts';
+import { isTyping, pageOfKeys, type KeyedPage } from './keys.ts';
+import { appStyles } from './tk-app-styles.ts';
+import './tk-notice.ts';
+import { WatchController } from './watch-controller.ts';
+
+const LIVE_DOWN_MS = 3000;
+const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
+
+type Phase = 'asking' | 'signed-in' | 'signed-out' | 'not-reached';
+type Drawer = 'none' | 'keys' | 'account';
+
+/** Pages other than the wall are loaded when they are opened. */
+const LOAD: Record<Route['page'], () => Promise<unknown>> = {
+  'sign-in': () => import('../pages/tk-sign-in-page.ts'),
+  wall: () => import('../pages/tk-wall-page.ts'),
+  cameras: () => import('../pages/tk-cameras-page.ts'),
+  'add-camera': () => import('../pages/tk-add-camera-page.ts'),
+  camera: () => import('../pages/tk-camera-page.ts'),
+  'not-found': () => Promise.resolve(),
+};
+
+const TITLES: Record<Route['page'], string> = {
+  'sign-in': 'Sign in',
+  wall: 'Wall',
+  cameras: 'Cameras',
+  'add-camera': 'Add a camera',
+  camera: 'Camera',
+  'not-found': 'Not found',
+};
+
+export class TkApp extends LitElement {
+  static override properties = {
+    context: { attribute: false },
+    code: { attribute: false },
+    phase: { state: true },
+    loaded: { state: true },
+    loadFailed: { state: true },
+    drawer: { state: true },
+    railChosen: { state: true },
+    polite: { state: true },
+    assertive: { state: true },
+  };
+  declare context: ConsoleContext;
+  /** One-time sign-in code of the address, used once and then forgotten. */
+  declare code: string | null;
+  declare phase: Phase;
+  declare loaded: ReadonlySet<string>;
+  declare loadFailed: boolean;
+  declare drawer: Drawer;
+  declare railChosen: boolean | null;
+  declare polite: string;
+  declare assertive: string;
+  #goKey = false;
+  #saidDown = false;
+
+  constructor() {
+    super();
+    this.code = null;
+    this.phase = 'asking';
+    this.loaded = new Set();
+    this.loadFailed = false;
+    this.drawer = 'none';
+    this.railChosen = null;
+    this.polite = '';
+    this.assertive = '';
+    new WatchController(this, () => {
+      const { context } = this;
+      const redraw = (): void => {
+        this.requestUpdate();
+      };
+      const onKey = (event: KeyboardEvent): void => {
+        this.#key(event);
+      };
+      addEventListener('keydown', onKey);
+      // The notice counts down while live data is interrupted; nothing else of the shell moves by itself.
+      const timer = setInterval(() => {
+        if (context.live.state.downSinceMs !== null) this.requestUpdate();
+      }, 1000);
+      return [
+        context.on('route', () => {
+          this.drawer = 'none';
+          this.#load();
+          this.requestUpdate();
+          this.#focusPage();
+        }),
+        context.on('session', (session) => {
+          this.phase = session === null ? 'signed-out' : 'signed-in';
+        }),
+        context.on('notice', redraw),
+        context.on('theme', redraw),
+        context.on('say', ({ text, politeness }) => {
+          if (politeness === 'assertive') this.assertive = text;
+          else this.polite = text;
+        }),
+        context.live.on('state', redraw),
+        context.live.on('data', redraw),
+        () => {
+          removeEventListener('keydown', onKey);
+        },
+        () => {
+          clearInterval(timer);
+        },
+      ];
+    });
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#load();
+    void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    const { context } = this;
+    const { code } = this;
+    this.code = null;
+    this.phase = 'asking';
+    try {
+      if (code !== null) {
+        try {
+          const session = await context.api.signIn({ code });
+          context.signedIn(session);
+          if (context.route.page === 'sign-in') context.navigate(context.route.returnTo, { replace: true });
+          return;
+        } catch (error) {
+          // Whoever is signed in already stays so; the code's fault is told on the page they see.
+          context.tell({
+            kind: 'error',
+            title: 'The sign-in code did not work.',
+            text: error instanceof Error ? error.message : String(error),
+          });
+        }
+      }
+      const { notice } = context;
+      const session = await context.api.session();
+      if (session === null) {
+        context.signedOut();
+        this.phase = 'signed-out';
+        context.tell(notice);
+        return;
+      }
+      context.signedIn(session);
+      if (context.route.page === 'sign-in') context.navigate(context.route.returnTo, { replace: true });
+    } catch {
+      this.phase = 'not-reached';
+      setTimeout(() => {
+        if (this.phase === 'not-reached') void this.#begin();
+      }, 3000);
+    }
+  }
+
+  #load(): void {
+    const { page } = this.context.route;
+    if (this.loaded.has(page)) return;
+    this.loadFailed = false;
+    LOAD[page]().then(
+      () => {
+        this.loaded = new Set([...this.loaded, page]);
+      },
+      () => {
+        this.loadFailed = true;
+      },
+    );
+  }
+
+  get #rail(): boolean {
+    const { page } = this.context.route;
+    return this.railChosen ?? (page === 'wall' || page === 'camera');
+  }
+
+  get #page(): KeyedPage | null {
+    return this.renderRoot.querySelector<KeyedPage>('[data-page]');
+  }
+
+  // -- Keys ----------------------------------------------------------------------------------------
+
+  #key(event: KeyboardEvent): void {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'Escape') {
+      if (this.drawer !== 'none') {
+        this.drawer = 'none';
+        event.preventDefault();
+      } else if (this.#page?.handleKey?.(event) !== true) {
+        this.#up();
+      }
+      return;
+    }
+    if (isTyping(event) || this.phase !== 'signed-in' || !this.context.singleKeys) return;
+    if (this.#goKey) {
+      this.#goKey = false;
+      const path = pageOfKeys(event.key);
+      if (path !== null) {
+        event.preventDefault();
+        this.context.navigate(path);
+        return;
+      }
+    }
+    if (this.#page?.handleKey?.(event) === true) {
+      event.preventDefault();
+      return;
+    }
+    switch (event.key) {
+      case '?':
+        this.#open('keys');
+        break;
+      case 'g':
+        this.#goKey = true;
+        break;
+      case '/':
+        // The page with the search field answers; elsewhere the key leads to it.
+        this.context.navigate('/cameras');
+        break;
+      case '\\':
+        this.railChosen = !this.#rail;
+        break;
+      default:
+        return;
+    }
+    event.preventDefault();
+  }
+
+  #up(): void {
+    const { page } = this.context.route;
+    if (page === 'camera') this.context.navigate('/');
+    else if (page === 'add-camera') this.context.navigate('/cameras');
+  }
+
+  #open(drawer: Drawer): void {
+    this.drawer = this.drawer === drawer ? 'none' : drawer;
+    if (this.drawer !== 'none') void import('./tk-drawer.ts');
+  }
+
+  #focusPage(): void {
+    void this.updateComplete.then(() => {
+      this.#page?.focusMain?.();
+    });
+  }
+
+  #link(path: string) {
+    return (event: MouseEvent): void => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+      event.preventDefault();
+      this.context.navigate(path);
+    };
+  }
+
+  // -- Drawing -------------------------------------------------------------------------------------
+
+  /** Row 2 of the tile table: one notice for the page while live data is interrupted. */
+  #liveNotice(): Notice | null {
+    const { state } = this.context.live;
+    const nowMs = this.context.timers.now();
+    if (state.downSinceMs === null || nowMs - state.downSinceMs <= LIVE_DOWN_MS) {
+      this.#saidDown = false;
+      return null;
+    }
+    const title = `Live data is interrupted since ${clock(state.downSinceMs)}.`;
+    if (!this.#saidDown) {
+      this.#saidDown = true;
+      queueMicrotask(() => {
+        this.context.say(`${title} Pictures go on.`, 'assertive');
+      });
+    }
+    const next = state.nextAttemptAtMs === null ? '' : `, next in ${countdown(state.nextAttemptAtMs, nowMs)}`;
+    return {
+      kind: 'connecting',
+      title,
+      text: `States may be old; pictures go on. Reconnecting, try ${String(state.attempt)}${next}.`,
+      action: {
+        label: 'Now',
+        run: () => {
+          this.context.live.hurry();
+        },
+      },
+    };
+  }
+
+  protected override updated(): void {
+    document.title = `${TITLES[this.context.route.page]} · Turnkeep`;
+    this.toggleAttribute('rail', this.#rail);
+  }
+
+  protected override render(): unknown {
+    const { route } = this.context;
+    if (this.phase === 'not-reached')
+      return this.#bare(
+        'The server does not answer',
+        'Trying again every 3 s. Check your network, or wait until it is back.',
+      );
+    if (
+      this.phase === 'asking' ||
+      (!this.loaded.has(route.page) &&
+        route.page !== 'not-found' &&
+        !this.loadFailed &&
+        route.page === 'sign-in')
+    ) {
+      return html`<div class="blank" aria-busy="true"><span class="sr">Loading</span></div>`;
+    }
+    if (route.page === 'sign-in' || this.phase === 'signed-out') {
+      return html`<tk-sign-in-page data-page .context=${this.context}>${this.#notice()}</tk-sign-in-page
+        >${this.#regions()}`;
+    }
+    return html`
+      <a class="tk-skip tk-button" href="#main" @click=${this.#skip}>Skip to content</a>
+      <div class="tk-app">
+        ${this.#nav()}
+        <div class="tk-main">${this.#content(route)}</div>
+      </div>
+      ${this.#tabbar()} ${this.#regions()}
+    `;
+  }
+
+  readonly #skip = (event: Event): void => {
+    event.preventDefault();
+    this.#page?.focusMain?.();
+  };
+
+  #bare(title: string, text: string): TemplateResult {
+    return html`<main class="blank">
+      <div class="tk-empty">
+        <span class="connecting">${icon('g-connecting', 'g large')}</span>
+        <h1>${title}</h1>
+        <p>${text}</p>
+      </div>
+    </main>`;
+  }
+
+  #regions(): TemplateResult {
+    return html`<div class="sr" role="status" aria-live="polite">${this.polite}</div>
+      <div class="sr" role="alert" aria-live="assertive">${this.assertive}</div>`;
+  }
+
+  #notice(): TemplateResult {
+    const { context } = this;
+    const liveNotice = this.phase === 'signed-in' ? this.#liveNotice() : null;
+    return html`<div class="slot" slot="notice">
+      ${liveNotice === null ? nothing : html`<tk-notice .notice=${liveNotice}></tk-notice>`}
+      ${
+        context.notice === null
+          ? nothing
+          : html`<tk-notice
+              .notice=${context.notice}
+              @dismiss=${() => {
+                context.tell(null);
+              }}
+            ></tk-notice>`
+      }
+      ${
+        this.drawer === 'none'
+          ? nothing
+          : html`<tk-drawer
+              .context=${context}
+              .content=${this.drawer}
+              @close=${() => {
+                this.drawer = 'none';
+              }}
+            ></tk-drawer>`
+      }
+    </div>`;
+  }
+
+  #content(route: Route): TemplateResult {
+    if (this.loadFailed) {
+      return this.#problem(
+        'This page could not be loaded',
+        'The server did not send it. Load the page again.',
+      );
+    }
+    const ready = this.loaded.has(route.page);
+    const rail = this.#rail;
+    switch (route.page) {
+      case 'wall':
+        return html`<tk-wall-page data-page ?rail=${rail} .context=${this.context} .route=${route}
+          >${ready ? this.#notice() : nothing}</tk-wall-page
+        >`;
+      case 'cameras':
+        return html`<tk-cameras-page data-page ?rail=${rail} .context=${this.context}
+          >${this.#notice()}</tk-cameras-page
+        >`;
+      case 'add-camera':
+        return html`<tk-add-camera-page data-page ?rail=${rail} .context=${this.context}
+          >${this.#notice()}</tk-add-camera-page
+        >`;
+      case 'camera':
+        return html`${keyed(
+          route.id,
+          html`<tk-camera-page data-page ?rail=${rail} .context=${this.context} .cameraId=${route.id}
+            >${this.#notice()}</tk-camera-page
+          >`,
+        )}`;
+      default:
+        return this.#problem(
+          'There is no page at this address',
+          'Open the wall, or pick a page on the left.',
+        );
+    }
+  }
+
+  #problem(title: string, text: string): TemplateResult {
+    return html`<main class="blank">
+      <div class="tk-empty">
+        <h1>${title}</h1>
+        <p>${text}</p>
+        <div class="row"><a class="tk-button" href="/" @click=${this.#link('/')}>Back to the wall</a></div>
+      </div>
+    </main>`;
+  }
+
+  #nav(): TemplateResult {
+    const { context } = this;
+    const user = context.user;
+    return html`<nav class="tk-nav" aria-label="Main">
+      <div class="brand">${icon('logo', 'logo')}<span>Turnkeep</span></div>
+      <ul>
+        ${this.#entry('/', 'i-wall', 'Wall', ['wall', 'camera'])}
+        ${this.#entry('/cameras', 'i-camera', 'Cameras', ['cameras', 'add-camera'])}
+      </ul>
+      <div class="foot">
+        <button
+          aria-expanded=${this.drawer === 'keys'}
+          title="Keys and help (?)"
+          @click=${() => {
+            this.#open('keys');
+          }}
+        >
+          ${icon('i-help')}<span class="label">Keys and help</span>
+        </button>
+        <button
+          title="Theme: ${context.theme}"
+          @click=${() => {
+            context.setTheme(NEXT_THEME[context.theme]);
+          }}
+        >
+          ${icon('i-sun')}<span class="label">Theme: ${context.theme}</span>
+        </button>
+        <button
+          aria-expanded=${this.drawer === 'account'}
+          title=${user?.name ?? 'Account'}
+          @click=${() => {
+            this.#open('account');
+          }}
+        >
+          <span class="tk-avatar" aria-hidden="true">${(user?.name ?? '?').slice(0, 2).toUpperCase()}</span
+          ><span class="label">${user?.name ?? 'Account'}</span>
+        </button>
+      </div>
+    </nav>`;
+  }
+
+  #entry(path: string, name: string, label: string, pages: Route['page'][]): TemplateResult {
+    return html`<li>
+      <a
+        href=${path}
+        title=${label}
+        aria-current=${pages.includes(this.context.route.page) ? 'page' : nothing}
+        @click=${this.#link(path)}
+        >${icon(name)}<span class="label">${label}</span></a
+      >
+    </li>`;
+  }
+
+  #tabbar(): TemplateResult {
+    const { page } = this.context.route;
+    const tab = (path: string, name: string, label: string, pages: Route['page'][]): TemplateResult =>
+      html`<a href=${path} aria-current=${pages.includes(page) ? 'page' : nothing} @click=${this.#link(path)}
+        >${icon(name)}${label}</a
+      >`;
+    return html`<nav class="tk-tabbar" aria-label="Tabs">
+      ${tab('/', 'i-wall', 'Wall', ['wall', 'camera'])}
+      ${tab('/cameras', 'i-camera', 'Cameras', ['cameras', 'add-camera'])}
+      <button
+        aria-expanded=${this.drawer === 'account'}
+        @click=${() => {
+          this.#open('account');
+          scrollTo({ top: 0 });
+        }}
+      >
+        ${icon('i-menu')}More
+      </button>
+    </nav>`;
+  }
+
+  static override styles = [base, appStyles];
+}
+customElements.define('tk-app', TkApp);
