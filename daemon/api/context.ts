@@ -16,7 +16,7 @@ export type DatabaseParts = { identity: Identity; apiKeys: ApiKeys; cameras: Cam
 
 export type ApiContext = {
   namespaces: NamespaceService;
-  /** Undefined while the database does not open: cameras and viewers go on, changes are refused. */
+  /** Undefined while the database does not open: services go on, changes are refused. */
   database: () => DatabaseParts | undefined;
   rooms: Pick<SfuDirectory, 'sfu'>;
   tickets: SignalTickets;
@@ -50,7 +50,7 @@ export function openDatabaseParts(context: ApiContext): DatabaseParts {
   if (parts !== undefined) return parts;
   throw new AppError(
     'unavailable',
-    'The database does not open, so changes are off. Cameras and viewers run from the state file.',
+    'The database does not open: signing in, cameras and changes are off. TURN and SFU services run on.',
     { retryAfterSeconds: 10 },
   );
 }

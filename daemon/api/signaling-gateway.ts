@@ -6,7 +6,6 @@
 
 import { WebSocket } from 'ws';
 import type { ErrorCode } from '../contract/errors.ts';
-import { SIGNALING_MAX_FRAME_BYTES } from '../contract/signaling.ts';
 import { AppError } from '../contract/errors.ts';
 import { signRoomTicket } from '../credentials/room-ticket.ts';
 import type { SignalGrant } from '../identity/signal-tickets.ts';
@@ -19,6 +18,8 @@ import { keepAlive } from './keep-alive.ts';
 import type { PeerSocket } from './peer-socket.ts';
 import type { NamespaceService } from './services.ts';
 
+/** Offers of a large wall are longer than what a browser may send; the SFU is our own. */
+const MAX_SFU_FRAME_BYTES = 512 * 1024;
 const CONNECT_TIMEOUT_MS = 5000;
 const TICKET_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 2000;
@@ -79,7 +80,7 @@ export class SignalingGateway {
     const sfu = new WebSocket(`ws://${formatEndpoint(target.address, target.port)}/session`, {
       headers: { authorization: `Bearer ${ticket}` },
       handshakeTimeout: CONNECT_TIMEOUT_MS,
-      maxPayload: SIGNALING_MAX_FRAME_BYTES,
+      maxPayload: MAX_SFU_FRAME_BYTES,
       perMessageDeflate: false,
       followRedirects: false,
     });

@@ -49,7 +49,7 @@ export const namespaceSchema = z.object({
 });
 export type Namespace = z.infer<typeof namespaceSchema>;
 
-export const namespaceListSchema = z.object({ namespaces: z.array(namespaceSchema) });
+export const namespaceListSchema = z.object({ items: z.array(namespaceSchema) });
 
 export const createNamespaceSchema = z.strictObject({ name: namespaceNameSchema });
 
@@ -83,7 +83,7 @@ export const operationSchema = z.object({
 });
 export type Operation = z.infer<typeof operationSchema>;
 
-export const operationListSchema = z.object({ operations: z.array(operationSchema) });
+export const operationListSchema = z.object({ items: z.array(operationSchema) });
 
 /** 200 of an enable with `dryRun`: what would be done, in order. */
 export const planSchema = z.object({ plan: z.array(z.object({ id: z.string(), label: z.string() })) });

@@ -11,7 +11,7 @@ export const userNameSchema = z
   );
 
 export const createUserSchema = z.strictObject({ name: userNameSchema, role: roleSchema });
-export const userListSchema = z.object({ users: z.array(userSchema) });
+export const userListSchema = z.object({ items: z.array(userSchema) });
 
 /** `POST /v1/users` and `POST /v1/users/:name/reset-password`: the only time the password is shown. */
 export const userPasswordSchema = z.object({ user: userSchema, password: z.string() });
@@ -35,6 +35,6 @@ export const apiKeySchema = z.object({
   createdAt: z.iso.datetime(),
 });
 export type ApiKey = z.infer<typeof apiKeySchema>;
-export const apiKeyListSchema = z.object({ apiKeys: z.array(apiKeySchema) });
+export const apiKeyListSchema = z.object({ items: z.array(apiKeySchema) });
 /** 201: the only time the key is shown. */
 export const apiKeyCreatedSchema = z.object({ apiKey: apiKeySchema, key: z.string() });

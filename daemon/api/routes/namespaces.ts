@@ -27,7 +27,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     const caller = callerOf(request);
     requireMay(caller, 'namespace.read');
     return reply.send({
-      namespaces: namespaces.list().filter(({ name }) => may(caller, 'namespace.read', name)),
+      items: namespaces.list().filter(({ name }) => may(caller, 'namespace.read', name)),
     });
   });
 
@@ -35,6 +35,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     const caller = callerOf(request);
     requireMay(caller, 'namespace.create');
     const { name } = parseInput(createNamespaceSchema, request.body);
+    openDatabaseParts(context);
     const created = namespaces.create(name);
     log.info({ namespace: name, by: identityOf(caller) }, 'namespace created');
     return reply.code(201).send(created);
@@ -55,6 +56,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
 
   server.post('/v1/namespaces/:namespace/webrtc/enable', options, (request, reply) => {
     const name = allowed(request, 'webrtc.change');
+    openDatabaseParts(context);
     const answer = namespaces.enableWebrtc(name, parseInput(enableWebrtcSchema, request.body));
     if ('plan' in answer) return reply.send(answer);
     log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'WebRTC enable asked for');
@@ -63,6 +65,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
 
   server.post('/v1/namespaces/:namespace/webrtc/disable', options, (request, reply) => {
     const name = allowed(request, 'webrtc.change');
+    openDatabaseParts(context);
     const answer = namespaces.disableWebrtc(name);
     log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'WebRTC disable asked for');
     return reply.code(202).send(answer);
@@ -76,7 +79,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     const caller = callerOf(request);
     requireMay(caller, 'operation.read');
     return reply.send({
-      operations: namespaces.operations().filter(({ namespace }) => may(caller, 'operation.read', namespace)),
+      items: namespaces.operations().filter(({ namespace }) => may(caller, 'operation.read', namespace)),
     });
   });
 
@@ -91,7 +94,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
   server.get('/v1/namespaces/:namespace/api-keys', secret, (request, reply) => {
     const name = allowed(request, 'api-key.change');
     namespaces.get(name);
-    return reply.send({ apiKeys: openDatabaseParts(context).apiKeys.list(name) });
+    return reply.send({ items: openDatabaseParts(context).apiKeys.list(name) });
   });
 
   server.post('/v1/namespaces/:namespace/api-keys', secret, (request, reply) => {

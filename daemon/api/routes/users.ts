@@ -15,7 +15,7 @@ export function userRoutes(server: FastifyInstance, context: ApiContext): void {
 
   server.get('/v1/users', options, (request, reply) => {
     requireMay(callerOf(request), 'user.read');
-    return reply.send({ users: openDatabaseParts(context).identity.listUsers() });
+    return reply.send({ items: openDatabaseParts(context).identity.listUsers() });
   });
 
   server.post('/v1/users', options, async (request, reply) => {

@@ -115,9 +115,9 @@ t.test('lists show an API key its own namespace only', async (t) => {
     const answer = await bench.network.inject(route(`GET ${url}`, { headers }));
     return answer.json<Record<string, Record<string, string>[]>>()[list]?.map((one) => one[field]);
   };
-  t.strictSame(await get('/v1/namespaces', 'namespaces', 'name'), ['a']);
+  t.strictSame(await get('/v1/namespaces', 'items', 'name'), ['a']);
   t.strictSame(await get('/api/devices', 'devices', 'name'), ['one']);
-  t.strictSame(await get('/v1/operations', 'operations', 'id'), ['op-1']);
+  t.strictSame(await get('/v1/operations', 'items', 'id'), ['op-1']);
   for (const authorization of [`ApiKey ${headers['x-api-key']}`, `Bearer ${headers['x-api-key']}`]) {
     const answer = await bench.network.inject(route('GET /v1/namespaces/a', { headers: { authorization } }));
     t.equal(answer.statusCode, 200, authorization.slice(0, 6));
