@@ -91,8 +91,8 @@ t.test('passes the SFU\'s close on, and a broken SFU is "try again later"', asyn
   sessions[0]!.socket.close(4001, 'kicked');
   t.match(await once(one, 'close'), [4001, Buffer.from('kicked')]);
   const two = open(`ticket=${ticketOf(bench)}`);
-  await until(() => sessions.length === 2);
   await once(two, 'open');
+  await until(() => sessions.length === 2);
   sessions[1]!.socket.terminate();
   t.equal((await once(two, 'close'))[0], 1013);
 });
