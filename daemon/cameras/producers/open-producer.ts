@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
-import { ProducerError, type DialProducer, type ProducerSession } from './producer.ts';
-import { StreamHttp } from './stream-http.ts';
+import type { DialProducer, ProducerSession } from './producer.ts';
+import { requestOverStream } from './stream-http.ts';
 import { faultOfStatus, isWhepEndpoint, WHEP_PATH } from './whep-protocol.ts';
 import { WhepSession } from './whep-session.ts';
 import { WsSession } from './ws-session.ts';
@@ -26,18 +26,9 @@ export type OpenProducerOptions = {
 export async function openProducer(options: OpenProducerOptions): Promise<ProducerSession> {
   if (options.known === 'ws') return WsSession.open(options);
   if (options.known === 'whep') return new WhepSession(options);
-  const http = new StreamHttp(options);
-  try {
-    const answer = await http.request({ method: 'HEAD', path: WHEP_PATH });
-    if (isWhepEndpoint(answer)) return new WhepSession(options, http);
-    // An overloaded camera is not an old one.
-    if (answer.status === 429 || answer.status === 503) throw faultOfStatus(answer, 'probe /whep');
-  } catch (error) {
-    http.close();
-    throw error instanceof ProducerError
-      ? error
-      : new ProducerError('unreachable', 'the probe of /whep failed', { cause: error });
-  }
-  http.close();
+  const answer = await requestOverStream(options, { method: 'HEAD', path: WHEP_PATH });
+  if (isWhepEndpoint(answer)) return new WhepSession(options);
+  // An overloaded camera is not an old one.
+  if (answer.status === 429 || answer.status === 503) throw faultOfStatus(answer, 'probe /whep');
   return WsSession.open(options);
 }

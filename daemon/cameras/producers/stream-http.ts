@@ -1,9 +1,8 @@
 /**
- * HTTP/1.1 requests over streams that somebody else dials: one stream at a time, kept alive between the
- * requests of one exchange, because each new stream costs the camera a TLS handshake. Owns the streams it
- * dialled; `close` ends them.
+ * HTTP/1.1 over streams that somebody else dials: one request, one stream. Keeping a stream between the
+ * probe and the offer would be no gain: an answer to HEAD without a length ends it in any case.
  */
-import { Agent, request, type ClientRequest, type ClientRequestArgs, type IncomingMessage } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kit/clock.ts';
 import { messageOf } from '../../kit/errors.ts';
@@ -16,145 +15,112 @@ import {
 } from './producer.ts';
 import type { HttpAnswer } from './whep-protocol.ts';
 
-export type StreamHttpOptions = {
-  dial: DialProducer;
-  clock: Clock;
-  timeoutMs?: number;
-  maxBodyBytes?: number;
+export type StreamHttpOptions = { dial: DialProducer; clock: Clock; timeoutMs?: number };
+export type HttpQuestion = {
+  method: 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
+  path: string;
+  headers?: Record<string, string>;
+  body?: string;
 };
 
-export class StreamHttp {
-  readonly #agent: StreamAgent;
-  readonly #clock: Clock;
-  readonly #timeoutMs: number;
-  readonly #maxBodyBytes: number;
-
-  constructor(options: StreamHttpOptions) {
-    this.#agent = new StreamAgent(options.dial);
-    this.#clock = options.clock;
-    this.#timeoutMs = options.timeoutMs ?? PRODUCER_TIMEOUT_MS;
-    this.#maxBodyBytes = options.maxBodyBytes ?? PRODUCER_MAX_BYTES;
-  }
-
-  /** One request. Rejects with a ProducerError: `unreachable`, `timeout`, or `protocol` when oversized. */
-  request(options: {
-    method: 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
-    path: string;
-    headers?: Record<string, string>;
-    body?: string;
-  }): Promise<HttpAnswer> {
-    const body = options.body === undefined ? undefined : Buffer.from(options.body, 'utf8');
-    return new Promise((resolve, reject) => {
-      const outgoing = request({
-        agent: this.#agent,
-        host: PRODUCER_HOST,
-        method: options.method,
-        path: options.path,
-        setHost: false,
-        headers: {
-          host: PRODUCER_HOST,
-          ...options.headers,
-          ...(body === undefined ? {} : { 'content-length': String(body.length) }),
-        },
-      });
-      const cancel = this.#clock.after(this.#timeoutMs, () => {
-        fail(new ProducerError('timeout', `no answer to ${options.method} in time`));
-      });
-      const fail = (error: ProducerError): void => {
-        cancel();
+/**
+ * Dials, asks, and ends the stream. Rejects with a ProducerError: `unreachable`, `timeout` (over dial and
+ * answer together), or `protocol` for an answer that is too long. Redirects are answers like any other.
+ */
+export function requestOverStream(options: StreamHttpOptions, question: HttpQuestion): Promise<HttpAnswer> {
+  const { dial, clock } = options;
+  return new Promise((resolve, reject) => {
+    let stream: Duplex | undefined;
+    let over = false;
+    const finish = (settle: () => void): void => {
+      if (over) return;
+      over = true;
+      cancel();
+      stream?.destroy();
+      settle();
+    };
+    const fail = (error: ProducerError): void => {
+      finish(() => {
         reject(error);
-        outgoing.destroy();
-      };
-      outgoing.on('error', (cause) => {
-        fail(
-          new ProducerError('unreachable', `the stream to the camera broke: ${messageOf(cause)}`, { cause }),
-        );
       });
-      outgoing.on('upgrade', (_response, stream) => {
-        stream.destroy();
-        fail(new ProducerError('protocol', 'the camera switched protocols unasked'));
-      });
-      outgoing.on('response', (response) => {
-        this.#read(response, fail, (answer) => {
-          cancel();
-          resolve(answer);
-        });
-      });
-      outgoing.end(body);
+    };
+    const cancel = clock.after(options.timeoutMs ?? PRODUCER_TIMEOUT_MS, () => {
+      fail(new ProducerError('timeout', `no answer to ${question.method} in time`));
     });
-  }
-
-  /** Ends the streams, and with them the requests under way. A second call does nothing. */
-  close(): void {
-    this.#agent.destroy();
-  }
-
-  #read(
-    response: IncomingMessage,
-    fail: (error: ProducerError) => void,
-    done: (answer: HttpAnswer) => void,
-  ): void {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    response.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes > this.#maxBodyBytes) {
-        fail(new ProducerError('protocol', `the answer is longer than ${String(this.#maxBodyBytes)} bytes`));
-      } else chunks.push(chunk);
-    });
-    response.on('error', (cause) => {
-      fail(new ProducerError('unreachable', 'the stream broke within an answer', { cause }));
-    });
-    response.on('end', () => {
-      const headers = Object.fromEntries(
-        Object.entries(response.headers).map(([name, value]) => [
-          name,
-          Array.isArray(value) ? value.join(', ') : value,
-        ]),
-      );
-      done({ status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString('utf8') });
-    });
-  }
-}
-
-/** An agent whose connections are dialled streams. They need not be sockets, so socket options are left alone. */
-class StreamAgent extends Agent {
-  readonly #dial: DialProducer;
-  #destroyed = false;
-
-  constructor(dial: DialProducer) {
-    super({ keepAlive: true, maxSockets: 1, maxTotalSockets: 1 });
-    this.#dial = dial;
-  }
-
-  override createConnection(
-    _options: ClientRequestArgs,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): undefined {
-    const failed = (error: Error): void => callback?.(error, undefined as never);
-    this.#dial().then(
-      (stream) => {
-        if (this.#destroyed) {
-          stream.destroy();
-          failed(new Error('closed'));
-        } else callback?.(null, stream);
+    dial().then(
+      (dialled) => {
+        stream = dialled;
+        if (over) dialled.destroy();
+        else
+          ask(dialled, question, fail, (answer) => {
+            finish(() => {
+              resolve(answer);
+            });
+          });
       },
-      (error: unknown) => {
-        failed(error instanceof Error ? error : new Error(String(error)));
+      (cause: unknown) => {
+        fail(
+          new ProducerError('unreachable', `the tunnel could not be dialled: ${messageOf(cause)}`, { cause }),
+        );
       },
     );
-  }
+  });
+}
 
-  override keepSocketAlive(): boolean {
-    return !this.#destroyed;
-  }
+function ask(
+  stream: Duplex,
+  question: HttpQuestion,
+  fail: (error: ProducerError) => void,
+  done: (answer: HttpAnswer) => void,
+): void {
+  const body = question.body === undefined ? undefined : Buffer.from(question.body, 'utf8');
+  const outgoing = request({
+    createConnection: () => stream,
+    method: question.method,
+    path: question.path,
+    setHost: false,
+    headers: {
+      host: PRODUCER_HOST,
+      connection: 'close',
+      ...question.headers,
+      ...(body === undefined ? {} : { 'content-length': String(body.length) }),
+    },
+  });
+  // Destroying a stream under a request makes it fail late; `fail` knows what is over.
+  outgoing.on('error', (cause) => {
+    fail(new ProducerError('unreachable', `the stream to the camera broke: ${messageOf(cause)}`, { cause }));
+  });
+  outgoing.on('upgrade', () => {
+    fail(new ProducerError('protocol', 'the camera switched protocols unasked'));
+  });
+  outgoing.on('response', (response) => {
+    read(response, fail, done);
+  });
+  outgoing.end(body);
+}
 
-  override reuseSocket(_stream: Duplex, outgoing: ClientRequest): void {
-    outgoing.reusedSocket = true;
-  }
-
-  override destroy(): void {
-    this.#destroyed = true;
-    super.destroy();
-  }
+function read(
+  response: IncomingMessage,
+  fail: (error: ProducerError) => void,
+  done: (answer: HttpAnswer) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  response.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= PRODUCER_MAX_BYTES) chunks.push(chunk);
+    else fail(new ProducerError('protocol', `the answer is longer than ${String(PRODUCER_MAX_BYTES)} bytes`));
+  });
+  response.on('error', (cause) => {
+    fail(new ProducerError('unreachable', 'the stream broke within an answer', { cause }));
+  });
+  response.on('end', () => {
+    const headers = Object.fromEntries(
+      Object.entries(response.headers).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(', ') : value,
+      ]),
+    );
+    done({ status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks).toString('utf8') });
+  });
 }

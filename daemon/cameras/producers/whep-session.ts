@@ -11,7 +11,7 @@ import {
   type DialProducer,
   type ProducerSession,
 } from './producer.ts';
-import { StreamHttp } from './stream-http.ts';
+import { requestOverStream } from './stream-http.ts';
 import {
   candidateFragment,
   faultOfStatus,
@@ -43,7 +43,6 @@ export class WhepSession implements ProducerSession {
   readonly #options: WhepSessionOptions;
   readonly #resolveClosed: (reason: ProducerError) => void;
   #state: State = 'new';
-  #http: StreamHttp | undefined;
   #resource: { location: string; etag: string | null } | null;
   #offer = '';
   #posting: Promise<unknown> | undefined;
@@ -53,10 +52,8 @@ export class WhepSession implements ProducerSession {
   #patching = false;
   #cancelTimer: (() => void) | undefined;
 
-  /** @param http the connection that the probe used, to be continued; the session owns it from here on. */
-  constructor(options: WhepSessionOptions, http?: StreamHttp) {
+  constructor(options: WhepSessionOptions) {
     this.#options = options;
-    this.#http = http;
     this.#resource = options.resource ?? null;
     if (this.#resource !== null) this.#state = 'open';
     const { promise, resolve } = Promise.withResolvers<ProducerError>();
@@ -96,13 +93,11 @@ export class WhepSession implements ProducerSession {
 
   detach(): void {
     this.#end(new ProducerError('closed', 'let go'));
-    this.#http?.close();
   }
 
   async #post(sdp: string): Promise<string> {
-    const http = this.#connection();
     try {
-      const answer = await http.request({
+      const answer = await requestOverStream(this.#options, {
         method: 'POST',
         path: WHEP_PATH,
         headers: { 'content-type': 'application/sdp', accept: 'application/sdp' },
@@ -118,10 +113,6 @@ export class WhepSession implements ProducerSession {
     } catch (error) {
       if (error instanceof ProducerError) this.#end(error);
       throw error;
-    } finally {
-      // The next exchange may be hours away, through another tunnel.
-      http.close();
-      this.#http = undefined;
     }
   }
 
@@ -172,7 +163,6 @@ export class WhepSession implements ProducerSession {
     if (this.#resource !== null) {
       await this.#exchange('DELETE', this.#resource.location, { accepts: [200, 204, 404, 410] });
     }
-    this.#http?.close();
   }
 
   /** One request on a stream of its own. @returns the fault, or undefined when it was accepted. */
@@ -181,10 +171,10 @@ export class WhepSession implements ProducerSession {
     path: string,
     options: { headers?: Record<string, string>; body?: string; accepts: number[] },
   ): Promise<ProducerError | undefined> {
-    const http = new StreamHttp(this.#options);
+    const { accepts, ...rest } = options;
     try {
-      const answer = await http.request({ method, path, ...options });
-      if (options.accepts.includes(answer.status)) {
+      const answer = await requestOverStream(this.#options, { method, path, ...rest });
+      if (accepts.includes(answer.status)) {
         const etag = readEtag(answer.headers['etag']);
         if (etag !== null && this.#resource !== null) this.#resource = { location: path, etag };
         return undefined;
@@ -197,14 +187,7 @@ export class WhepSession implements ProducerSession {
       return error instanceof ProducerError
         ? error
         : new ProducerError('unreachable', 'the exchange failed', { cause: error });
-    } finally {
-      http.close();
     }
-  }
-
-  #connection(): StreamHttp {
-    this.#http ??= new StreamHttp(this.#options);
-    return this.#http;
   }
 
   #end(reason: ProducerError): void {
