@@ -65,7 +65,7 @@ export async function coldBoot(
       ),
     );
   }
-  for (const { inputs } of booted) enabled.turnOn(inputs);
+  await Promise.all(booted.map(({ inputs }) => enabled.turnOn(inputs)));
   for (const namespace of plan.stale) await removeStale(namespace, options);
   const outOfStep = choice.source !== 'current' || plan.restore.length > 0 || plan.stale.length > 0;
   if (outOfStep && (plan.targets.length > 0 || choice.state !== null || plan.warnings.length > 0)) {

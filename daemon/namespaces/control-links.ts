@@ -40,6 +40,9 @@ class KeptLink<Control> {
   #cancelRetry: Cancel = () => undefined;
   #failures = 0;
   #wanted = true;
+  /** Which connection `#link` is: an older one that ends late is not the current one. */
+  #attempt: object | undefined;
+  readonly #waiters = new Set<() => void>();
 
   constructor(options: LinkOptions<Control>) {
     this.#options = options;
@@ -50,9 +53,24 @@ class KeptLink<Control> {
     return this.#link?.control;
   }
 
+  /** The control as soon as it is connected; undefined when that takes longer than `timeoutMs`. */
+  connected(timeoutMs: number): Promise<Control | undefined> {
+    if (this.#link !== undefined || !this.#wanted) return Promise.resolve(this.control);
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        cancel();
+        this.#waiters.delete(wake);
+        resolve(this.control);
+      };
+      const cancel = this.#options.clock.after(timeoutMs, wake);
+      this.#waiters.add(wake);
+    });
+  }
+
   close(): void {
     this.#wanted = false;
     this.#cancelRetry();
+    for (const wake of this.#waiters) wake();
     const link = this.#link;
     this.#link = undefined;
     if (link === undefined) return;
@@ -78,14 +96,13 @@ class KeptLink<Control> {
       this.#link = link;
       this.#attempt = attempt;
       this.#failures = 0;
+      for (const wake of this.#waiters) wake();
       this.#options.onChange(true);
     } catch (error) {
       if (this.#failures === 0) this.#options.log.debug({ reason: messageOf(error) }, 'control link');
       this.#retry();
     }
   }
-
-  #attempt: object | undefined;
 
   #lost(attempt: object): void {
     if (this.#attempt !== attempt || this.#link === undefined) return;
@@ -178,15 +195,23 @@ export class ControlLinks {
     };
   }
 
+  /** Resolves when both services of an opened namespace are connected, or after `timeoutMs`. */
+  async connected(namespace: string, timeoutMs: number): Promise<void> {
+    await Promise.all([
+      this.#turn.get(namespace)?.connected(timeoutMs),
+      this.#sfu.get(namespace)?.connected(timeoutMs),
+    ]);
+  }
+
   /** @returns null when the service does not answer in time. */
   async probeTurn(namespace: string, timeoutMs: number): Promise<TurnStatus | null> {
-    const control = this.#turn.get(namespace)?.control;
+    const control = await this.#turn.get(namespace)?.connected(timeoutMs);
     return control === undefined ? null : answerOrNull(control.call('status', {}, { timeoutMs }));
   }
 
   /** @returns null when the service does not answer in time. */
   async probeSfu(namespace: string, timeoutMs: number): Promise<SfuStatus | null> {
-    const control = this.sfu(namespace);
+    const control = await this.#sfu.get(namespace)?.connected(timeoutMs);
     return control === undefined ? null : answerOrNull(control.call('status', {}, { timeoutMs }));
   }
 

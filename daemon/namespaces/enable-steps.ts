@@ -131,10 +131,9 @@ export function enableSteps(
       },
     },
     'mark-enabled': {
-      run: () => {
-        const opened = inputs();
+      run: async () => {
+        await enabled.turnOn(inputs());
         store.setWebrtcState(namespace, 'enabled');
-        enabled.turnOn(opened);
         return undefined;
       },
       undo: () => {

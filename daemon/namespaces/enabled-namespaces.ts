@@ -14,6 +14,8 @@ export type NodeAddresses = {
   turnBindAddresses: readonly string[];
 };
 
+const CONNECT_WAIT_MS = 3000;
+
 type SealedNamespace = Pick<
   WebrtcRecord,
   'namespace' | 'sealedTurnSecret' | 'sealedTicketKey' | 'ttlSeconds' | 'domain'
@@ -76,9 +78,11 @@ export class EnabledNamespaces {
     await this.#options.services.removeConfig(turn);
   }
 
-  turnOn(inputs: ServiceInputs): void {
+  /** Resolves when its services are connected; late ones are waited for in the background. */
+  async turnOn(inputs: ServiceInputs): Promise<void> {
     this.#inputs.set(inputs.namespace, inputs);
     this.#options.links.open(inputs.namespace);
+    await this.#options.links.connected(inputs.namespace, CONNECT_WAIT_MS);
   }
 
   turnOff(namespace: string): void {

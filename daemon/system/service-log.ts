@@ -1,12 +1,14 @@
 /** The two log files of one service: opened for it, read for its first and last words, kept small. */
 import { copyFile, mkdir, open, stat, truncate, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { z } from 'zod';
 import { isErrno } from '../kit/errors.ts';
 
 /** Much more than a start writes before it is ready. */
 const READY_SCAN_BYTES = 256 * 1024;
-const TAIL_BYTES = 4096;
+const TAIL_BYTES = 8192;
 const TAIL_CHARS = 600;
+const LOG_LEVEL_ERROR = 50;
 
 export class ServiceLog {
   readonly #outPath: string;
@@ -45,12 +47,11 @@ export class ServiceLog {
     return text.split('\n').some((line) => line.includes('"ready"') && isReadyLine(line));
   }
 
-  /** The last words of the process on stderr in one line; empty when it said nothing. */
+  /** What the process said last: its stderr, or else its last logged error, in one line; may be empty. */
   async lastWords(): Promise<string> {
-    const size = await sizeOf(this.#errPath);
-    const from = Math.max(this.#errStart, size - TAIL_BYTES);
-    const text = await readPart(this.#errPath, from, TAIL_BYTES);
-    const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
+    const text = await tailOf(this.#errPath, this.#errStart);
+    const words = text.trim() === '' ? lastLoggedError(await tailOf(this.#outPath, this.#outStart)) : text;
+    const line = words.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim();
     return line.length > TAIL_CHARS ? `... ${line.slice(-TAIL_CHARS)}` : line;
   }
 
@@ -64,6 +65,25 @@ export class ServiceLog {
     this.#outStart = Math.min(this.#outStart, await sizeOf(this.#outPath));
     this.#errStart = Math.min(this.#errStart, await sizeOf(this.#errPath));
   }
+}
+
+const logLineSchema = z.object({ level: z.number().min(LOG_LEVEL_ERROR), msg: z.string() });
+
+/** The message of the last log line of level error or above; the lines are JSON objects. */
+function lastLoggedError(text: string): string {
+  for (const line of text.split('\n').reverse()) {
+    try {
+      const found = logLineSchema.safeParse(JSON.parse(line));
+      if (found.success) return found.data.msg;
+    } catch {
+      continue; // Cut off at the front, or no log line.
+    }
+  }
+  return '';
+}
+
+async function tailOf(path: string, start: number): Promise<string> {
+  return readPart(path, Math.max(start, (await sizeOf(path)) - TAIL_BYTES), TAIL_BYTES);
 }
 
 function isReadyLine(line: string): boolean {

@@ -26,6 +26,8 @@ export class FileStateStore implements StateFileStore {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       if (options.keepPrevious) await this.#keepPrevious();
       await replaceFile(path, text);
+      // The first write has no previous copy: the second is then of the same generation.
+      if (!(await exists(`${path}.prev`))) await replaceFile(`${path}.prev`, text);
     } catch (cause) {
       throw new AdapterError(`The state file ${path} cannot be written.`, {
         operation: 'write',
@@ -42,11 +44,21 @@ export class FileStateStore implements StateFileStore {
     try {
       await link(this.#path, second);
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return; // The first write: there is no previous copy.
+      if (isErrno(error, 'ENOENT')) return;
       throw error;
     }
     await rename(second, `${this.#path}.prev`);
     await syncDirectory(dirname(this.#path));
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
   }
 }
 
