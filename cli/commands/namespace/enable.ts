@@ -1,0 +1,59 @@
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import { operationAcceptedSchema, planSchema } from '../../../daemon/contract/api.ts';
+import type { ContextOf } from '../../cli-context.ts';
+import { followOperation } from '../../follow-operation.ts';
+
+type Options = { namespace: string; turnPort?: number; turnsPort?: number; dryRun?: boolean; wait: boolean };
+
+/** `turnkeep namespace enable webrtc --namespace NAME` */
+export function enableCommand(contextOf: ContextOf): Command {
+  return new Command('enable')
+    .description('bring up TURN and SFU for a namespace, prove that they work, and say what was done')
+    .addArgument(new Argument('<feature>').choices(['webrtc']))
+    .requiredOption('-n, --namespace <name>', 'the namespace')
+    .option('--turn-port <port>', 'public TURN port instead of the next free one', readPort)
+    .option('--turns-port <port>', 'public TURN port over TLS instead of the next free one', readPort)
+    .option('--dry-run', 'print the steps and change nothing')
+    .option('--no-wait', 'print the operation and return at once')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  turnkeep namespace enable webrtc --namespace demo
+  turnkeep namespace enable webrtc --namespace demo --turn-port 3490
+  turnkeep namespace enable webrtc --namespace demo --dry-run
+
+If a step fails, everything done before it is undone.
+`,
+    )
+    .action(async (_feature: string, options: Options, command: Command) => {
+      const context = contextOf(command);
+      const { namespace, turnPort, turnsPort } = options;
+      const path = `/v1/namespaces/${encodeURIComponent(namespace)}/webrtc/enable`;
+      const body = {
+        ...(turnPort === undefined ? {} : { turnPort }),
+        ...(turnsPort === undefined ? {} : { turnsPort }),
+      };
+      if (options.dryRun === true) {
+        const answer = await context.client.post(path, { ...body, dryRun: true }, planSchema);
+        context.output.show(answer, () =>
+          answer.plan.map(({ label }, at) => `${String(at + 1).padStart(2)}. ${label}`).join('\n'),
+        );
+        return;
+      }
+      const accepted = await context.client.post(path, body, operationAcceptedSchema);
+      if (!options.wait) {
+        context.output.show(accepted, () => `Operation ${accepted.operationId} runs.`);
+        return;
+      }
+      context.output.note(`Enabling WebRTC for ${namespace}`);
+      const operation = await followOperation(context, accepted.operationId);
+      context.output.show(operation, () => `WebRTC is enabled for ${namespace}.`);
+    });
+}
+
+function readPort(text: string): number {
+  const port = Number(text);
+  if (/^[0-9]+$/.test(text) && port >= 1 && port <= 65535) return port;
+  throw new InvalidArgumentError('A port is a number from 1 to 65535.');
+}

@@ -1,0 +1,49 @@
+import { Command } from 'commander';
+import { webrtcStatusSchema, type WebrtcStatus } from '../../../daemon/contract/api.ts';
+import type { ContextOf } from '../../cli-context.ts';
+import { printable, table } from '../../output.ts';
+
+/** `turnkeep namespace webrtc-status --namespace NAME` */
+export function webrtcStatusCommand(contextOf: ContextOf): Command {
+  return new Command('webrtc-status')
+    .description('ask the running services how they are: live probes, not a database row')
+    .requiredOption('-n, --namespace <name>', 'the namespace')
+    .addHelpText('after', '\nExample:\n  turnkeep namespace webrtc-status --namespace demo --json\n')
+    .action(async ({ namespace }: { namespace: string }, command: Command) => {
+      const { client, output } = contextOf(command);
+      const path = `/v1/namespaces/${encodeURIComponent(namespace)}/webrtc/status`;
+      const status = await client.get(path, webrtcStatusSchema);
+      output.show(status, () => describe(status));
+    });
+}
+
+function describe(status: WebrtcStatus): string {
+  const { ports } = status;
+  const count = (value: number | null): string => (value === null ? 'unknown' : String(value));
+  const range = ({ minPort, maxPort }: { minPort: number; maxPort: number }): string =>
+    `${String(minPort)}-${String(maxPort)}`;
+  const service = (one: WebrtcStatus['turn']): string =>
+    one === null
+      ? 'not there'
+      : printable(`${one.up}  ${one.sentence}${one.pid === null ? '' : `  (pid ${String(one.pid)})`}`);
+  const rows = [
+    ['Namespace', status.namespace],
+    ['WebRTC', status.state],
+    ['TURN', service(status.turn)],
+    ['SFU', service(status.sfu)],
+    ['Sessions', count(status.sessions)],
+    ['Rooms', count(status.rooms)],
+    ['Allocations', count(status.allocations)],
+    ['Credential TTL', `${String(status.credentialTtlSeconds)} s`],
+    ...status.uris.map((uri, at) => [at === 0 ? 'TURN URIs' : '', uri]),
+  ];
+  if (ports !== null) {
+    rows.push(
+      ['Ports', `TURN ${String(ports.turn)}, TURNS ${String(ports.turns)}`],
+      ['', `relay ${range(ports.turnRelay)}, media ${range(ports.sfuMedia)}`],
+      ['', `signaling ${String(ports.sfuSignaling)}`],
+    );
+  }
+  const [first = [], ...rest] = rows;
+  return table(first, rest);
+}

@@ -1,0 +1,101 @@
+/** The tree of commands. `run` is the whole command line, but for the process. */
+import { Command } from 'commander';
+import { contextFactory } from './cli-context.ts';
+import { addCommand } from './commands/camera/add.ts';
+import { listCommand as listCameras } from './commands/camera/list.ts';
+import { removeCommand } from './commands/camera/remove.ts';
+import { rotateCommand } from './commands/camera/rotate.ts';
+import { createCommand } from './commands/namespace/create.ts';
+import { deleteCommand } from './commands/namespace/delete.ts';
+import { disableCommand } from './commands/namespace/disable.ts';
+import { enableCommand } from './commands/namespace/enable.ts';
+import { listCommand as listNamespaces } from './commands/namespace/list.ts';
+import { webrtcStatusCommand } from './commands/namespace/webrtc-status.ts';
+import { statusCommand } from './commands/status/show.ts';
+import { createCommand as createUser } from './commands/user/create.ts';
+import { deleteCommand as deleteUser } from './commands/user/delete.ts';
+import { listCommand as listUsers } from './commands/user/list.ts';
+import { resetPasswordCommand } from './commands/user/reset-password.ts';
+import { signInCodeCommand } from './commands/user/sign-in-code.ts';
+import { EXIT, reportFailure, type ExitCode, type Streams } from './output.ts';
+
+/** Runs one command line (without node and script). Never throws. @returns the exit code. */
+export async function run(
+  argv: string[],
+  streams: Streams,
+  environment: Record<string, string | undefined>,
+): Promise<ExitCode> {
+  try {
+    await buildProgram(streams, environment).parseAsync(argv, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    return reportFailure(error, streams);
+  }
+}
+
+function buildProgram(streams: Streams, environment: Record<string, string | undefined>): Command {
+  const contextOf = contextFactory(streams, environment);
+  const program = new Command('turnkeep')
+    .description('Runs your private WebRTC camera platform.')
+    .option('--socket <path>', 'unix socket of the daemon (TURNKEEP_SOCKET)')
+    .option('--json', "print the API's JSON unchanged")
+    .addHelpText(
+      'after',
+      `
+First steps:
+  turnkeep status                                        is it up?
+  turnkeep namespace create demo                         make a tenant
+  turnkeep namespace enable webrtc --namespace demo      bring up its TURN and SFU
+  turnkeep camera add "Loading dock" --namespace demo    get a camera's one-time secret
+  turnkeep user sign-in-code                             sign in to the console
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon cannot be reached, 4 conflict.
+The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnkeepd.sock, else ./var/run/turnkeepd.sock.
+`,
+    );
+  const noun = (name: string, description: string, commands: Command[]): void => {
+    const parent = new Command(name).description(description);
+    for (const command of commands) parent.addCommand(command);
+    program.addCommand(parent);
+  };
+  program.addCommand(statusCommand(contextOf));
+  noun('namespace', 'tenants and their WebRTC', [
+    createCommand(contextOf),
+    listNamespaces(contextOf),
+    deleteCommand(contextOf),
+    enableCommand(contextOf),
+    disableCommand(contextOf),
+    webrtcStatusCommand(contextOf),
+  ]);
+  noun('camera', 'cameras and their secrets', [
+    addCommand(contextOf),
+    listCameras(contextOf),
+    removeCommand(contextOf),
+    rotateCommand(contextOf),
+  ]);
+  noun('user', 'users of the console', [
+    listUsers(contextOf),
+    createUser(contextOf),
+    deleteUser(contextOf),
+    resetPasswordCommand(contextOf),
+    signInCodeCommand(contextOf),
+  ]);
+  quiet(program, streams);
+  return program;
+}
+
+/** Errors become exceptions and output goes where ours goes, in every command of the tree. */
+function quiet(command: Command, streams: Streams): void {
+  command
+    .exitOverride()
+    .showHelpAfterError('(--help shows how)')
+    .configureOutput({
+      writeOut: (text) => {
+        streams.out(text);
+      },
+      writeErr: (text) => {
+        streams.err(text);
+      },
+    });
+  for (const child of command.commands) quiet(child, streams);
+}
