@@ -4,11 +4,14 @@
  * the directory. Files are 0600 and replaced in one step.
  */
 import { X509Certificate as NodeCertificate, createPrivateKey, webcrypto, type KeyObject } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+// @peculiar/x509 needs this polyfill and does not load it itself: it has to come first.
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { AdapterError, isErrno, messageOf } from '../kit/errors.ts';
 import { canonicalIp } from '../kit/ip-address.ts';
+import { replaceFile } from './atomic-file.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const CA_DAYS = 3650;
@@ -165,22 +168,9 @@ async function readPair(directory: string, name: string): Promise<Pair | undefin
 
 /** The key first: a certificate on disk always has its key. */
 async function writePair(directory: string, name: string, pair: Pair): Promise<Pair> {
-  await writeAtomic(join(directory, `${name}.key`), pair.keyPem);
-  await writeAtomic(join(directory, `${name}.pem`), pair.certPem);
+  await replaceFile(join(directory, `${name}.key`), pair.keyPem);
+  await replaceFile(join(directory, `${name}.pem`), pair.certPem);
   return pair;
-}
-
-async function writeAtomic(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await chmod(temporary, 0o600); // A leftover of a crash may have had another mode.
-  await rename(temporary, path);
 }
 
 /** 16 random bytes, positive and without leading zeros (RFC 5280 section 4.1.2.2). */

@@ -96,6 +96,11 @@ export function mayCreate(grants: Grants, tunnel: GrantedTunnel): boolean {
   });
 }
 
+/** May the bearer open any tunnel at all? */
+export function mayCreateAny(grants: Grants): boolean {
+  return anyLeaf(grants, ({ create }) => create !== undefined && create !== false);
+}
+
 /** May a viewer reach this path (without query) of this tunnel? */
 export function mayConnect(grants: Grants, tunnel: GrantedTunnel, path: string): boolean {
   return anyLeaf(grants, ({ connect }) => {
@@ -120,15 +125,11 @@ export function listedFields(grants: Grants, tunnel: GrantedTunnel): 'all' | Set
     return undefined;
   }
   if ('AND' in grants) {
-    let common: 'all' | Set<string> = 'all';
-    for (const part of grants.AND) {
-      const fields = listedFields(part, tunnel);
-      if (fields === undefined) return undefined;
-      if (fields === 'all') continue;
-      const before: 'all' | Set<string> = common;
-      common = before === 'all' ? fields : new Set([...fields].filter((field) => before.has(field)));
-    }
-    return common;
+    const parts = grants.AND.map((part) => listedFields(part, tunnel));
+    if (parts.includes(undefined)) return undefined;
+    const [first, ...rest] = parts.filter((fields) => fields instanceof Set);
+    if (first === undefined) return 'all';
+    return new Set([...first].filter((field) => rest.every((fields) => fields.has(field))));
   }
   const { list } = grants.scopes.tunnels;
   if (typeof list !== 'object') return list === true ? 'all' : undefined;

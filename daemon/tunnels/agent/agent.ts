@@ -10,7 +10,8 @@ import { systemClock, type Cancel, type Clock } from '../../kit/clock.ts';
 import { AdapterError, messageOf } from '../../kit/errors.ts';
 import { decodeMessage, encodeFrame, FrameReader } from '../protocol/framing.ts';
 import { ERROR_CODE, PROTOCOL_VERSION, type BodyOf, type Message } from '../protocol/messages.ts';
-import { openEngineConnection, parseEngineAddress, type EngineAddress } from './engine-connection.ts';
+import { parseEngineAddress, type EngineAddress } from '../engine-address.ts';
+import { openEngineConnection } from './engine-connection.ts';
 
 /** Liveness asked for: a heartbeat each interval, and the engine's answer within the timeout it grants. */
 const HEARTBEAT_INTERVAL_MS = 5_000;

@@ -2,28 +2,13 @@
 import { isIP } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { AdapterError } from '../../kit/errors.ts';
+import { formatEndpoint } from '../../kit/ip-address.ts';
+import { DEFAULT_ENGINE_PORT, type EngineAddress } from '../engine-address.ts';
 import { ALPN } from '../protocol/messages.ts';
 
-const DEFAULT_PORT = 443;
 const CONNECT_TIMEOUT_MS = 15_000;
 /** A dead peer is noticed in about 20 s: this idle time, then ten probes a second apart. */
 const KEEP_ALIVE_AFTER_MS = 10_000;
-
-export type EngineAddress = { host: string; port: number };
-
-/** Parses `host[:port]`, IPv6 in brackets. Throws AdapterError on a scheme, a path or a bad port. */
-export function parseEngineAddress(text: string): EngineAddress {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?$/.exec(text.trim());
-  const host = match?.[1] ?? match?.[2];
-  const port = match?.[3] === undefined ? DEFAULT_PORT : Number(match[3]);
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw new AdapterError(`The engine address must be host[:port], not "${text}"`, {
-      operation: 'tunnel.connect',
-      target: text,
-    });
-  }
-  return { host, port };
-}
 
 /**
  * Connects with TLS 1.3 and ALPN `rstrm/1`. The server certificate must name the host, or the address
@@ -33,13 +18,14 @@ export function openEngineConnection(
   address: EngineAddress,
   options: { ca?: string | undefined; signal?: AbortSignal },
 ): Promise<TLSSocket> {
+  const { host, port = DEFAULT_ENGINE_PORT } = address;
   return new Promise((resolve, reject) => {
     const socket = connect({
-      host: address.host,
-      port: address.port,
+      host,
+      port,
       ALPNProtocols: [ALPN],
       minVersion: 'TLSv1.3',
-      ...(isIP(address.host) === 0 ? { servername: address.host } : {}),
+      ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(options.ca === undefined ? {} : { ca: options.ca }),
     });
     const fail = (cause: unknown): void => {
@@ -49,7 +35,7 @@ export function openEngineConnection(
       reject(
         new AdapterError('The engine cannot be reached', {
           operation: 'tunnel.connect',
-          target: `${address.host}:${String(address.port)}`,
+          target: formatEndpoint(host, port),
           retryable: true,
           cause,
         }),

@@ -24,6 +24,7 @@ export const ERROR_CODE = {
   unspecified: 0,
   unauthorized: 1000,
   invalidRequest: 2000,
+  protocolVersionIncompatible: 2030,
   tunnelNotFound: 3000,
   invalidStream: 4000,
   featureNotAvailable: 5000,
