@@ -50,6 +50,7 @@ export class CameraIngest {
   /** The generation holds for one tunnel: a camera that comes back may run other software. */
   #known: { tunnelId: string; producer: ProducerKind } | undefined;
   #cancelTimer: (() => void) | undefined;
+  #loggedFault: IngestFault | undefined;
   #stopped = false;
   /** The event being handled, and those that its actions caused meanwhile. */
   readonly #events: IngestEvent[] = [];
@@ -155,6 +156,7 @@ export class CameraIngest {
         // Aborted in the very last step: nobody else knows of the session.
         if (current.abort.signal.aborted) return session.close();
         current.session = session;
+        this.#loggedFault = undefined;
         this.#watch(session, attempt);
         this.handle({ type: 'answered', attempt, producer: session.producer });
         return undefined;
@@ -162,7 +164,10 @@ export class CameraIngest {
       (error: unknown) => {
         if (current.abort.signal.aborted) return;
         const { fault, retryAfterMs } = faultOf(error);
-        this.#logger.info({ fault, reason: messageOf(error) }, 'the camera could not be opened');
+        // A camera that stays broken is tried for ever; its log says so once.
+        const level = fault === this.#loggedFault ? 'debug' : 'info';
+        this.#loggedFault = fault;
+        this.#logger[level]({ fault, reason: messageOf(error) }, 'the camera could not be opened');
         this.handle({ type: 'failed', attempt, fault, retryAfterMs });
       },
     );

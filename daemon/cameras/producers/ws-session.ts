@@ -36,6 +36,8 @@ export class WsSession implements ProducerSession {
   readonly #protocol = new WsProtocol();
   readonly #ready = Promise.withResolvers<undefined>();
   readonly #answer = Promise.withResolvers<string>();
+  /** The socket is closed: the camera has nothing of this session any more. */
+  readonly #gone = Promise.withResolvers<undefined>();
   readonly #resolveClosed: (reason: ProducerError) => void;
   #ended = false;
   #lastHeardMs: number;
@@ -99,7 +101,7 @@ export class WsSession implements ProducerSession {
 
   close(): Promise<void> {
     this.#end(new ProducerError('closed', 'closed'));
-    return Promise.resolve();
+    return this.#gone.promise;
   }
 
   detach(): void {
@@ -134,6 +136,7 @@ export class WsSession implements ProducerSession {
       );
     });
     socket.on('close', (code) => {
+      this.#gone.resolve(undefined);
       this.#end(new ProducerError('gone', `the camera closed the session (${String(code)})`));
     });
     this.#schedulePing();
