@@ -4,6 +4,7 @@
  * generation is behind) learns from the file. "Unknown" never means "disabled".
  */
 import type { StateNamespace } from '../contract/state-file.ts';
+import { resumeDirection } from './saga.ts';
 import type { StateChoice } from './state-file.ts';
 import type { OperationRecord, PortClaim, WebrtcRecord } from './system.ts';
 
@@ -41,7 +42,11 @@ export function planBoot(node: string, choice: StateChoice, database: BootDataba
   if (ofOtherNode) plan.warnings.push(`The state file belongs to the node "${choice.state?.node ?? ''}".`);
   const filed = ofOtherNode ? [] : (choice.state?.namespaces ?? []);
   const fileIsNewer = !ofOtherNode && (choice.state?.generation ?? 0) > database.generation;
-  const busy = new Set(database.running.map((operation) => operation.namespace));
+  // An enable that only lacks its end is one: its namespace comes back like the others.
+  const undecided = database.running.filter(
+    ({ kind, steps }) => kind === 'disable-webrtc' || resumeDirection(kind, steps) === 'backward',
+  );
+  const busy = new Set(undecided.map((operation) => operation.namespace));
 
   for (const config of database.configs) {
     const { namespace } = config;

@@ -82,6 +82,9 @@ t.test('enables with proof, tells the truth, disables without a trace', async (t
 t.test('services outlive the daemon, are adopted, and a lost database is learned again', async (t) => {
   const dataDir = temporaryDirectory(t);
   const first = await realNode({ dataDir, address, stopServicesOnExit: false });
+  t.teardown(async () => {
+    for (const kind of ['sfu', 'turn'] as const) await first.services.stop({ kind, namespace: 'demo' });
+  });
   await first.namespaces.start();
   first.namespaces.create('demo');
   await enable(first, 'demo');

@@ -1,0 +1,238 @@
+/**
+ * A node in memory: a world that outlives the daemon (database, services, state file) and a daemon on it.
+ * The power can be cut before or after any change of the world.
+ */
+import type { Test } from 'tap';
+import type { SfuServiceConfig } from '../../contract/sfu-config.ts';
+import type { TurnServiceConfig } from '../../contract/turn-config.ts';
+import { AppError } from '../../contract/errors.ts';
+import { createLogger } from '../../kit/logger.ts';
+import { Namespaces, type NamespacesOptions } from '../../namespaces/namespace-service.ts';
+import { DEFAULT_PORT_PLAN } from '../../namespaces/port-ledger.ts';
+import { decodeStateFile } from '../../namespaces/state-file.ts';
+import type {
+  ControlConnector,
+  NamespaceStore,
+  PortUse,
+  ServiceManager,
+  ServiceRef,
+  ServiceReport,
+  StateFileStore,
+} from '../../namespaces/system.ts';
+import { openDatabase } from '../../store/sqlite/database.ts';
+import { SqliteNamespaceStore } from '../../store/sqlite/namespace-store.ts';
+import { HostKey } from '../../system/host-key.ts';
+import { FakeClock } from './fake-clock.ts';
+
+const nameOf = (service: ServiceRef): string => `${service.kind}-${service.namespace}`;
+
+export class FakeServices implements ServiceManager {
+  readonly running = new Set<string>();
+  readonly configs = new Map<string, TurnServiceConfig | SfuServiceConfig>();
+  readonly calls: string[] = [];
+  /** Names of calls that fail, for example `waitReady sfu-demo`. */
+  readonly failing = new Set<string>();
+  readonly #listeners = new Set<(service: ServiceRef, report: ServiceReport) => void>();
+
+  controlSocket(service: ServiceRef): string {
+    return `/run/${nameOf(service)}.sock`;
+  }
+  writeConfig(service: ServiceRef, config: TurnServiceConfig | SfuServiceConfig): Promise<boolean> {
+    const changed = JSON.stringify(this.configs.get(nameOf(service))) !== JSON.stringify(config);
+    this.configs.set(nameOf(service), config);
+    return Promise.resolve(changed);
+  }
+  removeConfig(service: ServiceRef): Promise<void> {
+    this.configs.delete(nameOf(service));
+    return Promise.resolve();
+  }
+  start(service: ServiceRef): Promise<void> {
+    return this.#do('start', service, () => this.running.add(nameOf(service)));
+  }
+  waitReady(service: ServiceRef): Promise<void> {
+    return this.#do('waitReady', service, () => undefined);
+  }
+  drain(service: ServiceRef): Promise<void> {
+    return this.#do('drain', service, () => undefined);
+  }
+  stop(service: ServiceRef): Promise<void> {
+    return this.#do('stop', service, () => this.running.delete(nameOf(service)));
+  }
+  status(service: ServiceRef): ServiceReport {
+    const up = this.running.has(nameOf(service));
+    return {
+      state: up ? 'ready' : 'stopped',
+      pid: up ? 100 : null,
+      sinceMs: up ? 1 : null,
+      restarts: 0,
+      failure: null,
+    };
+  }
+  watch(listener: (service: ServiceRef, report: ServiceReport) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  #do(verb: string, service: ServiceRef, act: () => unknown): Promise<void> {
+    const call = `${verb} ${nameOf(service)}`;
+    this.calls.push(call);
+    if (this.failing.has(call)) {
+      return Promise.reject(new AppError('service_failed', `${call} failed: port in use.`));
+    }
+    act();
+    for (const listener of this.#listeners) listener(service, this.status(service));
+    return Promise.resolve();
+  }
+}
+
+export class MemoryStateFile implements StateFileStore {
+  current: string | null = null;
+  previous: string | null = null;
+  read(): Promise<{ current: string | null; previous: string | null }> {
+    return Promise.resolve({ current: this.current, previous: this.previous });
+  }
+  write(text: string, options: { keepPrevious: boolean }): Promise<void> {
+    if (options.keepPrevious) this.previous = this.current;
+    this.current = text;
+    return Promise.resolve();
+  }
+  names(): string[] {
+    const decoded = decodeStateFile(this.current ?? '');
+    return decoded.ok ? decoded.state.namespaces.map((one) => one.name) : [];
+  }
+}
+
+/** Services answer, if they run. */
+class FakeConnector implements ControlConnector {
+  readonly #services: FakeServices;
+  constructor(services: FakeServices) {
+    this.#services = services;
+  }
+  turn(path: string): ReturnType<ControlConnector['turn']> {
+    return this.#connect(path);
+  }
+  sfu(path: string): ReturnType<ControlConnector['sfu']> {
+    return this.#connect(path);
+  }
+  #connect(path: string): Promise<never> {
+    const name = path.slice('/run/'.length, -'.sock'.length);
+    if (!this.#services.running.has(name)) return Promise.reject(new Error('nobody listens'));
+    const status = { ready: true, draining: false, listeners: [], allocations: 3, sessions: 2, rooms: 1 };
+    const link = { control: { call: () => Promise.resolve(status) }, pid: 100, close: () => undefined };
+    return Promise.resolve(link as never);
+  }
+}
+
+export class World {
+  readonly services = new FakeServices();
+  readonly stateFile = new MemoryStateFile();
+  readonly clock = new FakeClock();
+  readonly busy: PortUse[] = [];
+  store: NamespaceStore;
+  /** Changes of the world so far, by whichever daemon. */
+  changes = 0;
+  #cut: { at: number; when: 'before' | 'after' } | undefined;
+  #dark = false;
+  #onDark: () => void = () => undefined;
+
+  constructor(t: Test) {
+    this.store = this.#newStore(t);
+  }
+
+  /** The database is lost: an empty one takes its place. */
+  loseDatabase(t: Test): void {
+    this.store = this.#newStore(t);
+  }
+
+  /** From now on the change number `at` (from 1) is the last one, or the first that does not happen. */
+  cutPower(at: number, when: 'before' | 'after'): Promise<void> {
+    this.#cut = { at: this.changes + at, when };
+    return new Promise((resolve) => {
+      this.#onDark = resolve;
+    });
+  }
+
+  get isDark(): boolean {
+    return this.#dark;
+  }
+
+  /** Power is back; the old daemon must be gone by now. */
+  restorePower(): void {
+    this.#dark = false;
+    this.#cut = undefined;
+  }
+
+  daemon(change: Partial<NamespacesOptions> = {}): Namespaces {
+    return new Namespaces({
+      node: 'local',
+      shieldAddress: '10.9.0.1',
+      publicAddresses: ['192.0.2.7'],
+      turnBindAddresses: ['0.0.0.0'],
+      ports: DEFAULT_PORT_PLAN,
+      credentialTtlSeconds: 600,
+      store: this.#powered(this.store, /^(insert|delete|set|update|finish)/),
+      stateFile: this.#powered(this.stateFile, /^write/),
+      services: this.#powered(this.services, /^(start|stop|writeConfig|removeConfig)$/),
+      connector: new FakeConnector(this.services),
+      sealer: new HostKey(Buffer.alloc(32, 7)),
+      portProbe: {
+        busy: (uses) =>
+          Promise.resolve(
+            uses.filter((use) =>
+              this.busy.some((held) => held.port === use.port && held.protocol === use.protocol),
+            ),
+          ),
+      },
+      proof: { prove: () => Promise.resolve({ rttMs: 1.5 }) },
+      log: createLogger({ name: 'test', level: 'silent' }),
+      clock: this.clock,
+      random: () => 0,
+      ...change,
+    });
+  }
+
+  #newStore(t: Test): NamespaceStore {
+    const database = openDatabase(':memory:');
+    t.teardown(() => database.close());
+    return new SqliteNamespaceStore(database);
+  }
+
+  #powered<Thing extends object>(thing: Thing, changing: RegExp): Thing {
+    return new Proxy(thing, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        if (!changing.test(String(name))) return value.bind(target) as unknown;
+        return (...args: unknown[]): unknown => {
+          if (this.#dark) throw new Error('the power is out');
+          this.changes += 1;
+          const isLast = this.#cut !== undefined && this.changes >= this.#cut.at;
+          if (isLast && this.#cut?.when === 'before') this.#goDark();
+          const result = value.apply(target, args) as unknown;
+          if (isLast) this.#goDark();
+          return result;
+        };
+      },
+    });
+  }
+
+  #goDark(): never {
+    this.#dark = true;
+    this.#onDark();
+    throw new Error('the power is out');
+  }
+}
+
+/** Resolves when nothing runs on the namespace any more. */
+export async function settled(daemon: Namespaces, name: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = daemon.subscribe((change) => {
+      if (change.type !== 'namespace' || change.namespace.name !== name) return;
+      if (change.namespace.operationId === null) finish();
+    });
+    const finish = (): void => {
+      done();
+      resolve();
+    };
+    if (daemon.get(name).operationId === null) finish();
+  });
+}

@@ -1,0 +1,86 @@
+import t from 'tap';
+import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
+import { serviceView, webrtcState } from '../../namespaces/webrtc-status.ts';
+import type { ServiceReport, ServiceState, WebrtcDesire, WebrtcRecord } from '../../namespaces/system.ts';
+
+const report = (state: ServiceState, failure: string | null = null): ServiceReport => ({
+  state,
+  pid: 7,
+  sinceMs: 0,
+  restarts: 2,
+  failure,
+});
+const listener = { transport: 'udp', address: '10.0.0.1', port: 3478, open: true };
+const turn = (change: Partial<TurnStatus> = {}): TurnStatus => ({
+  ready: true,
+  draining: false,
+  listeners: [listener],
+  allocations: 4,
+  connections: 0,
+  relayed: { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 },
+  drops: {},
+  refusals: {},
+  ...change,
+});
+const sfu: SfuStatus = {
+  ready: true,
+  draining: false,
+  sessions: 3,
+  rooms: 1,
+  publishers: 1,
+  subscriptions: 2,
+  forwarded: { packets: 0, bytes: 0 },
+  drops: {},
+};
+
+t.test('a service is up only when it says so itself', (t) => {
+  const cases: [ServiceReport, TurnStatus | null, string, RegExp][] = [
+    [report('ready'), turn(), 'up', /answers; 4 allocations/],
+    [report('ready'), null, 'unknown', /did not answer in time/],
+    [report('starting'), null, 'unknown', /did not answer/],
+    [report('stopped'), null, 'down', /does not run/],
+    [report('failed', 'It died: EADDRINUSE.'), null, 'down', /EADDRINUSE/],
+    [report('waiting', 'It died.'), turn(), 'down', /It died/],
+    [report('ready'), turn({ draining: true }), 'down', /takes nobody new/],
+    [report('ready'), turn({ ready: false }), 'down', /not ready/],
+    [
+      report('ready'),
+      turn({ listeners: [listener, { ...listener, open: false }] }),
+      'down',
+      /udp 10\.0\.0\.1 port 3478/,
+    ],
+  ];
+  for (const [state, answer, up, sentence] of cases) {
+    t.match(
+      serviceView('turn', state, answer),
+      { up, sentence, pid: 7, restarts: 2 },
+      `${state.state} ${up}`,
+    );
+  }
+  t.match(serviceView('sfu', report('ready'), sfu), { up: 'up', sentence: /3 sessions/ });
+  t.match(serviceView('sfu', { ...report('ready'), sinceMs: null }, sfu), { since: null });
+  t.end();
+});
+
+t.test('the state of a namespace in one word', (t) => {
+  const config = (state: WebrtcDesire): WebrtcRecord => ({
+    namespace: 'demo',
+    state,
+    sealedTurnSecret: 'a',
+    sealedTicketKey: 'b',
+    ttlSeconds: 600,
+    relayScope: 'sfu',
+    domain: null,
+    createdAtMs: 0,
+  });
+  const ready = report('ready');
+  const base = { config: config('enabled'), running: undefined, broken: false, turn: ready, sfu: ready };
+  t.equal(webrtcState(base), 'enabled');
+  t.equal(webrtcState({ ...base, sfu: report('waiting') }), 'degraded');
+  t.equal(webrtcState({ ...base, broken: true }), 'degraded');
+  t.equal(webrtcState({ ...base, config: undefined }), 'disabled');
+  t.equal(webrtcState({ ...base, config: undefined, running: 'enable-webrtc' }), 'enabling');
+  t.equal(webrtcState({ ...base, running: 'disable-webrtc' }), 'disabling');
+  t.equal(webrtcState({ ...base, config: config('disabling') }), 'degraded');
+  t.end();
+});

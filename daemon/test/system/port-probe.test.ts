@@ -1,0 +1,38 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import t from 'tap';
+import { BindingPortProbe } from '../../system/port-probe.ts';
+
+const address = '127.0.15.9';
+
+t.test('held ports are found, by protocol; free ones are free again afterwards', async (t) => {
+  const udp = createSocket('udp4').bind(0, address);
+  const tcp = createServer().listen(0, address);
+  t.teardown(() => {
+    udp.close();
+    tcp.close();
+  });
+  await Promise.all([once(udp, 'listening'), once(tcp, 'listening')]);
+  const held = { udp: udp.address().port, tcp: (tcp.address() as AddressInfo).port };
+  const uses = (['udp', 'tcp'] as const).flatMap((protocol) =>
+    [held.udp, held.tcp].map((port) => ({ protocol, address, port })),
+  );
+  const probe = new BindingPortProbe();
+  const wanted = [
+    { protocol: 'udp', address, port: held.udp },
+    { protocol: 'tcp', address, port: held.tcp },
+  ];
+  t.same(await probe.busy(uses), wanted);
+  t.same(await probe.busy(uses), wanted, 'asking leaves nothing bound');
+  t.same((await probe.busy([{ protocol: 'udp', address: '192.0.2.1', port: 5000 }])).length, 1, 'not ours');
+});
+
+t.test('a block of 800 ports is asked in one go', async (t) => {
+  const uses = Array.from({ length: 800 }, (_, at) => ({
+    protocol: 'udp' as const,
+    address,
+    port: 21000 + at,
+  }));
+  t.same(await new BindingPortProbe().busy(uses), []);
+});
