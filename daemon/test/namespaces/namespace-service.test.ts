@@ -1,8 +1,10 @@
 import t, { type Test } from 'tap';
+import type { NamespaceService } from '../../api/services.ts';
+import type { SfuDirectory } from '../../cameras/system.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { Namespaces, NamespaceChange } from '../../namespaces/namespace-service.ts';
 import { ENABLE_PLAN } from '../../namespaces/saga.ts';
-import { FakeServices, settled, World } from '../helpers/namespace-fakes.ts';
+import { settled, World } from '../helpers/namespace-fakes.ts';
 
 const enable = { dryRun: false };
 const idOf = (started: object): string => ('operationId' in started ? String(started.operationId) : '');
@@ -238,8 +240,11 @@ t.test('an address that would open the SFU is refused at once', (t) => {
   t.end();
 });
 
-t.test('the fake services keep the order the tests rely on', async (t) => {
-  const services = new FakeServices();
-  await services.start({ kind: 'turn', namespace: 'a' });
-  t.same(services.calls, ['start turn-a']);
+t.test('it is what the API and the cameras ask for', async (t) => {
+  const daemon = await running(t, new World(t));
+  // Held by the type checker.
+  const service: NamespaceService = daemon;
+  const directory: SfuDirectory = daemon.sfuDirectory();
+  t.same(service.list(), []);
+  t.equal(directory.sfu('demo'), undefined);
 });
