@@ -62,7 +62,7 @@ export class H264Eye implements CodecEye {
     const type = (payload[0] ?? 0) & 0x1f;
     if (type === FU_A) return ((payload[1] ?? 0) & 0x9f) === (0x80 | IDR_SLICE);
     if (type !== STAP_A) return type === IDR_SLICE;
-    for (let at = 1; at + 2 < payload.length; ) {
+    for (let at = 1; at + 2 < payload.length;) {
       const bytes = payload.readUInt16BE(at);
       if (bytes === 0 || at + 2 + bytes > payload.length) return false;
       if (((payload[at + 2] ?? 0) & 0x1f) === IDR_SLICE) return true;

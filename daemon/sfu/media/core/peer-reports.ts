@@ -48,7 +48,8 @@ export class PeerReports implements Timed {
 
   onDeadline(nowMs: number): void {
     if (this.#feedbackDueMs !== undefined && nowMs >= this.#feedbackDueMs) {
-      this.#feedbackDueMs = undefined;
+      // While packets come the rhythm holds; the first turn without any ends it.
+      this.#feedbackDueMs = this.#transport.pending ? nowMs + TRANSPORT_FEEDBACK_INTERVAL_MS : undefined;
       for (let turn = 0; turn < MAX_FEEDBACK_PER_TURN && this.#transport.pending; turn += 1) {
         const message = this.#transport.take(this.ssrc, this.#mediaSsrc);
         if (message !== undefined) this.#send(message);

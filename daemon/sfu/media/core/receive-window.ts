@@ -5,7 +5,12 @@
  */
 
 /** What the window needs of a packet. */
-export type Sequenced = { readonly sequence: number; readonly isKeyFrameStart: boolean };
+export type Sequenced = {
+  readonly sequence: number;
+  readonly isKeyFrameStart: boolean;
+  /** Ends a frame. */
+  readonly marker: boolean;
+};
 
 /** Held packets and missing numbers never exceed these. */
 export const MAX_HELD_PACKETS = 2048;
@@ -18,8 +23,8 @@ const HOLD_WITHOUT_REQUESTS_MS = 40;
 const HOLD_MS = 1000;
 const FIRST_ROUND_TRIP_MS = 60;
 const MIN_INTERVAL_MS = 15;
-/** With a key frame waiting behind the gap, this many unanswered requests are enough. */
-const REQUESTS_BEFORE_KEY_FRAME = 2;
+/** With a whole key frame waiting behind the gap, this many requests are enough. */
+const REQUESTS_BEFORE_KEY_FRAME = 4;
 
 type Missing = { sinceMs: number; firstRequestMs: number; lastRequestMs: number; requests: number };
 export type Verdict = 'next' | 'held' | 'late' | 'restarted';
@@ -173,11 +178,14 @@ export class ReceiveWindow<Packet extends Sequenced> {
     return missing.requests >= MAX_REQUESTS_PER_PACKET && nowMs >= this.#dueMs(missing);
   }
 
+  /** Start of the newest key frame that is here with all its packets. */
   #newestHeldKeyFrame(): number | undefined {
     let newest: number | undefined;
     for (const packet of this.#held.values()) {
-      if (packet.isKeyFrameStart && (newest === undefined || packet.sequence > newest))
-        newest = packet.sequence;
+      if (!packet.isKeyFrameStart || (newest !== undefined && packet.sequence < newest)) continue;
+      let one: Packet | undefined = packet;
+      while (one !== undefined && !one.marker) one = this.#held.get(one.sequence + 1);
+      if (one !== undefined) newest = packet.sequence;
     }
     return newest;
   }

@@ -216,6 +216,7 @@ export class CoreSource implements MediaSource, Timed {
 
   stats(nowMs: number): SourceStats {
     const parameters = this.#eye?.parameters;
+    const intervalMs = this.#gops.intervalMs;
     const recovered = this.#recoveredBefore + this.#window.recovered;
     const missing = this.#reception.expected - this.#reception.received - this.#window.recovered;
     return {
@@ -231,7 +232,7 @@ export class CoreSource implements MediaSource, Timed {
       nacksSent: this.#nacksSent,
       plisSent: this.#plisSent,
       keyFrames: this.#gops.keyFrames,
-      keyFrameIntervalMs: this.#gops.intervalMs,
+      keyFrameIntervalMs: intervalMs === null ? null : Math.round(intervalMs),
       width: parameters?.width ?? null,
       height: parameters?.height ?? null,
       profileLevelId: parameters?.profileLevelId ?? null,
