@@ -295,21 +295,18 @@ export class TkApp extends LitElement {
         'The server does not answer',
         'Trying again every 3 s. Check your network, or wait until it is back.',
       );
-    if (
-      this.phase === 'asking' ||
-      (!this.loaded.has(route.page) &&
-        route.page !== 'not-found' &&
-        !this.loadFailed &&
-        route.page === 'sign-in')
-    ) {
+    const signIn = route.page === 'sign-in' || this.phase === 'signed-out';
+    if (this.phase === 'asking' || (signIn && !this.loaded.has('sign-in'))) {
       return html`<div class="blank" aria-busy="true"><span class="sr">Loading</span></div>`;
     }
-    if (route.page === 'sign-in' || this.phase === 'signed-out') {
+    if (signIn) {
       return html`<tk-sign-in-page data-page .context=${this.context}>${this.#notice()}</tk-sign-in-page
         >${this.#regions()}`;
     }
     return html`
-      <a class="tk-skip tk-button" href="#main" @click=${this.#skip}>Skip to content</a>
+      <nav aria-label="Skip">
+        <button class="tk-skip tk-button" @click=${this.#skip}>Skip to content</button>
+      </nav>
       <div class="tk-app">
         ${this.#nav()}
         <div class="tk-main">${this.#content(route)}</div>
@@ -318,8 +315,7 @@ export class TkApp extends LitElement {
     `;
   }
 
-  readonly #skip = (event: Event): void => {
-    event.preventDefault();
+  readonly #skip = (): void => {
     this.#page?.focusMain?.();
   };
 
@@ -374,12 +370,15 @@ export class TkApp extends LitElement {
         'The server did not send it. Load the page again.',
       );
     }
-    const ready = this.loaded.has(route.page);
+    // An element that is upgraded later would begin without its properties: the page comes when it is here.
+    if (route.page !== 'not-found' && !this.loaded.has(route.page)) {
+      return html`<main class="blank" aria-busy="true"><span class="sr">Loading</span></main>`;
+    }
     const rail = this.#rail;
     switch (route.page) {
       case 'wall':
         return html`<tk-wall-page data-page ?rail=${rail} .context=${this.context} .route=${route}
-          >${ready ? this.#notice() : nothing}</tk-wall-page
+          >${this.#notice()}</tk-wall-page
         >`;
       case 'cameras':
         return html`<tk-cameras-page data-page ?rail=${rail} .context=${this.context}

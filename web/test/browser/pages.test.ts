@@ -1,0 +1,264 @@
+/** Every page in light, dark and at 375 px: drawn as designed, axe clean, no console error under the strict CSP. */
+import t from 'tap';
+import { ConsoleDouble, CODE, PASSWORD } from '../double/console-double.ts';
+import { Relay, relayMissing } from '../double/relay.ts';
+import {
+  axe,
+  chromiumMissing,
+  launchChromium,
+  LOOKS,
+  openPage,
+  screenshot,
+  textOf,
+  waitForText,
+} from './console-browser.ts';
+
+t.setTimeout(280_000);
+const missing = chromiumMissing() ?? relayMissing() ?? false;
+
+t.test('the pages of the console', { skip: missing }, async (t) => {
+  t.setTimeout(280_000);
+  const double = new ConsoleDouble();
+  const relay = await Relay.start();
+  t.teardown(() => relay.kill());
+  double.iceUrls = [relay.url];
+  const url = await double.listen();
+  const browser = await launchChromium();
+  t.teardown(async () => {
+    await browser.close();
+    await double.close();
+  });
+  const stage = await (await browser.newContext()).newPage();
+  await stage.goto(`${url}/stage.html`);
+  await double.stageReady;
+
+  const check = async (page: Parameters<typeof axe>[0], problems: string[], name: string): Promise<void> => {
+    await screenshot(page, name);
+    t.same(await axe(page), [], `${name} is axe clean`);
+    t.same(problems.splice(0), [], `${name} reports no error`);
+  };
+
+  for (const look of LOOKS) {
+    const tag = look.width < 640 ? `375-${look.theme}` : look.theme;
+
+    await t.test(`sign-in ${tag}`, async () => {
+      double.signedIn = false;
+      const { page, problems } = await openPage(browser, look);
+      await page.goto(`${url}/cameras`);
+      await page.getByLabel('User name').fill('mara');
+      await page.getByLabel('Password').fill('wrong');
+      problems.length = 0; // The browser itself reports the 401 of the first question.
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await waitForText(page, /3 tries left/);
+      problems.length = 0;
+      await check(page, problems, `sign-in-${tag}`);
+      await page.getByLabel('Password').fill(PASSWORD);
+      await page.keyboard.press('Enter');
+      await waitForText(page, /No cameras yet|Find a camera/);
+      t.match(page.url(), /\/cameras$/, 'and leads back to the page that was asked for');
+      await page.context().close();
+    });
+
+    await t.test(`empty wall ${tag}`, async () => {
+      const { page, problems } = await openPage(browser, look);
+      await page.goto(url);
+      await waitForText(page, /No cameras yet/);
+      await check(page, problems, `wall-empty-${tag}`);
+      await page.context().close();
+    });
+  }
+
+  double.add('Yard gate', { media: live(1) });
+  double.add('Loading dock 2', { media: live(3) });
+  double.add('Aisle 7 high bay', { media: live(1) });
+  double.add('Line 3 palletiser', { media: live(2) });
+  double.add('Barn 2 stalls', { namespace: 'hofgut', media: live(1) });
+  double.add(
+    'Corridor B',
+    { namespace: 'klinik-west', media: { ...live(1), state: 'connecting' } },
+    { published: false },
+  );
+  const silo = double.add('Silo yard', { namespace: 'hofgut', media: live(1) });
+  const hours = Date.now() - (4 * 60 + 21) * 60_000;
+  double.add('Cold store', {
+    state: 'offline',
+    lastSeenAt: new Date(hours).toISOString(),
+    onlineSince: null,
+    media: { ...live(0), state: 'idle', producer: null },
+  });
+  double.add(
+    'Sample lab',
+    { namespace: 'klinik-west', media: { ...live(1), state: 'no-picture', sinceMs: Date.now() - 12_000 } },
+    { published: false },
+  );
+  double.add('Packing robot 4', { state: 'unknown', media: live(0) }, { published: false });
+  double.add('Weighbridge', {
+    state: 'offline',
+    lastSeenAt: null,
+    onlineSince: null,
+    media: { ...live(0), state: 'idle', producer: null },
+  });
+  double.add('Robot 5', { media: live(1) }, { mimeType: 'video/X-NEW' });
+
+  for (const look of LOOKS) {
+    const tag = look.width < 640 ? `375-${look.theme}` : look.theme;
+
+    await t.test(`wall ${tag}`, async (t) => {
+      double.update(silo, { state: 'online', media: live(1) });
+      const { page, problems } = await openPage(browser, look);
+      await page.goto(`${url}/?n=9`);
+      await page.waitForFunction(playing, look.width < 640 ? 4 : 6, { timeout: 30_000 });
+      double.update(silo, { state: 'offline', online: false });
+      await waitForText(page, /Camera reconnecting/);
+      await page.waitForTimeout(2500);
+      if (look.width > 640) {
+        await page.locator('tk-tile').nth(1).focus();
+        await page.waitForTimeout(600);
+      }
+      await check(page, problems, `wall-9-${tag}`);
+      const text = await textOf(page);
+      for (const part of [/Offline/, /Last seen .*4 h 21 min ago/, /Online, no picture/]) t.match(text, part);
+      if (look.width > 640) {
+        await page.keyboard.press('0');
+        await waitForText(page, /State unknown/);
+        await waitForText(page, /This browser cannot play X-NEW/);
+        await page.waitForTimeout(1500);
+        await check(page, problems, `wall-auto-${tag}`);
+        await page.keyboard.press('?');
+        await waitForText(page, /Use single keys/);
+        await page.waitForTimeout(300);
+        await check(page, problems, `wall-keys-${tag}`);
+      }
+      await page.context().close();
+    });
+
+    await t.test(`camera ${tag}`, async (t) => {
+      const { page, problems } = await openPage(browser, look);
+      await page.goto(`${url}/cameras/cam01`);
+      await page.waitForFunction(playing, 1, { timeout: 30_000 });
+      if (look.width > 640) {
+        await page.keyboard.press('i');
+        await page.keyboard.press('i');
+      }
+      await waitForText(page, /First picture in \d+ ms/);
+      await waitForText(page, /relay via udp \d+/);
+      await waitForText(page, /\d+ fps/);
+      await page.waitForTimeout(5000);
+      await check(page, problems, `camera-${tag}`);
+      const text = await textOf(page);
+      for (const part of [/VP8/, /640 × 360/, /Loss, 10 s 0\.0 %/]) t.match(text, part);
+      await page.goto(`${url}/cameras/cam09`);
+      await waitForText(page, /Why is it black\?/);
+      await page.waitForTimeout(600);
+      await check(page, problems, `camera-black-${tag}`);
+      await page.context().close();
+    });
+
+    await t.test(`cameras ${tag}`, async (t) => {
+      const { page, problems } = await openPage(browser, look);
+      await page.goto(`${url}/cameras`);
+      await waitForText(page, /Never connected/);
+      await check(page, problems, `cameras-${tag}`);
+      await page.getByRole('button', { name: 'Delete Cold store' }).click();
+      await waitForText(page, /This is permanent/);
+      t.equal(await focusedText(page), 'Keep it', 'the focus is on the safe answer');
+      await check(page, problems, `cameras-delete-${tag}`);
+      await page.keyboard.press('Escape');
+      await page.context().close();
+    });
+
+    await t.test(`add camera ${tag}`, async (t) => {
+      const { page, problems } = await openPage(browser, look);
+      await page.goto(`${url}/cameras/new`);
+      await waitForText(page, /When does the camera send video/);
+      await waitForText(page, /Namespace/);
+      await page.getByLabel('Name', { exact: true }).fill(`Gate ${tag}`);
+      await check(page, problems, `add-camera-1-${tag}`);
+      await page.getByRole('button', { name: 'Create camera' }).click();
+      await waitForText(page, /It is shown this once/);
+      await page.waitForTimeout(700);
+      await check(page, problems, `add-camera-2-${tag}`);
+      t.match(await textOf(page), /API_URL=https:\/\/keep\.nordwerk\.example/);
+      const id = double.newest;
+      double.update(id, {
+        state: 'online',
+        online: true,
+        onlineSince: new Date().toISOString(),
+        media: live(1),
+      });
+      double.publishTrack(id);
+      await waitForText(page, /is live/);
+      await page.waitForTimeout(500);
+      await check(page, problems, `add-camera-3-${tag}`);
+      await page.getByRole('link', { name: 'Done' }).click();
+      await waitForText(page, /Find a camera|Cameras/);
+      t.notMatch(await textOf(page), /dev_NOT-a-real-one/, 'leaving takes the secret away');
+      t.notMatch(
+        await page.evaluate(() =>
+          JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href]),
+        ),
+        /dev_NOT/,
+      );
+      await page.context().close();
+    });
+  }
+
+  await t.test('a one-time code signs in and leaves the address bar', async (t) => {
+    double.signedIn = false;
+    const { page } = await openPage(browser, LOOKS[0]!);
+    await page.goto(`${url}/#code=${CODE}`);
+    await waitForText(page, /Wall/);
+    t.equal(page.url(), `${url}/`);
+    double.signedIn = false;
+    const other = await openPage(browser, LOOKS[0]!);
+    await other.page.goto(`${url}/#code=used`);
+    await waitForText(other.page, /The sign-in code did not work/);
+    await waitForText(other.page, /This sign-in code was used/);
+    t.notMatch(other.page.url(), /code/);
+    double.signedIn = true;
+  });
+
+  await t.test('a viewer is told what the role may not do', async (t) => {
+    double.role = 'viewer';
+    const { page, problems } = await openPage(browser, LOOKS[1]!);
+    await page.goto(`${url}/cameras/new`);
+    await waitForText(page, /You cannot add cameras/);
+    await check(page, problems, 'add-camera-forbidden-light');
+    await page.goto(`${url}/cameras`);
+    await waitForText(page, /Never connected/);
+    t.equal(await page.getByRole('button', { name: /^Delete/ }).count(), 0);
+    double.role = 'owner';
+  });
+});
+
+function live(watching: number) {
+  return {
+    state: 'live' as const,
+    sinceMs: Date.now() - 60_000,
+    message: null,
+    producer: 'whep' as const,
+    watching,
+  };
+}
+
+/** Runs in the page: at least `count` videos have shown frames. */
+function playing(count: number): boolean {
+  let shown = 0;
+  const walk = (root: ParentNode): void => {
+    for (const element of root.querySelectorAll('*')) {
+      if (element instanceof HTMLVideoElement && element.getVideoPlaybackQuality().totalVideoFrames > 5)
+        shown++;
+      if (element.shadowRoot !== null) walk(element.shadowRoot);
+    }
+  };
+  walk(document);
+  return shown >= count;
+}
+
+async function focusedText(page: { evaluate: (run: () => string) => Promise<string> }): Promise<string> {
+  return await page.evaluate(() => {
+    let focused: Element | null = document.activeElement;
+    while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+    return focused?.textContent?.trim() ?? '';
+  });
+}
