@@ -22,6 +22,9 @@ export type ConfigProblem = {
   message: string;
 };
 
+/** Paths are absolute, and the socket has one. */
+export type LoadedConfig = DaemonConfig & { api: { socket: string } };
+
 /** All problems of a configuration; the message has one line for each. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -46,7 +49,7 @@ export class ConfigError extends Error {
 export function loadConfig(options: {
   path: string | undefined;
   environment: Record<string, string | undefined>;
-}): DaemonConfig {
+}): LoadedConfig {
   const { path, environment } = options;
   const text = path === undefined ? '' : readConfigFile(path);
   const config = parseConfig(text, { source: path ?? 'The environment', environment });

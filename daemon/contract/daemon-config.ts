@@ -123,7 +123,12 @@ export const daemonConfigSchema = z.strictObject({
   viewers: z
     .strictObject({ credentialTtlSeconds: z.number().int().min(60).max(3600).default(900) })
     .prefault({}),
-  services: z.strictObject({ manager: z.enum(['child-process']).default('child-process') }).prefault({}),
+  services: z
+    .strictObject({
+      manager: z.enum(['child-process']).default('child-process'),
+      stopOnExit: z.boolean().default(true),
+    })
+    .prefault({}),
   logging: z
     .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
     .prefault({}),

@@ -1,0 +1,94 @@
+/**
+ * Puts the API together: identity, live events, the signaling gateway and both listeners. While the
+ * database does not open (`database` undefined) it answers what it can and refuses the rest.
+ */
+import { apiUrlOf, listenAddress } from '../config/addresses.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import { ApiKeys } from '../identity/api-keys.ts';
+import { Identity } from '../identity/identity.ts';
+import { SignalTickets } from '../identity/signal-tickets.ts';
+import type { IdentityStore } from '../identity/system.ts';
+import type { Clock } from '../kit/clock.ts';
+import type { Logger } from '../kit/logger.ts';
+import { Budgets } from './budgets.ts';
+import type { ApiContext, DatabaseParts } from './context.ts';
+import { LiveEvents } from './live-events.ts';
+import { openListeners } from './listeners.ts';
+import type { CameraService, NamespaceService } from './services.ts';
+import { SignalingGateway } from './signaling-gateway.ts';
+
+export type ControlPlaneOptions = {
+  config: LoadedConfig;
+  namespaces: NamespaceService;
+  rooms: ApiContext['rooms'];
+  /** Cameras that have started; the caller stops them. */
+  database: { cameras: CameraService; identityStore: IdentityStore } | undefined;
+  certificate: { caPem: string; certPem: string; keyPem: string };
+  tunnelCaPem: string | null;
+  problems: () => string[];
+  consoleDir: string;
+  clock: Clock;
+  log: Logger;
+};
+
+/** Opens the API. Rejects, and leaves nothing open, when a listener does not open. */
+export async function openControlPlane(
+  options: ControlPlaneOptions,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  const { config, namespaces, clock, certificate } = options;
+  const part = (component: string): Logger => options.log.child({ component });
+  const live = new LiveEvents({ namespaces, clock, log: part('live-events') });
+  const gateway = new SignalingGateway({ namespaces, clock, log: part('gateway') });
+  const parts = openParts(options, part('identity'));
+  if (parts !== undefined) live.attachCameras(parts.cameras);
+  const tcp = listenAddress(config.api.listen);
+  let port = tcp.port;
+  const context: ApiContext = {
+    namespaces,
+    database: () => parts,
+    rooms: options.rooms,
+    tickets: new SignalTickets({ clock }),
+    live,
+    gateway,
+    budgets: new Budgets({ clock }),
+    apiUrl: () => apiUrlOf(config, port),
+    publicUrl: config.api.publicUrl,
+    trustedProxies: config.api.trustedProxies,
+    viewerCredentialTtlSeconds: config.viewers.credentialTtlSeconds,
+    caPem: certificate.caPem,
+    tunnelCaPem: options.tunnelCaPem,
+    problems: options.problems,
+    consoleDir: options.consoleDir,
+    clock,
+    log: part('api'),
+  };
+  const closeSockets = (): void => {
+    live.close();
+    gateway.close();
+  };
+  try {
+    const tls = config.api.tls === 'off' ? undefined : { cert: certificate.certPem, key: certificate.keyPem };
+    const listeners = await openListeners(context, { socketPath: config.api.socket, tcp, tls });
+    port = listeners.port;
+    return {
+      url: context.apiUrl(),
+      async close() {
+        closeSockets();
+        await listeners.close();
+      },
+    };
+  } catch (error) {
+    closeSockets();
+    throw error;
+  }
+}
+
+function openParts(options: ControlPlaneOptions, log: Logger): DatabaseParts | undefined {
+  if (options.database === undefined) return undefined;
+  const { cameras, identityStore: store } = options.database;
+  const identity = new Identity({ store, clock: options.clock, log });
+  identity.ensureFirstUser();
+  const apiKeys = new ApiKeys({ store, clock: options.clock });
+  apiKeys.keepOnly(options.namespaces.list().map(({ name }) => name));
+  return { identity, apiKeys, cameras };
+}

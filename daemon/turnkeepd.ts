@@ -1,0 +1,150 @@
+/**
+ * The daemon: `node daemon/turnkeepd.ts [--config FILE]`. Brings back what ran before, opens the tunnel
+ * engine and the API, prints `{"ready":true,"url":...}`. SIGTERM or SIGINT ends it in reverse order within
+ * 10 s, a second signal at once. It may be killed at any time: the next start takes up what it finds.
+ */
+import { mkdirSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openControlPlane } from './api/control-plane.ts';
+import { openDatabaseOrStandIn } from './api/database-or-stand-in.ts';
+import { assertOnlyDaemon, assertPortFree } from './api/listeners.ts';
+import { CameraService } from './cameras/camera-service.ts';
+import { advertisedTunnel, certificateSubject, listenAddress } from './config/addresses.ts';
+import { loadConfig } from './config/load.ts';
+import { loadOrCreateSecretFile } from './config/secret-file.ts';
+import { relayProof } from './health/relay-proof.ts';
+import { CleanupStack } from './kit/cleanup-stack.ts';
+import { systemClock as clock } from './kit/clock.ts';
+import { messageOf } from './kit/errors.ts';
+import { createLogger } from './kit/logger.ts';
+import { Namespaces } from './namespaces/namespace-service.ts';
+import { portPlanOf } from './namespaces/port-ledger.ts';
+import { SqliteDeviceStore } from './store/sqlite/device-store.ts';
+import { SqliteIdentityStore } from './store/sqlite/identity-store.ts';
+import { SqliteNamespaceStore } from './store/sqlite/namespace-store.ts';
+import { ChildProcessServices } from './system/child-process-services.ts';
+import { UnixControlConnector } from './system/control-connector.ts';
+import { HostKey } from './system/host-key.ts';
+import { loadOrCreateLocalCa } from './system/local-ca.ts';
+import { BindingPortProbe } from './system/port-probe.ts';
+import { FileStateStore } from './system/state-file-store.ts';
+import { EmbeddedEngine } from './tunnels/embedded-engine/engine.ts';
+
+const STOP_DEADLINE_MS = 10_000;
+const root = join(import.meta.dirname, '..');
+const { values: args } = parseArgs({ options: { config: { type: 'string' } } });
+const stack = new CleanupStack();
+let stopping = false;
+process.umask(0o077);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(0));
+try {
+  await start();
+} catch (error) {
+  console.error(messageOf(error));
+  await stop(1);
+}
+
+async function start(): Promise<void> {
+  const config = loadConfig({ path: args.config, environment: process.env });
+  const { dataDir, api, tunnels } = config;
+  const log = createLogger({ name: 'turnkeepd', level: config.logging.level });
+  const part = (component: string) => log.child({ component });
+  const inDataDir = (...path: string[]): string => join(dataDir, ...path);
+  await assertOnlyDaemon(api.socket);
+  await assertPortFree(listenAddress(api.listen), 'api.listen');
+  await assertPortFree(listenAddress(tunnels.embedded.listen), 'tunnels.embedded.listen');
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+
+  const { database, problems } = openDatabaseOrStandIn(inDataDir('turnkeep.db'));
+  stack.push('database', () => void database.close());
+  for (const problem of problems) log.error(problem);
+
+  const services = new ChildProcessServices({
+    dataDir,
+    entries: { turn: join(root, 'daemon/turn-service.ts'), sfu: join(root, 'daemon/sfu-service.ts') },
+    stopServicesOnExit: config.services.stopOnExit,
+    log: part('services'),
+    clock,
+  });
+  stack.push('services', () => services.close());
+  const namespaces = new Namespaces({
+    node: 'local',
+    shieldAddress: config.shield.address,
+    publicAddresses: config.public.addresses,
+    turnBindAddresses: config.turn.bindAddresses,
+    ports: portPlanOf(config.ports),
+    credentialTtlSeconds: config.turn.credentialTtlSeconds,
+    store: new SqliteNamespaceStore(database),
+    stateFile: new FileStateStore(inDataDir('cluster_state.json')),
+    services,
+    connector: new UnixControlConnector(),
+    sealer: await HostKey.open(inDataDir('keys', 'host.key')),
+    portProbe: new BindingPortProbe(),
+    proof: relayProof,
+    log: part('namespaces'),
+    clock,
+  });
+  stack.push('namespaces', () => namespaces.stop());
+  await namespaces.start();
+
+  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const addresses = own.map(({ address }) => address);
+  const subject = certificateSubject(config, { hostname: hostname(), addresses });
+  const certificate = await loadOrCreateLocalCa(inDataDir('ca'), { ...subject, nowMs: clock.nowMs() });
+  const advertise = advertisedTunnel(config);
+  const engine = new EmbeddedEngine({
+    listen: listenAddress(tunnels.embedded.listen),
+    ...(advertise === undefined ? {} : { advertise }),
+    certificate,
+    tokenKey: loadOrCreateSecretFile(inDataDir('keys', 'tunnel-token.key'), 32),
+    log: part('tunnels'),
+    clock,
+  });
+  stack.push('tunnel engine', () => engine.stop());
+  await engine.start();
+
+  const sfus = namespaces.sfuDirectory();
+  let cameras: CameraService | undefined;
+  if (problems.length === 0) {
+    cameras = new CameraService({
+      store: new SqliteDeviceStore(database),
+      engine,
+      sfus,
+      namespaceExists: (name) => namespaces.list().some((one) => one.name === name),
+      logger: log,
+      clock,
+    });
+    const opened = cameras;
+    stack.push('cameras', () => opened.stop());
+    await cameras.start();
+  }
+  const controlPlane = await openControlPlane({
+    config,
+    namespaces,
+    rooms: sfus,
+    database: cameras && { cameras, identityStore: new SqliteIdentityStore(database) },
+    certificate,
+    tunnelCaPem: engine.caPem,
+    problems: () => problems,
+    consoleDir: join(root, 'web', 'dist'),
+    clock,
+    log,
+  });
+  stack.push('API', () => controlPlane.close());
+  process.stdout.write(`${JSON.stringify({ ready: true, url: controlPlane.url })}\n`);
+}
+
+/** Ends the process: what is open is closed in reverse order, each on its own. A second signal ends it at once. */
+async function stop(code: number): Promise<void> {
+  if (stopping) process.exit(1);
+  stopping = true;
+  setTimeout(() => {
+    console.error('turnkeepd did not stop in 10 s and ends now.');
+    process.exit(1);
+  }, STOP_DEADLINE_MS).unref();
+  for (const { label, error } of await stack.run()) console.error(`${label}: ${messageOf(error)}`);
+  process.exit(code);
+}
