@@ -139,7 +139,12 @@ function readMedia(media: SdpMedia, name: string, value: string): void {
       media.mid = value;
       return;
     case 'rtcp-mux':
+    case 'rtcp-mux-only':
       media.rtcpMux = true;
+      return;
+    case 'bundle-only':
+      // RFC 9143 section 6: port 0 means "only in the group" here, not "rejected".
+      if (media.port === 0) media.port = 9;
       return;
     case 'rtpmap': {
       const match = /^(\d{1,3}) +([A-Za-z0-9._-]{1,32})\/(\d{1,8})(?:\/(\d{1,2}))?$/.exec(value);
