@@ -153,7 +153,7 @@ t.test('streams outlive a lost control channel, but not a kick after it', async 
   raw.socket.destroy();
   await until(() => engine.listTunnels().length === 0, 'tunnel gone');
   proxied.socket.write('still here');
-  const [chunk] = await new Promise((resolve) => stream.once('data', (data) => resolve([data])));
+  const chunk = await new Promise<Buffer>((resolve) => stream.once('data', resolve));
   t.equal(chunk.toString(), 'still here');
   engine.kick('device-1', 'revoked');
   await proxied.untilClosed();
