@@ -139,18 +139,23 @@ export class FakeProducer {
   readonly dial = (): Promise<Duplex> => {
     this.dials += 1;
     const [near, far] = duplexPair();
-    this.#streams.add(far);
     // The end of one half is the end of the other, as with a socket.
     near.on('close', () => far.destroy());
-    far.on('close', () => {
-      this.#streams.delete(far);
-      near.destroy();
-      this.#wake();
-    });
-    far.on('error', () => undefined);
-    this.#http.emit('connection', far);
+    far.on('close', () => near.destroy());
+    this.accept(far);
     return Promise.resolve(near);
   };
+
+  /** Serves a stream that came through a tunnel. */
+  accept(stream: Duplex): void {
+    this.#streams.add(stream);
+    stream.on('close', () => {
+      this.#streams.delete(stream);
+      this.#wake();
+    });
+    stream.on('error', () => undefined);
+    this.#http.emit('connection', stream);
+  }
 
   /** Streams that are open. */
   get open(): number {
