@@ -1,0 +1,177 @@
+/** The command line against the real API on a unix socket, with fakes behind it. */
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { apiBench } from '../../daemon/test/helpers/api-bench.ts';
+import { run } from '../program.ts';
+
+const socketIn = (): string => join(mkdtempSync(join(tmpdir(), 'tk-cli-')), 'daemon.sock');
+
+async function setUp(t: Test) {
+  const bench = await apiBench(t);
+  const socket = socketIn();
+  await bench.local.listen({ path: socket });
+  return { bench, cli: runner(socket), socket };
+}
+
+function runner(socket: string) {
+  return async (...argv: string[]) => {
+    let out = '';
+    let err = '';
+    const streams = {
+      out: (text: string) => {
+        out += text;
+      },
+      err: (text: string) => {
+        err += text;
+      },
+    };
+    const code = await run(argv, streams, { TURNKEEP_SOCKET: socket });
+    return { code, out, err };
+  };
+}
+
+void t.test('namespaces: create, list, delete, and conflict is exit code 4', async (t) => {
+  const { cli } = await setUp(t);
+  t.match(await cli('namespace', 'create', 'shop'), {
+    code: 0,
+    out: /Namespace shop created\. Next: .*enable webrtc/,
+  });
+  t.match(await cli('namespace', 'create', 'shop'), { code: 4, out: '', err: /already/ });
+  t.match(await cli('namespace', 'create', 'Shop'), { code: 2, err: /^name: a namespace name has/ });
+  const { out } = await cli('namespace', 'list');
+  t.match(out, /^NAME +WEBRTC +CREATED\na +disabled .*\nb +disabled .*\nshop +disabled /);
+  t.match(await cli('namespace', 'delete', 'shop'), { code: 0, out: 'Namespace shop deleted.\n' });
+  t.match(await cli('namespace', 'delete', 'shop'), { code: 1, err: /There is no namespace shop/ });
+});
+
+void t.test('enable follows the operation to its end', async (t) => {
+  const { bench, cli } = await setUp(t);
+  const running = cli('namespace', 'enable', 'webrtc', '--namespace', 'a', '--turn-port', '3490');
+  while (bench.namespaces.running.size === 0) await new Promise((resolve) => setImmediate(resolve));
+  const step = { id: 'ports', label: 'Claim the ports', note: 'TURN 3490' };
+  bench.namespaces.progress('op-1', {
+    state: 'succeeded',
+    steps: [{ ...step, state: 'done', durationMs: 1234 }],
+  });
+  t.match(await running, {
+    code: 0,
+    out: 'Enabling WebRTC for a\n  ✓ Claim the ports  1.2 s  (TURN 3490)\nWebRTC is enabled for a.\n',
+  });
+});
+
+void t.test('a failed operation says why and exits 1', async (t) => {
+  const { bench, cli } = await setUp(t);
+  const running = cli('namespace', 'disable', 'webrtc', '-n', 'a');
+  while (bench.namespaces.running.size === 0) await new Promise((resolve) => setImmediate(resolve));
+  bench.namespaces.progress('op-1', {
+    state: 'failed',
+    steps: [{ id: 'ports', label: 'Claim the ports', state: 'undone', durationMs: 5, note: null }],
+    error: { code: 'port_taken', message: 'Port 3478 is taken.' },
+  });
+  t.match(await running, { code: 1, out: /↩ Claim the ports {2}5 ms\nPort 3478 is taken\./ });
+});
+
+void t.test('--dry-run prints the plan, --no-wait returns at once', async (t) => {
+  const { bench, cli } = await setUp(t);
+  t.match(await cli('namespace', 'enable', 'webrtc', '-n', 'a', '--dry-run'), {
+    code: 0,
+    out: ' 1. Claim the ports\n',
+  });
+  t.equal(bench.namespaces.running.size, 0);
+  t.match(await cli('namespace', 'enable', 'webrtc', '-n', 'a', '--no-wait'), { code: 0, out: /op-1/ });
+  t.match(await cli('namespace', 'webrtc-status', '-n', 'a'), { code: 0, out: /TURN +not there/ });
+});
+
+void t.test('cameras: add prints the secret once; list, rotate and remove by name or id', async (t) => {
+  const { bench, cli } = await setUp(t);
+  const added = await cli('camera', 'add', 'Loading dock', '-n', 'a', '--linger', '60');
+  t.match(added, { code: 0, out: /DEVICE_SECRET=dev_/ });
+  t.strictSame(bench.cameras.get('cam-1').capture, { mode: 'on-demand', lingerSeconds: 60 });
+  const { out } = await cli('camera', 'list', '--namespace', 'a');
+  t.match(out, /NAME.*\nLoading dock +a +offline +idle +0 +never +cam-1/);
+  t.notMatch(out, 'dev_cam');
+  t.match(await cli('camera', 'rotate', 'cam-1'), { code: 0, out: /New secret of Loading dock/ });
+  await cli('camera', 'add', 'Loading dock', '-n', 'b');
+  t.match(await cli('camera', 'remove', 'Loading dock'), { code: 4, err: /a cam-1, b cam-2/ });
+  t.match(await cli('camera', 'remove', 'Loading dock', '-n', 'b'), { code: 0 });
+  t.match(await cli('camera', 'remove', 'nothing'), { code: 1, err: /There is no camera nothing/ });
+  t.match(await cli('camera', 'add', 'x', '-n', 'a', '--always', '--linger', '1'), {
+    code: 2,
+    err: /exclude/,
+  });
+});
+
+void t.test('names from elsewhere cannot drive the terminal', async (t) => {
+  const { bench, cli } = await setUp(t);
+  const { device } = bench.cameras.create({ name: 'x', namespace: 'a', owner: 'x' });
+  bench.cameras.put({ ...device, name: 'evil\u001b[2J\nname' });
+  const { out } = await cli('camera', 'list');
+  t.match(out, 'evil?[2J?name');
+  t.notMatch(out, '\u001b');
+});
+
+void t.test('users: codes, passwords, create, delete', async (t) => {
+  const { bench, cli } = await setUp(t);
+  const { out } = await cli('user', 'sign-in-code');
+  t.ok(bench.identity.signInWithCode(out.split('\n')[0] ?? '', 'x').token, 'the first line is the code');
+  t.match(await cli('user', 'reset-password', 'admin'), { code: 0, out: /shown this once: [0-9A-Z-]{29}\n/ });
+  t.match(await cli('user', 'create', 'guard', '--role', 'viewer'), { code: 0 });
+  t.match(await cli('user', 'create', 'guard'), { code: 4 });
+  t.match(await cli('user', 'create', 'x', '--role', 'king'), { code: 2, err: /Allowed choices/ });
+  t.match((await cli('user', 'list')).out, /admin +owner\nguard +viewer/);
+  t.match(await cli('user', 'delete', 'guard'), { code: 0 });
+  t.match(await cli('user', 'reset-password', 'guard'), { code: 1, err: /no user guard/ });
+});
+
+void t.test("--json is the API's answer unchanged", async (t) => {
+  const { bench, cli } = await setUp(t);
+  bench.cameras.create({ name: 'x', namespace: 'a', owner: 'x' });
+  for (const [argv, url] of [
+    [['camera', 'list', '--json'], '/api/devices'],
+    [['--json', 'namespace', 'list'], '/v1/namespaces'],
+    [['namespace', 'webrtc-status', '-n', 'a', '--json'], '/v1/namespaces/a/webrtc/status'],
+  ] as const) {
+    const { code, out } = await cli(...argv);
+    t.equal(code, 0);
+    t.strictSame(JSON.parse(out), (await bench.local.inject(url)).json(), url);
+  }
+});
+
+void t.test('status: ready or not', async (t) => {
+  const { bench, cli } = await setUp(t);
+  t.match(await cli('status'), { code: 0, out: /The daemon is ready\.\n\nNAMESPACE/ });
+  bench.context.problems = () => ['The database does not open.'];
+  t.match(await cli('status'), { code: 1, out: /not ready:\n {2}The database does not open\./ });
+});
+
+void t.test('no daemon is exit code 3 with a remedy; wrong usage is 2; help is 0', async (t) => {
+  const cli = runner('/nonexistent/daemon.sock');
+  t.match(await cli('status'), {
+    code: 3,
+    out: '',
+    err: /cannot be reached at \/nonexistent.*turnkeepd\.ts/,
+  });
+  const here = socketIn();
+  t.match(await cli('status', '--socket', here), { code: 3, err: new RegExp(here) });
+  t.match(await cli('namespace', 'enable', 'webrtc'), { code: 2, err: /--namespace/ });
+  t.match(await cli('namespace', 'enable', 'tunnel', '-n', 'a'), { code: 2, err: /webrtc/ });
+  t.match(await cli('namespace', 'enable', 'webrtc', '-n', 'a', '--turn-port', '0'), {
+    code: 2,
+    err: /1 to 65535/,
+  });
+  t.match(await cli('nonsense'), { code: 2 });
+  t.match(await cli('camera'), { code: 2 });
+  t.match(await cli('--help'), { code: 0, out: /First steps:[^]*Exit codes/ });
+  t.match(await cli('namespace', 'enable', '--help'), { code: 0, out: /Examples:[^]*--dry-run/ });
+});
+
+void t.test('a daemon that answers nonsense is reported, not believed', async (t) => {
+  const server = createServer((_request, response) => response.end('{"items":[{"name":1}]}'));
+  const socket = socketIn();
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  t.teardown(() => server.close());
+  t.match(await runner(socket)('namespace', 'list'), { code: 1, err: /not understood/ });
+});
