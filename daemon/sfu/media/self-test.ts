@@ -66,7 +66,7 @@ export async function runTransportSelfTest(log: Logger): Promise<void> {
     ]);
   } catch (error) {
     throw new Error(
-      `The WebRTC engine failed its start-up check: ${messageOf(error)}. The installed werift does not fit this release.`,
+      `The WebRTC engine failed its start-up check: ${messageOf(error).replace(/\.+$/, '')}. The installed werift does not fit this release.`,
       { cause: error },
     );
   } finally {

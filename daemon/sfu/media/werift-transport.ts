@@ -55,6 +55,8 @@ const PROFILES: Readonly<Record<number, SrtpProfile>> = {
   [SHA1_80]: 'AES_CM_128_HMAC_SHA1_80',
 };
 const PAIR_SUCCEEDED = 3;
+/** Beyond every flight of a DTLS handshake (RFC 6347 section 4.2.4). */
+const LAST_FLIGHT = 7;
 
 type Address = readonly [string, number];
 type Pair = {
@@ -75,6 +77,7 @@ type IceInsides = {
   protocols: { localCandidate?: { ufrag?: string } }[];
   setRemoteParams(params: { iceLite: boolean; usernameFragment: string; password: string }): void;
 };
+type HandshakeInsides = { dtls: { flight: number } };
 type SrtpInsides = {
   config: {
     profile: number;
@@ -326,6 +329,9 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     this.#earlyDtls = [];
     this.#mux.demux.remove(this);
     this.#target = undefined;
+    // A handshake that waits for the peer ends at its next look instead of repeating itself for 30 s.
+    const handshake = this.#dtls.dtls as unknown as HandshakeInsides | undefined;
+    if (handshake !== undefined) handshake.dtls.flight = LAST_FLIGHT;
     this.#dtls.stop().catch(this.#ignore);
   }
 
@@ -377,7 +383,12 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     const generation = this.#iceGeneration;
     this.#ice.start().then(
       () => {
-        if (this.#state === 'closed' || generation !== this.#iceGeneration) return;
+        if (this.#state === 'closed') {
+          // werift starts its consent checks even when it was closed while the last check was out.
+          this.#ice.connection.close().catch(this.#ignore);
+          return;
+        }
+        if (generation !== this.#iceGeneration) return;
         this.#target = this.#insides.nominated?.remoteAddr;
         this.#iceUp = true;
         if (this.#state === 'connected') this.#cancelTimeout();
@@ -403,7 +414,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
         this.#onDtlsUp();
       },
       (error: unknown) => {
-        this.#end(`The DTLS handshake failed: ${messageOf(error)}.`);
+        this.#end(`The DTLS handshake failed: ${messageOf(error)}`);
       },
     );
   }
@@ -415,7 +426,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
       if (this.#dtlsRole === 'server') verifyClientProof(this.#dtls.dtls as unknown as DtlsInsides);
       keys = srtpKeys(this.#dtls.srtp);
     } catch (error) {
-      this.#end(`The DTLS handshake failed: ${messageOf(error)}.`);
+      this.#end(`The DTLS handshake failed: ${messageOf(error)}`);
       return;
     }
     this.#cancelTimeout();
