@@ -53,7 +53,7 @@ Turnkeep is running.
 
   Console   ${url}/sign-in#code=${code}
             This link signs you in once, within 15 minutes. Another one: node cli/turnkeep.ts user sign-in-code
-  Stop      Ctrl-C. The state stays in ${dataDir}; logs are in ${join(dataDir, 'log')}.
+  Stop      Ctrl-C. The state stays in ${dataDir}; logs are in ${join(dataDir, 'logs')}.
 `);
   await new Promise<void>((done) => {
     interrupted.signal.addEventListener('abort', () => done(), { once: true });
@@ -88,7 +88,7 @@ async function buildConsole(): Promise<void> {
 
 /** @returns the console's URL. */
 async function startDaemon(api: ApiClient): Promise<string> {
-  const logs = join(dataDir, 'log');
+  const logs = join(dataDir, 'logs');
   mkdirSync(logs, { recursive: true, mode: 0o700 });
   const logFile = join(logs, 'turnkeepd.log');
   let url: string | undefined;
@@ -166,7 +166,7 @@ async function startCamera(api: ApiClient, url: string): Promise<void> {
         DEVICE_SECRET: created.secret,
         ...(created.caPem === null ? {} : { SSL_CERT_FILE: caFile, NODE_EXTRA_CA_CERTS: caFile }),
       },
-      logFile: join(dataDir, 'log', 'demo-camera.log'),
+      logFile: join(dataDir, 'logs', 'demo-camera.log'),
       restartMs: 2000,
     });
     processes.push(camera);
@@ -192,7 +192,7 @@ async function until(failure: string, condition: () => boolean | Promise<boolean
     interrupted.signal.throwIfAborted();
     if (performance.now() > deadlineMs) {
       throw new Error(
-        `${failure} within ${READY_LIMIT_MS / 1000} s. Look at the logs in ${join(dataDir, 'log')}.`,
+        `${failure} within ${READY_LIMIT_MS / 1000} s. Look at the logs in ${join(dataDir, 'logs')}.`,
       );
     }
     await new Promise((done) => setTimeout(done, 100));

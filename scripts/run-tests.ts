@@ -92,7 +92,7 @@ async function runFile(file: string, timeLimitMs: number): Promise<Outcome> {
   const startedMs = performance.now();
   const child = spawn(process.execPath, [file], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    env: { ...process.env, NODE_NO_WARNINGS: '1', TAP_TIMEOUT: String(timeLimitMs / 1000) },
     detached: true,
   });
   const failures: string[] = [];

@@ -63,6 +63,8 @@ t.test('a camera becomes a picture in the console', { skip: missing ?? false }, 
     await firstPicture(page);
     await page.keyboard.press('i');
     await waitForText(page, 'relay via udp', 15_000);
+    // Rates need two samples.
+    await waitForText(page, /\d fps/, 15_000);
     const text = await pageText(page);
     for (const figure of ['H.264', '640 × 360', 'fps', 'relay via udp 3478']) t.match(text, figure);
     await page.screenshot({ path: artifactPath('camera-live-dark.png') });
