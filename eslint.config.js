@@ -27,7 +27,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['daemon/test/**/*.ts', 'scripts/**/*.ts', 'web/test/**/*.ts'],
+    files: ['daemon/test/**/*.ts', 'cli/test/**/*.ts', 'scripts/**/*.ts', 'web/test/**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/restrict-template-expressions': 'off',
