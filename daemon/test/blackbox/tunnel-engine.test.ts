@@ -21,7 +21,7 @@ t.test('opens a tunnel, serves requests and upgrades through it', async (t) => {
   ]);
   const { agent, tunnel } = await attachCamera(t, bench);
   t.equal(`127.0.14.1:${tunnel.port}`, engine.endpoint);
-  t.equal(tunnel.hostname, 'device-1.t.127.0.14.1');
+  t.equal(tunnel.hostname, 'device-1.t.ip4-127-0-14-1.internal');
   const [listed] = engine.listTunnels();
   t.match(listed, { id: tunnel.id, clientId: agent.clientId, name: 'device-1', labels: DEVICE.labels });
   t.same(events.at(-1), { type: 'created', tunnel: listed });

@@ -8,6 +8,7 @@ import type { Clock } from '../../kit/clock.ts';
 import { loadOrCreateLocalCa, type LocalCertificate } from '../../system/local-ca.ts';
 import { connectAgent, type Agent, type AgentTunnel } from '../../tunnels/agent/agent.ts';
 import { EmbeddedEngine } from '../../tunnels/embedded-engine/engine.ts';
+import { publishedDomain } from '../../tunnels/embedded-engine/tunnel.ts';
 import { silentLog } from './silent-log.ts';
 import { tempDir } from './temp-dir.ts';
 
@@ -40,7 +41,7 @@ export async function startEngine(
   const certificate =
     options.certificate ??
     (await loadOrCreateLocalCa(tempDir(t), {
-      names: ['engine.test', '*.t.engine.test'],
+      names: [`*.${publishedDomain(ENGINE_ADDRESS)}`],
       addresses: [ENGINE_ADDRESS],
       nowMs: Date.now(),
     }));

@@ -46,10 +46,10 @@ export class HttpSide {
     this.#dial = options.dial;
     this.#feed = new WatchFeed(options);
     this.#server = createServer();
-    // One request a connection: the deadline of the first request then bounds every request.
-    this.#server.maxRequestsPerSocket = 1;
     this.#server.timeout = LIMITS.httpIdleMs;
     this.#server.on('request', (request, response) => {
+      // One request a connection: the deadline of the first request then bounds every request.
+      response.shouldKeepAlive = false;
       this.#answer(request, response).catch((error: unknown) => {
         this.#refuse(response, error);
       });

@@ -1,7 +1,7 @@
 /** A tunnel in the engine: which requests for one are accepted, and how it is shown to others. Pure. */
 import { createHash } from 'node:crypto';
-import { isIP } from 'node:net';
 import type { TunnelInfo } from '../../cameras/system.ts';
+import { parseIp } from '../../kit/ip-address.ts';
 import type { GrantedTunnel } from '../grants.ts';
 import { ERROR_CODE, type TunnelProperties } from '../protocol/messages.ts';
 import { LIMITS } from './limits.ts';
@@ -51,14 +51,25 @@ export function isRefusal(value: object): value is Refusal {
 }
 
 /**
- * The public host name of a tunnel: `<label>.t.<host>`, the same each time. The tunnel's name is the
- * label when it can be one; else a digest of it.
+ * The domain of published host names: `t.<host>`. An IP literal is spelled as labels, because no URL may
+ * have a host like `a.t.10.0.0.1`. The certificate should name `*.` before it.
+ */
+export function publishedDomain(host: string): string {
+  const address = parseIp(host);
+  if (address === undefined) return `t.${host.toLowerCase()}`;
+  const bytes = Buffer.from(address.bytes);
+  return `t.${address.family === 4 ? `ip4-${[...bytes].join('-')}` : `ip6-${bytes.toString('hex')}`}.internal`;
+}
+
+/**
+ * The public host name of a tunnel, the same each time. The tunnel's name is the first label when it can
+ * be one; else a digest of it.
  */
 export function publishedHostname(name: string, host: string): string {
   const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(name)
     ? name
     : `t-${createHash('sha256').update(name).digest('hex').slice(0, 24)}`;
-  return `${label}.t.${isIP(host) === 6 ? host.replaceAll(':', '-') : host}`;
+  return `${label}.${publishedDomain(host)}`;
 }
 
 /** The answer to OpenTunnelReq: what was asked, with what the engine assigned. */
