@@ -2,7 +2,6 @@
  * The embedded tunnel engine: cameras connect to its TLS port, it decides what they may open and reaches
  * their HTTP servers through the streams they open back. It owns the port and every connection on it.
  */
-import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { TunnelEngine, TunnelEvent, TunnelInfo, Unsubscribe } from '../../cameras/system.ts';
@@ -13,24 +12,22 @@ import { Lifecycle } from '../../kit/lifecycle.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { parseEngineAddress } from '../engine-address.ts';
 import type { StringMatch } from '../grants.ts';
-import { mayCreateAny } from '../grants.ts';
 import { encodeFrame, type FrameReader } from '../protocol/framing.ts';
 import { ERROR_CODE, type BodyOf, type Message, type TunnelProperties } from '../protocol/messages.ts';
 import { deviceGrants, TunnelTokens, viewerGrants, watchGrants } from '../tokens.ts';
+import { Admission } from './admission.ts';
 import type { ControlAuthority, ControlChannel } from './control-channel.ts';
 import { serveControl } from './control-connection.ts';
 import { HttpSide } from './http-side.ts';
 import { LIMITS } from './limits.ts';
 import { LiveStreams } from './live-streams.ts';
-import { Revocations } from './revocations.ts';
 import { StreamRequests } from './stream-requests.ts';
 import { TlsListener, type EngineCertificate } from './tls-listener.ts';
 import { TunnelRegistry, type EngineClient, type RegistryEvent } from './tunnel-registry.ts';
-import { infoOf, isRefusal, publishedHostname, type Refusal, type Tunnel } from './tunnel.ts';
+import { infoOf, isRefusal, type Refusal, type Tunnel } from './tunnel.ts';
 
 const REPLACED = 'replaced by a newer connection of the camera';
 const SHUTTING_DOWN = 'the engine is shutting down';
-const PERMISSION_CREATE = 'tunnels.tunnels.create-delete';
 
 export type EmbeddedEngineOptions = {
   listen: { address: string; port: number };
@@ -49,7 +46,7 @@ export class EmbeddedEngine extends Lifecycle implements TunnelEngine {
   readonly #log: Logger;
   readonly #tokens: TunnelTokens;
   readonly #registry = new TunnelRegistry();
-  readonly #revocations = new Revocations();
+  readonly #admission: Admission;
   readonly #channels = new Map<string, ControlChannel>();
   readonly #controlSockets = new Set<TLSSocket>();
   readonly #requests: StreamRequests;
@@ -69,6 +66,11 @@ export class EmbeddedEngine extends Lifecycle implements TunnelEngine {
     this.#log = options.log;
     this.#certificate = options.certificate;
     this.#tokens = new TunnelTokens(options.tokenKey);
+    this.#admission = new Admission({
+      clock: this.#clock,
+      tokens: this.#tokens,
+      registry: this.#registry,
+    });
     if (options.advertise !== undefined) parseEngineAddress(options.advertise);
     this.#live = new LiveStreams({ clock: this.#clock });
     this.#requests = new StreamRequests({
@@ -202,8 +204,7 @@ export class EmbeddedEngine extends Lifecycle implements TunnelEngine {
 
   /** Also refuses every token for this name that was minted before: the camera has to ask for a new one. */
   kick(tunnelName: string, reason: string): void {
-    const nowMs = this.#clock.nowMs();
-    this.#revocations.revoke(tunnelName, this.#tokens.stamp(nowMs), nowMs);
+    this.#admission.revoke(tunnelName);
     const tunnel = this.#registry.tunnelNamed(tunnelName);
     if (tunnel !== undefined) this.#closeTunnel(tunnel, reason);
     this.#live.destroy((gone) => gone.name === tunnelName);
@@ -307,37 +308,15 @@ export class EmbeddedEngine extends Lifecycle implements TunnelEngine {
   }
 
   #admit(channel: ControlChannel, request: BodyOf<'OpenControlChannelReq'>): EngineClient | Refusal {
-    if (!this.#reachable) return { code: ERROR_CODE.serviceUnavailable, message: SHUTTING_DOWN };
-    const { token = '', protocolVersion = '1', ...details } = request.clientDetails ?? {};
-    const refused = (code: number, message: string): Refusal => {
-      this.#log.info({ reason: message }, 'control channel refused');
-      return { code, message };
-    };
-    if (token === '') return refused(ERROR_CODE.unauthorized, 'a token is required');
-    const nowMs = this.#clock.nowMs();
-    const check = this.#tokens.check(token, nowMs);
-    if (!check.ok) return refused(ERROR_CODE.unauthorized, check.reason);
-    const { claims } = check;
-    const permitted = claims.permissions === null || claims.permissions.includes(PERMISSION_CREATE);
-    if (!permitted || !mayCreateAny(claims.resources.tunnels)) {
-      return refused(ERROR_CODE.unauthorized, 'the token does not allow tunnels');
+    const admitted = this.#reachable
+      ? this.#admission.client(channel.id, request.clientDetails ?? {})
+      : { code: ERROR_CODE.serviceUnavailable, message: SHUTTING_DOWN };
+    if (isRefusal(admitted)) {
+      this.#log.info({ reason: admitted.message }, 'control channel refused');
+      return admitted;
     }
-    if (!/^1(?:\.|$)/.test(protocolVersion)) {
-      return refused(ERROR_CODE.protocolVersionIncompatible, 'this engine speaks protocol version 1');
-    }
-    const own = this.#registry.clientsOf(claims.sub);
-    const oldest = own[0];
-    if (oldest !== undefined && own.length >= LIMITS.maxClientsPerDevice) {
-      this.#channels.get(oldest.id)?.close(REPLACED);
-    } else if (this.#channels.size >= LIMITS.maxClients) {
-      return refused(ERROR_CODE.capacityExhausted, 'the engine has no room for another camera');
-    }
-    const client = {
-      id: channel.id,
-      claims,
-      details: { ...details, protocolVersion },
-      connectedAtMs: nowMs,
-    };
+    const { client, replaces } = admitted;
+    if (replaces !== undefined) this.#channels.get(replaces.id)?.close(REPLACED);
     this.#channels.set(client.id, channel);
     this.#registry.addClient(client);
     return client;
@@ -348,40 +327,17 @@ export class EmbeddedEngine extends Lifecycle implements TunnelEngine {
     asked: TunnelProperties,
     answer: (tunnel: Tunnel | Refusal) => void,
   ): void {
-    const nowMs = this.#clock.nowMs();
-    const refuse = (refusal: Refusal): void => {
+    const admitted = this.#admission.tunnel(client, asked, this.endpoint);
+    if (isRefusal(admitted)) {
       this.#log.info(
-        { client: client.id, subject: client.claims.sub, reason: refusal.message },
+        { client: client.id, subject: client.claims.sub, reason: admitted.message },
         'tunnel refused',
       );
-      answer(refusal);
-    };
-    if (client.claims.exp * 1000 <= nowMs) {
-      refuse({ code: ERROR_CODE.unauthorized, message: 'token has expired' });
+      answer(admitted);
       return;
     }
-    const decision = this.#registry.decide(client, asked);
-    if (isRefusal(decision)) {
-      refuse(decision);
-      return;
-    }
-    const { request, replaces } = decision;
-    if (this.#revocations.isRevoked(request.name, client.claims.metadata.issuedAt)) {
-      refuse({ code: ERROR_CODE.unauthorized, message: 'the token was revoked' });
-      return;
-    }
+    const { tunnel, replaces } = admitted;
     if (replaces !== undefined) this.#closeTunnel(replaces, REPLACED, client.id);
-    const { host, port = 443 } = parseEngineAddress(this.endpoint);
-    const tunnel: Tunnel = {
-      ...request,
-      id: randomUUID(),
-      clientId: client.id,
-      owner: client.claims.sub,
-      hostname: publishedHostname(request.name, host),
-      port,
-      createdAtMs: nowMs,
-      asked,
-    };
     answer(tunnel);
     this.#registry.addTunnel(tunnel);
   }
@@ -417,7 +373,14 @@ export class EmbeddedEngine extends Lifecycle implements TunnelEngine {
   }
 
   #tell(event: TunnelEvent): void {
-    for (const watcher of [...this.#watchers]) watcher(event);
+    for (const watcher of [...this.#watchers]) {
+      try {
+        watcher(event);
+      } catch (error) {
+        // A fault of a listener may not end the connection on which its event came in.
+        this.#log.error({ err: error, event: event.type }, 'a tunnel listener failed');
+      }
+    }
   }
 }
 

@@ -1,12 +1,7 @@
-/**
- * The clients and tunnels of the engine, and who is told when they come and go. It decides names: the
- * same device replaces its own tunnel, another device is refused. No I/O.
- */
-import { mayCreate } from '../grants.ts';
-import { ERROR_CODE, type ClientDetails, type TunnelProperties } from '../protocol/messages.ts';
+/** The clients and tunnels of the engine, and who is told when they come and go. No I/O. */
+import type { ClientDetails } from '../protocol/messages.ts';
 import type { TunnelClaims } from '../tokens.ts';
-import { LIMITS } from './limits.ts';
-import { checkRequest, grantedTunnel, isRefusal, type Refusal, type Tunnel } from './tunnel.ts';
+import type { Tunnel } from './tunnel.ts';
 
 export type EngineClient = {
   id: string;
@@ -19,8 +14,6 @@ export type RegistryEvent =
   | { type: 'client.created' | 'client.deleted'; client: EngineClient }
   | { type: 'tunnel.created'; tunnel: Tunnel }
   | { type: 'tunnel.deleted'; tunnel: Tunnel; reason: string };
-
-export type OpenResult = { ok: true; tunnel: Tunnel } | ({ ok: false } & Refusal);
 
 export class TunnelRegistry {
   readonly #clients = new Map<string, EngineClient>();
@@ -77,34 +70,6 @@ export class TunnelRegistry {
     if (client === undefined) return;
     this.#clients.delete(id);
     this.#emit({ type: 'client.deleted', client });
-  }
-
-  /**
-   * Decides on an OpenTunnelReq of a client, without opening anything.
-   * @returns what the tunnel would be and the one it replaces, or the refusal.
-   */
-  decide(
-    client: EngineClient,
-    asked: TunnelProperties,
-  ): { request: Exclude<ReturnType<typeof checkRequest>, Refusal>; replaces: Tunnel | undefined } | Refusal {
-    const request = checkRequest(asked);
-    if (isRefusal(request)) return request;
-    if (!mayCreate(client.claims.resources.tunnels, grantedTunnel(request))) {
-      return { code: ERROR_CODE.unauthorized, message: 'the token does not allow this tunnel' };
-    }
-    const replaces = this.#byName.get(request.name);
-    if (replaces !== undefined && replaces.owner !== client.claims.sub) {
-      return { code: ERROR_CODE.invalidRequest, message: 'the tunnel name is taken' };
-    }
-    const left = replaces === undefined ? 0 : 1;
-    if (this.#tunnels.size - left >= LIMITS.maxTunnels) {
-      return { code: ERROR_CODE.capacityExhausted, message: 'the engine has no room for another tunnel' };
-    }
-    const own = this.tunnelsOf(client.id).filter((tunnel) => tunnel !== replaces).length;
-    if (own >= LIMITS.maxTunnelsPerClient) {
-      return { code: ERROR_CODE.capacityExhausted, message: 'too many tunnels on one control channel' };
-    }
-    return { request, replaces };
   }
 
   addTunnel(tunnel: Tunnel): void {
