@@ -103,6 +103,8 @@ export interface SfuDirectory {
       event:
         | { type: 'connected'; namespace: string }
         | { type: 'disconnected'; namespace: string }
+        /** The TURN service is another process: its relays, and all media over them, are gone. */
+        | { type: 'relays-restarted'; namespace: string }
         | { type: 'event'; namespace: string; event: SfuControlEvent },
     ) => void,
   ): Unsubscribe;

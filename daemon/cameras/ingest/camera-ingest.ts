@@ -46,6 +46,8 @@ export class CameraIngest {
   #current: Current | undefined;
   /** Ends when the former session is gone from the camera, or is no longer waited for. */
   #closing: Promise<void> = Promise.resolve();
+  /** The question to the camera that is under way. */
+  #check: AbortController | undefined;
   #tunnel: TunnelView = { state: 'unknown' };
   /** The generation holds for one tunnel: a camera that comes back may run other software. */
   #known: { tunnelId: string; producer: ProducerKind } | undefined;
@@ -109,6 +111,7 @@ export class CameraIngest {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#cancelTimer?.();
+    this.#check?.abort();
     const current = this.#current;
     this.#current = undefined;
     if (current?.session !== undefined) current.session.detach();
@@ -128,6 +131,9 @@ export class CameraIngest {
         return;
       case 'adopt':
         this.#adopt(action.attempt, action.note);
+        return;
+      case 'check-session':
+        this.#checkSession(action.attempt, action.tunnelId);
         return;
       case 'close-session':
         this.#closeSession(action.attempt);
@@ -277,10 +283,37 @@ export class CameraIngest {
     this.#logger.info({ location: note.location }, 'adopted a camera session of a former run');
   }
 
+  /** Waits its turn among the dials: after a restart of the tunnel engine every camera is asked. */
+  #checkSession(attempt: number, tunnelId: string): void {
+    const session = this.#current?.attempt === attempt ? this.#current.session : undefined;
+    if (session === undefined) return;
+    this.#check?.abort();
+    const check = new AbortController();
+    this.#check = check;
+    const { signal } = check;
+    const ask = async (): Promise<boolean | undefined> => {
+      const leave = await this.#options.gate.enter(signal);
+      try {
+        return signal.aborted ? undefined : await session.isKnown();
+      } finally {
+        leave();
+      }
+    };
+    ask().then(
+      (known) => {
+        if (signal.aborted || known === undefined) return;
+        this.#logger.debug({ known }, 'asked the camera for its session after a change of tunnel');
+        this.handle({ type: 'session-checked', attempt, tunnelId, known });
+      },
+      () => undefined, // Given up while it waited.
+    );
+  }
+
   #closeSession(attempt: number): void {
     const current = this.#current;
     if (current?.attempt !== attempt) return;
     this.#current = undefined;
+    this.#check?.abort();
     if (current.session !== undefined) this.#waitFor(current.session.close());
     else current.abort.abort(new ProducerError('closed', 'no longer wanted'));
   }

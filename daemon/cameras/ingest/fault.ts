@@ -22,6 +22,8 @@ export type IngestFault =
   /** No ICE and DTLS connection between camera and SFU in time. */
   | 'no-connection'
   | 'connection-lost'
+  /** The TURN service began anew, so the media path is gone whatever the camera still believes. */
+  | 'relays-restarted'
   /** Connected, but no RTP. */
   | 'no-picture'
   | 'sfu-refused';
@@ -40,6 +42,7 @@ const SENTENCES: Record<IngestFault, string> = {
   'session-ended': 'The camera ended the session; connecting again.',
   'no-connection': 'The camera answered, but no media connection through the relay came up; trying again.',
   'connection-lost': "The camera's media connection was lost; connecting again.",
+  'relays-restarted': 'The relay of this namespace was restarted; the picture is on its way.',
   'no-picture': 'The camera is connected but sends no picture.',
   'sfu-refused': "The media service refused the camera's stream; trying again.",
 };

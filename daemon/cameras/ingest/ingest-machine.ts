@@ -153,6 +153,14 @@ export class IngestMachine {
       case 'session-closed':
         if (this.#session()?.attempt === event.attempt) this.#endSession('session-ended', nowMs);
         return;
+      case 'session-checked':
+        this.#onChecked(event, nowMs);
+        return;
+      case 'relays-restarted':
+        // A camera that asked for time is as busy as before.
+        if (this.#session() !== undefined || this.#phase.name === 'opening') this.#redial(event.type, nowMs);
+        else if (this.#fault !== 'camera-busy') this.#hurry(nowMs);
+        return;
       case 'ingest':
         if (event.ingestId === this.#ingestId) this.#onIngest(event.state, nowMs);
         return;
@@ -182,12 +190,30 @@ export class IngestMachine {
       return;
     }
     if (!replaced) return;
-    // A live stream does not care: its media goes camera - relay - SFU, not through the tunnel.
-    this.#notBeforeMs = Math.min(this.#notBeforeMs, this.#soonestMs(nowMs));
-    if (phase.name === 'waiting') phase.retryAtMs = Math.min(phase.retryAtMs, this.#soonestMs(nowMs));
+    this.#hurry(nowMs);
+    if (phase.name === 'live') this.#check(phase.session);
     else if (phase.name === 'connecting' || phase.name === 'starting' || phase.name === 'stalled') {
       if (phase.session.tunnelId !== tunnel.tunnelId) this.#redial('returning', nowMs);
     }
+  }
+
+  /**
+   * A live stream does not care for tunnels: its media goes camera - relay - SFU. But a camera that was
+   * restarted has another tunnel too, and no WHEP session tells its end by itself.
+   */
+  #check(session: SessionRef): void {
+    const { attempt, tunnelId, producer } = session;
+    if (producer !== 'whep' || this.#tunnel.state !== 'online' || this.#isTunnel(tunnelId)) return;
+    this.#actions.push({ type: 'check-session', attempt, tunnelId: this.#tunnel.tunnelId });
+  }
+
+  #onChecked(answer: IngestEvent & { type: 'session-checked' }, nowMs: number): void {
+    const phase = this.#phase;
+    if (phase.name !== 'live' || phase.session.attempt !== answer.attempt) return;
+    const { tunnelId } = answer;
+    if (!this.#isTunnel(tunnelId) || phase.session.tunnelId === tunnelId) return;
+    if (answer.known) phase.session = { ...phase.session, tunnelId };
+    else this.#redial('returning', nowMs);
   }
 
   #onSfuLost(nowMs: number): void {
@@ -223,8 +249,10 @@ export class IngestMachine {
     this.#actions.push({ type: 'adopt', attempt: session.attempt, note });
     this.#producer = note.producer;
     this.#phase = { name: 'starting', session, deadlineMs: nowMs + FIRST_RTP_LIMIT_MS };
-    if (state === 'flowing') this.#flow(session, nowMs);
-    else if (state === 'stalled') this.#stall(session, nowMs);
+    if (state === 'flowing') {
+      this.#flow(session, nowMs);
+      this.#check(session);
+    } else if (state === 'stalled') this.#stall(session, nowMs);
   }
 
   #onAnswered(attempt: number, producer: ProducerKind, nowMs: number): void {
@@ -400,6 +428,13 @@ export class IngestMachine {
     this.#fault = fault;
     this.#notBeforeMs = this.#soonestMs(nowMs);
     this.#phase = { name: 'waiting', retryAtMs: this.#notBeforeMs };
+  }
+
+  /** What kept it from working may be over: the next dial is due as soon as the least distance allows. */
+  #hurry(nowMs: number): void {
+    const soonestMs = this.#soonestMs(nowMs);
+    this.#notBeforeMs = Math.min(this.#notBeforeMs, soonestMs);
+    if (this.#phase.name === 'waiting') this.#phase.retryAtMs = Math.min(this.#phase.retryAtMs, soonestMs);
   }
 
   #closeAll(): void {

@@ -54,6 +54,7 @@ export class IngestService {
     this.#unwatch = this.#options.sfus.watch((event) => {
       if (event.type === 'connected') this.#onConnected(event.namespace);
       else if (event.type === 'disconnected') this.#onDisconnected(event.namespace);
+      else if (event.type === 'relays-restarted') this.#onRelaysRestarted(event.namespace);
       else this.#onEvent(event.namespace, event.event);
     });
     // A connection that was there before we listened is told by nobody.
@@ -144,6 +145,10 @@ export class IngestService {
     this.#links.get(namespace)?.cancelRetry?.();
     this.#links.delete(namespace);
     for (const camera of this.#camerasOf(namespace)) camera.ingest.handle({ type: 'sfu-lost' });
+  }
+
+  #onRelaysRestarted(namespace: string): void {
+    for (const camera of this.#camerasOf(namespace)) camera.ingest.handle({ type: 'relays-restarted' });
   }
 
   #onEvent(namespace: string, event: SfuControlEvent): void {

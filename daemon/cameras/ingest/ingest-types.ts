@@ -25,6 +25,10 @@ export type IngestEvent =
   | { type: 'answered'; attempt: number; producer: ProducerKind }
   | { type: 'failed'; attempt: number; fault: IngestFault; retryAfterMs: number | null }
   | { type: 'session-closed'; attempt: number }
+  /** Answer to `check-session`: whether the camera behind this tunnel still has the session. */
+  | { type: 'session-checked'; attempt: number; tunnelId: string; known: boolean }
+  /** The namespace's TURN service is another process: no media path of before leads anywhere. */
+  | { type: 'relays-restarted' }
   | { type: 'ingest'; ingestId: string; state: IngestState }
   /** Time passed; send it when `nextTickMs` is due. */
   | { type: 'tick' }
@@ -39,6 +43,11 @@ export type IngestAction =
   | { type: 'open'; attempt: number; ingestId: string; tunnelId: string }
   /** Take over a WHEP session that a former run of the daemon opened. */
   | { type: 'adopt'; attempt: number; note: IngestNote & { producer: 'whep' } }
+  /**
+   * Ask the camera through this tunnel whether it still has the session. Reported by `session-checked`, or
+   * not at all when the camera does not say; the next check replaces one that is under way.
+   */
+  | { type: 'check-session'; attempt: number; tunnelId: string }
   /** Abort the `open`, or end the session with the camera. Never answered. */
   | { type: 'close-session'; attempt: number }
   | { type: 'close-ingest'; ingestId: string }

@@ -62,6 +62,11 @@ export interface ProducerSession {
   receiveCandidates(listener: (candidate: IceCandidateInit) => void): void;
   /** Where a WHEP session lives, once there is an answer; null for a WebSocket session. */
   readonly resource: { location: string; etag: string | null } | null;
+  /**
+   * Asks the camera, through the tunnel it has now, whether it still has this session. Never rejects;
+   * undefined when it does not say so within a few seconds, or has no way to say.
+   */
+  isKnown(): Promise<boolean | undefined>;
   /** Resolves, never rejects, with the reason the session ended; after `close` with fault `closed`. */
   readonly closed: Promise<ProducerError>;
   /** Ends the session with the camera. Never rejects; a second call returns the same promise. */

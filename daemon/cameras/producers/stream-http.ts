@@ -17,7 +17,7 @@ import type { HttpAnswer } from './whep-protocol.ts';
 
 export type StreamHttpOptions = { dial: DialProducer; clock: Clock; timeoutMs?: number };
 export type HttpQuestion = {
-  method: 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'HEAD' | 'OPTIONS' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
   headers?: Record<string, string>;
   body?: string;

@@ -39,6 +39,16 @@ export function faultOfStatus(answer: HttpAnswer, action: string): ProducerError
   return new ProducerError('protocol', message);
 }
 
+/**
+ * Whether a camera still has a session, by its answer to OPTIONS on the session's resource. A method that
+ * is not allowed there is refused for something that exists. @returns undefined when it says neither.
+ */
+export function sessionIsKnown(answer: HttpAnswer): boolean | undefined {
+  const { status } = answer;
+  if (status === 404 || status === 410) return false;
+  return (status >= 200 && status < 300) || status === 405 ? true : undefined;
+}
+
 /** Retry-After in seconds (RFC 9110 section 10.2.3); the date form is not used by producers. */
 export function retryAfterMs(header: string | undefined): number | null {
   if (header === undefined || !/^\d{1,9}$/.test(header.trim())) return null;

@@ -7,6 +7,7 @@ import type { Clock } from '../../kit/clock.ts';
 import type { IceCandidateInit } from '../../contract/ice.ts';
 import {
   MAX_PENDING_CANDIDATES,
+  PRODUCER_TIMEOUT_MS,
   ProducerError,
   type DialProducer,
   type ProducerSession,
@@ -17,6 +18,7 @@ import {
   faultOfStatus,
   readCreated,
   readEtag,
+  sessionIsKnown,
   strictOffer,
   WHEP_PATH,
 } from './whep-protocol.ts';
@@ -26,6 +28,8 @@ const PATCH_BATCH_MS = 20;
 /** A PATCH that met 409, 429 or 503 is tried so often before its candidates are given up. */
 const PATCH_TRIES = 4;
 const PATCH_RETRY_MS = 500;
+/** A later answer is of no use: by then the SFU has missed the picture itself. */
+const CHECK_TIMEOUT_MS = 5000;
 
 export type WhepSessionOptions = {
   dial: DialProducer;
@@ -84,6 +88,21 @@ export class WhepSession implements ProducerSession {
   /** Never called: a WHEP answer carries all candidates of the camera. */
   receiveCandidates(): void {
     // Nothing will come.
+  }
+
+  async isKnown(): Promise<boolean | undefined> {
+    const resource = this.#resource;
+    if (this.#state !== 'open' || resource === null) return undefined;
+    const timeoutMs = Math.min(CHECK_TIMEOUT_MS, this.#options.timeoutMs ?? PRODUCER_TIMEOUT_MS);
+    try {
+      const question = { method: 'OPTIONS', path: resource.location } as const;
+      const known = sessionIsKnown(await requestOverStream({ ...this.#options, timeoutMs }, question));
+      // What is gone needs no DELETE.
+      if (known === false) this.#resource = null;
+      return known;
+    } catch {
+      return undefined; // Out of reach or late: the stream itself will tell.
+    }
   }
 
   close(): Promise<void> {

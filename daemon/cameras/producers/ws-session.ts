@@ -104,6 +104,11 @@ export class WsSession implements ProducerSession {
     return this.#gone.promise;
   }
 
+  /** Never needed: the end of the socket is the end of the session. */
+  isKnown(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   detach(): void {
     void this.close();
   }

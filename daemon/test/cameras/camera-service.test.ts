@@ -317,11 +317,68 @@ t.test('a tunnel blip does not touch a WHEP session', async (t) => {
   engine.detach(tunnelName);
   clock.advance(5000);
   engine.attach(tunnelName, producer);
+  await producer.until(() => producer.asked.length === 3 && producer.open === 0);
+  await settle();
   clock.advance(60_000);
   await settle();
   t.equal(stateOf(one), 'live');
-  t.same(producer.asked, ['HEAD /whep', 'POST /whep']);
+  t.same(producer.asked, ['HEAD /whep', 'POST /whep', 'OPTIONS /whep/s1'], 'it was asked, and knows');
+  t.equal(producer.sessions.size, 1);
   t.equal(sfu.lost.has(room), false);
+});
+
+t.test(
+  'a camera that came back with a new tunnel and no session is dialled before its picture is missed',
+  async (t) => {
+    const one = await watched(t);
+    const { engine, producer, clock, tunnelName, sfu } = one;
+    clock.advance(20_000);
+    engine.detach(tunnelName);
+    producer.destroy();
+    const reborn = FakeProducer.whep();
+    clock.advance(1000);
+    engine.attach(tunnelName, reborn);
+    await reborn.until(() => reborn.asked.includes('POST /whep'));
+    t.same(reborn.asked, ['OPTIONS /whep/s1', 'HEAD /whep', 'POST /whep'], 'no DELETE of what is gone');
+    await live(one);
+    t.equal(stateOf(one), 'live');
+    t.equal(sfu.ingests.size, 1);
+    t.notOk(sfu.calls.some(({ method }) => method === 'ingest.close' || method === 'rooms.close'));
+    reborn.destroy();
+  },
+);
+
+t.test('checks of sessions wait in the same line as dials, and end with their session', async (t) => {
+  const one = await watched(t);
+  const { engine, producer, clock, tunnelName, sfus, room } = one;
+  producer.onRequest = ({ method }) => (method === 'OPTIONS' ? undefined : { status: 200 });
+  engine.detach(tunnelName);
+  engine.attach(tunnelName, producer);
+  await producer.until(() => producer.asked.includes('OPTIONS /whep/s1'));
+  sfus.demand('demo', room, 0);
+  clock.advance(10_000);
+  await producer.until(() => producer.asked.includes('DELETE /whep/s1'));
+  await settle();
+  t.equal(stateOf(one), 'idle');
+});
+
+t.test('when the relays were restarted, every session is ended and dialled again in its room', async (t) => {
+  const one = await watched(t);
+  const { producer, clock, sfu, sfus, room, service, id } = one;
+  clock.advance(20_000);
+  sfus.relaysRestarted('other');
+  await settle();
+  t.equal(stateOf(one), 'live', 'the relays of another namespace are not its own');
+  sfus.relaysRestarted('demo');
+  t.match(service.get(id).media, { state: 'reconnecting', message: /relay/ });
+  t.match(sfu.lost.get(room), /relay/);
+  await producer.until(() => producer.asked.filter((line) => line === 'POST /whep').length === 2);
+  t.same(producer.asked.slice(2), ['DELETE /whep/s1', 'POST /whep']);
+  await live(one);
+  t.equal(stateOf(one), 'live');
+  t.equal(sfu.lost.has(room), false);
+  t.equal(producer.sessions.size, 1);
+  t.notOk(sfu.calls.some(({ method }) => method === 'ingest.close' || method === 'rooms.close'));
 });
 
 t.test('a camera that restarts is dialled again in the same room', async (t) => {

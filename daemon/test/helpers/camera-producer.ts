@@ -101,6 +101,7 @@ export class FakeProducer {
         sessions.delete(id);
         return { status: 200 };
       }
+      if (method === 'OPTIONS') return { status: 200 };
       if (headers['if-match'] === undefined) return { status: 428 };
       return { status: headers['if-match'] === etag ? 204 : 412 };
     };

@@ -222,6 +222,11 @@ export class FakeDirectory implements SfuDirectory {
     for (const listener of this.#listeners) listener({ type: 'disconnected', namespace });
   }
 
+  /** The TURN service of the namespace is another process now. */
+  relaysRestarted(namespace: string): void {
+    for (const listener of this.#listeners) listener({ type: 'relays-restarted', namespace });
+  }
+
   demand(namespace: string, roomId: string, subscribers: number): void {
     this.#sfus.get(namespace)?.subscribers.set(roomId, subscribers);
     this.#emit(namespace, { name: 'demand', data: { roomId, subscribers } });

@@ -31,6 +31,13 @@ const ready = (subscribers: number, found: FoundIngest | null = null): IngestEve
   found,
 });
 const demand = (subscribers: number): IngestEvent => ({ type: 'demand', subscribers });
+const RELAYS: IngestEvent = { type: 'relays-restarted' };
+const checked = (tunnelId: string, known: boolean): IngestEvent => ({
+  type: 'session-checked',
+  attempt: 1,
+  tunnelId,
+  known,
+});
 const whepNote = {
   deviceId: 'd1',
   producer: 'whep' as const,
@@ -109,6 +116,8 @@ function word(action: IngestAction): string {
     case 'adopt':
     case 'close-session':
       return `${action.type} ${String(action.attempt)}`;
+    case 'check-session':
+      return `check-session ${String(action.attempt)} ${action.tunnelId}`;
     case 'close-ingest':
       return `close-ingest ${action.ingestId}`;
     case 'source-state':
@@ -168,12 +177,14 @@ t.test('state and event', (t) => {
     ['idle', 'tunnel replaced', online('t2'), 'idle', []],
     ['idle', 'sfu lost', { type: 'sfu-lost' }, 'idle', []],
     ['idle', 'removed', { type: 'remove' }, 'removed', []],
+    ['idle', 'relays restarted', RELAYS, 'idle', []],
 
     ['waiting', 'demand ends', demand(0), 'idle', ['back']],
     ['waiting', 'more demand', demand(2), 'waiting', []],
     ['waiting', 'tunnel gone', OFFLINE, 'waiting', ['lost']],
     ['waiting', 'engine gone', UNKNOWN, 'waiting', ['lost']],
     ['waiting', 'sfu lost', { type: 'sfu-lost' }, 'waiting', []],
+    ['waiting', 'relays restarted', RELAYS, 'waiting', []],
     ['waiting', 'sfu back, restarted', ready(1), 'waiting', ['close-ingest none?', 'lost']],
     ['waiting', 'removed', { type: 'remove' }, 'removed', []],
 
@@ -183,6 +194,7 @@ t.test('state and event', (t) => {
     ['opening', 'same tunnel', online('t1'), 'opening', []],
     ['opening', 'tunnel replaced', online('t2'), 'waiting', ['close-session 1', 'lost']],
     ['opening', 'sfu lost', { type: 'sfu-lost' }, 'waiting', ['close-session 1']],
+    ['opening', 'relays restarted', RELAYS, 'waiting', ['close-session 1', 'lost']],
     ['opening', 'sfu again', ready(1), 'waiting', ['close-session 1', 'lost']],
     ['opening', 'answered', { type: 'answered', attempt: 1, producer: 'ws' }, 'connecting', []],
     ['opening', 'late answer', { type: 'answered', attempt: 7, producer: 'ws' }, 'opening', []],
@@ -210,6 +222,7 @@ t.test('state and event', (t) => {
     ['connecting', 'connected', INGEST('connected'), 'starting', []],
     ['connecting', 'flowing', INGEST('flowing'), 'live', []],
     ['connecting', 'stalled', INGEST('stalled'), 'connecting', []],
+    ['connecting', 'relays restarted', RELAYS, 'waiting', ['close-session 1', 'lost']],
     ['connecting', 'closed', INGEST('closed'), 'waiting', ['close-session 1', 'lost']],
     [
       'connecting',
@@ -235,6 +248,7 @@ t.test('state and event', (t) => {
     ['starting', 'connected again', INGEST('connected'), 'starting', []],
     ['starting', 'closed', INGEST('closed'), 'waiting', ['close-session 1', 'lost']],
     ['starting', 'tunnel gone', OFFLINE, 'starting', []],
+    ['starting', 'relays restarted', RELAYS, 'waiting', ['close-session 1', 'lost']],
     ['starting', 'tunnel replaced', online('t2'), 'waiting', ['close-session 1', 'lost']],
     [
       'starting',
@@ -248,7 +262,10 @@ t.test('state and event', (t) => {
     ['live', 'demand ends', demand(0), 'live', []],
     ['live', 'tunnel gone', OFFLINE, 'live', []],
     ['live', 'engine gone', UNKNOWN, 'live', []],
-    ['live', 'tunnel replaced', online('t2'), 'live', []],
+    ['live', 'tunnel replaced', online('t2'), 'live', ['check-session 1 t2']],
+    ['live', 'same tunnel', online('t1'), 'live', []],
+    ['live', 'unasked check', checked('t2', false), 'live', []],
+    ['live', 'relays restarted', RELAYS, 'waiting', ['close-session 1', 'lost']],
     ['live', 'flowing again', INGEST('flowing'), 'live', []],
     ['live', 'connected again', INGEST('connected'), 'live', []],
     ['live', 'stalled', INGEST('stalled'), 'stalled', ['lost']],
@@ -270,6 +287,7 @@ t.test('state and event', (t) => {
     ['stalled', 'tunnel gone', OFFLINE, 'stalled', []],
     ['stalled', 'tunnel replaced', online('t2'), 'waiting', ['close-session 1', 'lost']],
     ['stalled', 'same tunnel', online('t1'), 'stalled', []],
+    ['stalled', 'relays restarted', RELAYS, 'waiting', ['close-session 1', 'lost']],
     ['stalled', 'closed', INGEST('closed'), 'waiting', ['close-session 1', 'lost']],
     [
       'stalled',
@@ -283,6 +301,8 @@ t.test('state and event', (t) => {
     ['removed', 'demand', demand(1), 'removed', []],
     ['removed', 'tunnel', online('t2'), 'removed', []],
     ['removed', 'sfu', ready(3), 'removed', []],
+    ['removed', 'relays', RELAYS, 'removed', []],
+    ['removed', 'check', checked('t1', false), 'removed', []],
     ['removed', 'answer', { type: 'answered', attempt: 1, producer: 'ws' }, 'removed', []],
   ];
   for (const [from, name, event, to, actions] of table) {
@@ -314,6 +334,7 @@ t.test('events that mean nothing in a state change nothing', (t) => {
     { type: 'failed', attempt: 99, fault: 'camera-busy', retryAfterMs: null },
     { type: 'session-closed', attempt: 99 },
     { type: 'ingest', ingestId: 'other', state: 'closed' },
+    { type: 'session-checked', attempt: 99, tunnelId: 't1', known: false },
     { type: 'ingest', ingestId: 'other', state: 'flowing' },
   ];
   for (const phase of all) {
@@ -406,9 +427,72 @@ t.test('a tunnel blip disturbs nothing while RTP flows', (t) => {
   const bench = reach('live');
   t.same(bench.send(OFFLINE), []);
   bench.pass(5000);
-  t.same(bench.send(online('t2')), []);
+  t.same(bench.send(online('t2')), ['check-session 1 t2'], 'has the camera forgotten it?');
+  t.same(bench.send(checked('t2', true)), [], 'it has not');
   t.same(bench.pass(60_000), []);
   t.equal(bench.media, 'live');
+  t.same(bench.ingest('stalled'), ['lost'], 'the session is of this tunnel now: a stall gets its time');
+  t.equal(bench.phase, 'stalled');
+  t.end();
+});
+
+t.test('a check without an answer disturbs nothing', (t) => {
+  const bench = reach('live');
+  bench.send(online('t2'));
+  t.same(bench.pass(60_000), []);
+  t.equal(bench.media, 'live');
+  t.end();
+});
+
+t.test('a camera that has forgotten its session is dialled again at once', (t) => {
+  const bench = reach('live');
+  bench.pass(20_000);
+  bench.send(OFFLINE, online('t2'));
+  t.same(bench.send(checked('t2', false)), ['close-session 1', 'open 2 t2', 'lost']);
+  t.equal(bench.machine.media.message, sentenceOf('returning'));
+
+  const late = reach('live');
+  late.pass(20_000);
+  t.same(late.send(online('t2'), online('t3')), ['check-session 1 t2', 'check-session 1 t3']);
+  t.same(late.send(checked('t2', true)), [], 'the answer of a tunnel that was replaced says nothing');
+  t.same(late.send(checked('t2', false)), []);
+  t.equal(late.phase, 'live');
+
+  const socket = reach('live', 'ws');
+  t.same(socket.send(online('t2')), [], 'a WebSocket tells its end itself');
+  t.end();
+});
+
+t.test('restarted relays end every session at once, and the room stays', (t) => {
+  const bench = reach('live');
+  bench.pass(20_000);
+  t.same(bench.send(RELAYS), ['close-session 1', 'open 2 t1', 'lost']);
+  t.equal(bench.machine.ingestId, 'run1-1', 'the old ingest carries the track until it is replaced');
+  t.equal(bench.machine.media.message, sentenceOf('relays-restarted'));
+  bench.opened();
+  bench.answered();
+  t.same(bench.ingest('flowing'), ['back']);
+
+  const flapping = reach('live');
+  flapping.pass(20_000);
+  let dials = 0;
+  for (let n = 0; n < 100; n += 1) {
+    dials += flapping.send(RELAYS).filter((action) => action.startsWith('open')).length;
+    dials += flapping.pass(10).filter((action) => action.startsWith('open')).length;
+  }
+  t.ok(dials <= 1 + 1000 / REDIAL_DISTANCE_MS, `${dials} dials in a second`);
+  t.end();
+});
+
+t.test('restarted relays cut a backoff short, but not a wait the camera asked for', (t) => {
+  const failed = (fault: 'no-connection' | 'camera-busy', retryAfterMs: number | null): Bench => {
+    const bench = reach('opening');
+    bench.pass(1000);
+    bench.send({ type: 'failed', attempt: 1, fault, retryAfterMs });
+    return bench;
+  };
+  t.match(failed('no-connection', null).send(RELAYS).join(), 'open 2 t1');
+  t.notMatch(failed('camera-busy', 30_000).send(RELAYS).join(), 'open');
   t.end();
 });
 
@@ -526,10 +610,22 @@ t.test('after a restart of the daemon a flowing WHEP ingest is adopted', (t) => 
   ]);
   t.match(bench.actions[0], { note: { location: '/whep/abc', etag: '"e1"' } });
   t.match(bench.machine.media, { state: 'live', producer: 'whep', watching: 2 });
-  t.same(bench.send(online('t9')), [], 'the camera came back with another tunnel, its media never stopped');
-  t.same(bench.pass(600_000), []);
+  t.same(bench.send(online('t9')), ['check-session 1 t9'], 'it came back with another tunnel');
+  t.same(bench.pass(600_000), [], 'its media never stopped');
   bench.send(demand(0));
   t.same(bench.pass(10_000), ['close-session 1', 'close-ingest former-3']);
+  t.end();
+});
+
+t.test('an adopted session is checked when the camera has another tunnel by then', (t) => {
+  const bench = new Bench();
+  bench.send(online('t9'));
+  t.same(bench.send(ready(1, { ingestId: 'former-3', state: 'flowing', note: whepNote })), [
+    'adopt 1',
+    'check-session 1 t9',
+    'back',
+  ]);
+  t.match(bench.send(checked('t9', false)).join(), 'close-session 1,open 2 t9');
   t.end();
 });
 
@@ -674,6 +770,9 @@ class World {
         if (this.sessions.size > 0) throw new Error('a second session was adopted');
         this.sessions.add(action.attempt);
         return;
+      case 'check-session':
+        if (!this.sessions.has(action.attempt)) throw new Error('checked a session that is not open');
+        return;
       case 'close-session':
         if (!this.sessions.delete(action.attempt)) throw new Error('closed a session that is not open');
         this.pendingIngest = undefined;
@@ -697,6 +796,8 @@ t.test('never two sessions, and everything that was opened is closed', (t) => {
       'tunnel-offline',
       'tunnel-unknown',
       'sfu-lost',
+      'relays-restarted',
+      'checked',
       'sfu-restarted',
       'sfu-back',
       'opened',
@@ -730,6 +831,17 @@ t.test('never two sessions, and everything that was opened is closed', (t) => {
         return;
       case 'sfu-lost':
         world.do({ type: 'sfu-lost' });
+        return;
+      case 'relays-restarted':
+        world.do(RELAYS);
+        return;
+      case 'checked':
+        world.do({
+          type: 'session-checked',
+          attempt,
+          tunnelId: `t${number % 4}`,
+          known: number % 8 > 3,
+        });
         return;
       case 'sfu-restarted':
         world.ingestId = undefined;

@@ -40,6 +40,47 @@ t.test('offer, candidates, end', async (t) => {
   t.equal(session.close(), session.close(), 'closing twice is closing once');
 });
 
+t.test('a camera is asked whether it still knows the session', async (t) => {
+  const { producer, session } = start(t);
+  t.equal(await session.isKnown(), undefined, 'there is none to ask for');
+  await session.offer(OFFER);
+  t.equal(await session.isKnown(), true);
+  const serve = producer.onRequest;
+  const answers: [number, boolean | undefined][] = [
+    [200, true],
+    [204, true],
+    [405, true],
+    [301, undefined],
+    [429, undefined],
+    [500, undefined],
+    [503, undefined],
+  ];
+  for (const [status, known] of answers) {
+    producer.onRequest = () => ({ status });
+    t.equal(await session.isKnown(), known, String(status));
+  }
+  producer.onRequest = serve;
+  t.same(new Set(producer.asked), new Set(['POST /whep', 'OPTIONS /whep/s1']));
+  await session.close();
+  t.equal(await session.isKnown(), undefined, 'closed');
+  for (const status of [404, 410]) {
+    const forgetful = start(t);
+    await forgetful.session.offer(OFFER);
+    forgetful.producer.onRequest = () => ({ status });
+    t.equal(await forgetful.session.isKnown(), false, String(status));
+    await forgetful.session.close();
+    t.notOk(forgetful.producer.asked.includes('DELETE /whep/s1'), 'nothing is left to delete');
+  }
+});
+
+t.test('a camera that does not say whether it knows the session is not waited for', async (t) => {
+  const { producer, session } = start(t, FakeProducer.whep(), 50);
+  await session.offer(OFFER);
+  producer.onRequest = () => undefined;
+  t.equal(await session.isKnown(), undefined);
+  await session.close();
+});
+
 t.test('candidates that come before the answer wait for it', async (t) => {
   const { producer, session } = start(t);
   session.addCandidate(CANDIDATE);
