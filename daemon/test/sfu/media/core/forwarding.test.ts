@@ -115,6 +115,7 @@ t.test('a key frame that is due soon is awaited', (t) => {
   world.run(500);
   t.equal(viewer.downlink.stats().bursts, 0);
   const numbers = checkStream(t, viewer.ordered, 'H264', 'awaited');
+  t.equal(viewer.reports[0]?.arrivalsBefore, 0, 'a sender report goes in front here too');
   t.equal(numbers[0], 180);
   t.same(viewer.ordered[0]?.payload, stapA(SPS_720, PPS));
 
@@ -332,6 +333,22 @@ t.test('other parameter sets in mid-stream start a new cache', (t) => {
   world.run(500);
   t.same(viewer.ordered[0]?.payload, stapA(SPS_360, PPS));
   t.equal(checkStream(t, viewer.ordered, 'H264', 'new cache')[0], 120);
+  t.end();
+});
+
+t.test('other parameter sets without a key frame: what is cached is void', (t) => {
+  const world = new World();
+  const publisher = new Publisher(world);
+  publisher.start();
+  world.run(2500);
+  publisher.sendPayload(SPS_360);
+  world.run(100);
+  const viewer = new Viewer(world);
+  viewer.downlink.setSource(publisher.source, world.nowMs);
+  world.run(500);
+  t.equal(viewer.packets.size, 0, 'pictures of the old size are not sent with the new parameters');
+  world.run(1500);
+  t.equal(checkStream(t, viewer.ordered, 'H264', 'after')[0], 120);
   t.end();
 });
 

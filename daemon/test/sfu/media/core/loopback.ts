@@ -267,6 +267,14 @@ export class Publisher {
     this.#timestamp = (this.#timestamp + this.unitsPerFrame) % 0x1_0000_0000;
   }
 
+  /** Sends one packet of its own, outside the frames. */
+  sendPayload(payload: Buffer): void {
+    const packet = { payload, marker: false, timestamp: this.#timestamp, index: this.index };
+    this.index += 1;
+    this.#sent.set(packet.index & 0xffff, packet);
+    this.#send(this.ssrc, 96, packet.index, packet);
+  }
+
   /** Jumps the RTP clock, as an encoder that restarts does. */
   jumpTimestamp(units: number): void {
     this.#timestamp = (this.#timestamp + units) % 0x1_0000_0000;
@@ -312,11 +320,12 @@ export class Publisher {
       this.rtcp.push(packet);
       if (packet.type === 'pli' && this.#options.obeysPictureLoss === true) this.#wantsKeyFrame = true;
       if (packet.type !== 'nack') continue;
-      for (const sequenceNumber of packet.sequenceNumbers) this.#resend(sequenceNumber);
+      for (const sequenceNumber of packet.sequenceNumbers) this.resend(sequenceNumber);
     }
   }
 
-  #resend(sequenceNumber: number): void {
+  /** Sends a packet again, asked for or not. */
+  resend(sequenceNumber: number): void {
     const packet = this.#sent.get(sequenceNumber);
     if (packet === undefined || this.index - packet.index > 2000) return;
     if (this.#options.rtx === false) {
