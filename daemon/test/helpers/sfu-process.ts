@@ -152,6 +152,13 @@ export class SfuProcess {
     return `ws://${this.config.shield}:${this.config.signaling.port}/session?ticket=${ticket}`;
   }
 
+  /** Waits until the process ends by itself. @returns its exit code. */
+  async exited(): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null;
+    return new Promise((resolve) => child.once('exit', resolve));
+  }
+
   /** SIGTERM, and the exit code. */
   async stop(): Promise<number | null> {
     this.#control?.close();

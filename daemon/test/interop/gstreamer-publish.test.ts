@@ -2,62 +2,25 @@
  * GStreamer's webrtcbin publishes into a room, relay-only through the real TURN service; a second peer
  * watches it. What arrives must be decodable: the frames' own headers are looked at.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { networkInterfaces, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import t from 'tap';
-import { DEFAULT_TURN_LIMITS, type TurnServiceConfig } from '../../contract/turn-config.ts';
-import { freeUdpPort, SfuProcess } from '../helpers/sfu-process.ts';
+import { interfaceAddress, lineOf, SfuBehindTurn } from '../helpers/sfu-behind-turn.ts';
 import { SignalingClient } from '../helpers/sfu-signaling-client.ts';
 import { answerOffer, relayOf, weriftPeer } from '../helpers/sfu-werift-peer.ts';
 
 t.setTimeout(250_000);
 const PYTHON = '/usr/bin/python3';
-const SHIELD = '127.0.13.5';
-const TURN = '127.0.13.6';
 const VIEWER = '127.0.13.22';
-const RELAY_PORTS = { minPort: 42_000, maxPort: 42_099 };
-const SECRET = 'a-secret-of-the-test-run';
 
-const directory = mkdtempSync(join(tmpdir(), 'gst-'));
-// libnice leaves out loopback and binds its sockets to the interface (IP_UNICAST_IF): it reaches a TURN
-// service of this host on the interface's own address only. Nothing leaves the host.
-const listen = Object.values(networkInterfaces())
-  .flat()
-  .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
-const turnPort = await freeUdpPort(listen ?? TURN);
-const sfu = await SfuProcess.start(SHIELD, (config) => ({
-  ...config,
-  relays: [{ address: TURN, ...RELAY_PORTS }, relayOf(VIEWER)],
-  turn: { ...config.turn, uris: [`turn:${listen}:${turnPort}?transport=udp`], secret: SECRET },
-}));
-const turnConfig: TurnServiceConfig = {
-  version: 1,
-  namespace: 'demo',
-  realm: 'demo',
-  listeners: [{ transport: 'udp', address: listen ?? TURN, port: turnPort }],
-  relay: { addresses: [TURN], ...RELAY_PORTS },
-  peers: { scope: 'sfu', allow: [{ address: SHIELD, ...sfu.config.media }] },
-  secrets: [{ id: 'one', secret: SECRET }],
-  limits: DEFAULT_TURN_LIMITS,
-  rfc5766Channels: false,
-  controlSocket: join(directory, 'turn.sock'),
-};
-writeFileSync(join(directory, 'turn.json'), JSON.stringify(turnConfig), { mode: 0o600 });
-const turn = spawn(process.execPath, ['daemon/turn-service.ts', '--config', join(directory, 'turn.json')], {
-  stdio: ['ignore', 'pipe', 'inherit'],
+const listen = interfaceAddress();
+const bench = await SfuBehindTurn.start({
+  shield: '127.0.13.5',
+  turn: '127.0.13.6',
+  extraRelays: [relayOf(VIEWER)],
 });
-await lineOf(turn, (line) => line === '{"ready":true}');
-
-t.teardown(async () => {
-  const ended = new Promise((resolve) => turn.once('exit', resolve));
-  turn.kill('SIGTERM');
-  await ended;
-  await sfu.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+const { sfu } = bench;
+t.teardown(() => bench.stop());
 
 /** First byte patterns of a key frame's first packet, by codec. */
 const KEY_FRAME: Record<string, (payload: Buffer) => boolean> = {
@@ -110,7 +73,7 @@ for (const codec of Object.keys(KEY_FRAME)) {
       [
         'daemon/test/interop/gstreamer_publisher.py',
         codec,
-        `turn://${user}:${password}@${listen}:${turnPort}`,
+        `turn://${user}:${password}@${bench.turnEndpoint}`,
       ],
       { stdio: ['pipe', 'pipe', 'inherit'] },
     );
@@ -175,23 +138,4 @@ function vp8HeaderBytes(payload: Buffer): number {
   if ((flags & 0x40) !== 0) bytes += 1;
   if ((flags & 0x30) !== 0) bytes += 1;
   return bytes;
-}
-
-function lineOf(child: ChildProcess, matches: (line: string) => boolean): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const lines: string[] = [];
-    const timer = setTimeout(() => {
-      reject(new Error(`no such line; got ${lines.join('\n').slice(0, 2000)}`));
-    }, 60_000);
-    child.once('exit', (code) => {
-      clearTimeout(timer);
-      reject(new Error(`ended with ${code}: ${lines.join('\n').slice(0, 2000)}`));
-    });
-    createInterface({ input: child.stdout! }).on('line', (line) => {
-      lines.push(line);
-      if (!matches(line)) return;
-      clearTimeout(timer);
-      resolve(line);
-    });
-  });
 }
