@@ -92,7 +92,8 @@ export class TrackStatistics {
     // The counters of a new connection begin again: deltas over the change mean nothing.
     const last = this.#history.at(-1);
     if (last !== undefined && (now.bytesReceived ?? 0) < (last.bytesReceived ?? 0)) this.#history = [];
-    this.#history.push(now);
+    // Before the first packet there is nothing to count from.
+    if (inbound !== undefined) this.#history.push(now);
     while (this.#history.length > 1 && nowMs - (this.#history[0]?.atMs ?? nowMs) > FREEZE_MS + DELTA_MS) {
       this.#history.shift();
     }

@@ -34,6 +34,9 @@ export const appStyles = css`
   .tk-skip:focus {
     top: 8px;
   }
+  .slot {
+    display: contents;
+  }
   .slot > * {
     display: block;
     margin: var(--tk-4) var(--tk-5) 0;

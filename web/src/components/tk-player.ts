@@ -91,17 +91,7 @@ export class TkPlayer extends LitElement {
     this.#unobserve();
     const { feed, video } = this;
     if (feed === null || video === null) return;
-    if (video.srcObject !== feed.stream) video.srcObject = feed.stream;
-    this.#unobserve = feed.observe(video);
-    this.#play();
-  }
-
-  #play(): void {
-    const { feed, video } = this;
-    video?.play().then(
-      () => feed?.playAnswered(null),
-      (error: unknown) => feed?.playAnswered(error),
-    );
+    this.#unobserve = feed.show(video);
   }
 
   /** The bar leaves after 3 s without pointer or key, never while the focus is in it. */
@@ -150,7 +140,8 @@ export class TkPlayer extends LitElement {
   }
 
   #act(id: TileAction): void {
-    if (id === 'play') this.#play();
+    const { feed, video } = this;
+    if (id === 'play' && feed !== null && video !== null) feed.playIn(video);
     else this.dispatchEvent(new CustomEvent<TileAction>('act', { detail: id }));
   }
 

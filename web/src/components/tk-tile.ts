@@ -91,23 +91,10 @@ export class TkTile extends LitElement {
     this.#detach();
     const { feed, video } = this;
     if (feed === null || video === null) return;
-    if (video.srcObject !== feed.stream) video.srcObject = feed.stream;
-    this.#unobserve = feed.observe(video);
+    this.#unobserve = feed.show(video);
     this.#unsample = feed.on('sample', (sample) => {
       if (this.pointed) this.sample = sample;
     });
-    this.#play(video, feed);
-  }
-
-  #play(video: HTMLVideoElement, feed: CameraFeed): void {
-    video.play().then(
-      () => {
-        feed.playAnswered(null);
-      },
-      (error: unknown) => {
-        feed.playAnswered(error);
-      },
-    );
   }
 
   #detach(): void {
@@ -130,7 +117,7 @@ export class TkTile extends LitElement {
 
   #act(id: TileAction): void {
     const { video, feed } = this;
-    if (id === 'play' && video !== null && feed !== null) this.#play(video, feed);
+    if (id === 'play' && video !== null && feed !== null) feed.playIn(video);
     else this.dispatchEvent(new CustomEvent<TileAction>('act', { detail: id }));
   }
 

@@ -136,17 +136,52 @@ export class CameraFeed extends Emitter<FeedEvents> {
     });
   }
 
-  /** Watches a <video> for shown frames. @returns a function that stops it. */
-  observe(video: HTMLVideoElement): () => void {
+  /** Shows the picture in a <video> and watches it for frames. @returns a function that stops watching. */
+  show(video: HTMLVideoElement): () => void {
     this.#videos.add(video);
+    if (this.#trackKey !== '') this.#attach(video);
     this.#arm(video);
     return () => {
       this.#videos.delete(video);
     };
   }
 
-  /** The browser refused to play by itself; null when it plays. */
-  playAnswered(error: unknown): void {
+  /**
+   * The room changed. Tracks that are added to a stream while a <video> loads it are lost in Chromium, so a
+   * <video> gets the stream when it has tracks, and again when they are others.
+   */
+  roomChanged(): void {
+    const key = this.stream
+      .getTracks()
+      .map((track) => track.id)
+      .join(' ');
+    if (key !== this.#trackKey) {
+      this.#trackKey = key;
+      for (const video of this.#videos) this.#attach(video);
+    }
+    this.emit('change', undefined);
+  }
+
+  #trackKey = '';
+
+  #attach(video: HTMLVideoElement): void {
+    video.srcObject = this.stream;
+    this.playIn(video);
+  }
+
+  /** Starts a <video>; the browser may want a click first. */
+  playIn(video: HTMLVideoElement): void {
+    video.play().then(
+      () => {
+        this.#playAnswered(null);
+      },
+      (error: unknown) => {
+        this.#playAnswered(error);
+      },
+    );
+  }
+
+  #playAnswered(error: unknown): void {
     const rejected = error instanceof DOMException && error.name === 'NotAllowedError';
     if (rejected === this.#playRejected) return;
     this.#playRejected = rejected;

@@ -100,7 +100,7 @@ export class MediaHub extends Emitter<{ tick: number }> {
     const feedsOf = (): CameraFeed[] =>
       [...this.#feeds.values()].filter((feed) => feed.namespace === namespace);
     viewer.on('room', (roomId) => {
-      this.#feeds.get(roomId.slice(ROOM_PREFIX.length))?.emit('change', undefined);
+      this.#feeds.get(roomId.slice(ROOM_PREFIX.length))?.roomChanged();
     });
     viewer.on('connection', () => {
       for (const feed of feedsOf()) feed.emit('change', undefined);

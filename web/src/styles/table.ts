@@ -25,7 +25,7 @@ export const tableStyles = css`
     text-align: left;
     font-weight: var(--tk-weight);
   }
-  .tk-table tr:last-child > * {
+  .tk-table tbody tr:last-child > * {
     border-bottom: 0;
   }
   .tk-table tr > :first-child {

@@ -48,7 +48,7 @@ export async function openPage(browser: Browser, look: Look): Promise<{ page: Pa
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
   });
-  page.on('pageerror', (error) => problems.push(String(error.stack ?? error.message)));
+  page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
   return { page, problems };
 }
 

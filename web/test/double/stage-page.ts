@@ -11,13 +11,14 @@ const say = (message) => socket.send(JSON.stringify(message));
 function scene(trackId, label) {
   if (scenes.has(trackId)) return scenes.get(trackId);
   const canvas = document.createElement('canvas');
-  canvas.width = 640;
-  canvas.height = 360;
+  canvas.width = 320;
+  canvas.height = 180;
   const draw = canvas.getContext('2d');
   let hue = 0;
   for (const letter of label) hue = (hue * 31 + letter.charCodeAt(0)) % 360;
-  const made = { canvas, frozen: false, track: canvas.captureStream(15).getVideoTracks()[0] };
+  const made = { canvas, frozen: false, track: canvas.captureStream(8).getVideoTracks()[0] };
   let frame = 0;
+  draw.scale(0.5, 0.5);
   setInterval(() => {
     if (made.frozen) return;
     frame++;
@@ -35,7 +36,7 @@ function scene(trackId, label) {
     draw.font = '16px monospace';
     draw.fillText(new Date().toISOString().slice(0, 19).replace('T', ' '), 10, 24);
     draw.fillText(label + ' ' + frame, 10, 46);
-  }, 66);
+  }, 125);
   scenes.set(trackId, made);
   return made;
 }
@@ -70,7 +71,7 @@ const work = {
     if (free !== undefined) {
       free.trackId = trackId;
       free.transceiver.sender.replaceTrack(track);
-      say({ op: 'slot', session: id, mid: free.transceiver.mid, trackId });
+      if (free.transceiver.mid !== null) say({ op: 'slot', session: id, mid: free.transceiver.mid, trackId });
       return;
     }
     one.slots.push({ trackId, transceiver: one.connection.addTransceiver(track, { direction: 'sendonly' }) });
@@ -81,7 +82,8 @@ const work = {
     if (slot === undefined) return;
     slot.trackId = null;
     slot.transceiver.sender.replaceTrack(null);
-    say({ op: 'slot', session: id, mid: slot.transceiver.mid, trackId: null });
+    // Before the first answer the section has no id, and no one knows it.
+    if (slot.transceiver.mid !== null) say({ op: 'slot', session: id, mid: slot.transceiver.mid, trackId: null });
   },
   async answer({ session: id, sdp }) {
     const one = sessions.get(id);

@@ -1,0 +1,153 @@
+/** The wall and the camera page with real pictures through a relay, in light, dark and at 375 px. */
+import t from 'tap';
+import { ConsoleDouble } from '../double/console-double.ts';
+import { Relay, relayMissing } from '../double/relay.ts';
+import {
+  axe,
+  chromiumMissing,
+  launchChromium,
+  LOOKS,
+  openPage,
+  screenshot,
+  textOf,
+  waitForText,
+} from './console-browser.ts';
+
+t.setTimeout(280_000);
+const missing = chromiumMissing() ?? relayMissing() ?? false;
+
+t.test('the pages with pictures', { skip: missing }, async (t) => {
+  t.setTimeout(280_000);
+  const double = new ConsoleDouble();
+  const relay = await Relay.start();
+  t.teardown(() => relay.kill());
+  double.iceUrls = [relay.url];
+  const url = await double.listen();
+  const browser = await launchChromium();
+  t.teardown(async () => {
+    await browser.close();
+    await double.close();
+  });
+  const stage = await (await browser.newContext()).newPage();
+  await stage.goto(`${url}/stage.html`);
+  await double.stageReady;
+
+  const check = async (page: Parameters<typeof axe>[0], problems: string[], name: string): Promise<void> => {
+    await screenshot(page, name);
+    t.same(await axe(page), [], `${name} is axe clean`);
+    t.same(problems.splice(0), [], `${name} reports no error`);
+  };
+
+  double.add('Yard gate', { media: live(1) });
+  double.add('Loading dock 2', { media: live(3) });
+  double.add('Aisle 7 high bay', { media: live(1) });
+  double.add('Line 3 palletiser', { media: live(2) });
+  double.add('Barn 2 stalls', { namespace: 'hofgut', media: live(1) });
+  double.add(
+    'Corridor B',
+    { namespace: 'klinik-west', media: { ...live(1), state: 'connecting' } },
+    { published: false },
+  );
+  const silo = double.add('Silo yard', { namespace: 'hofgut', media: live(1) });
+  const hours = Date.now() - (4 * 60 + 21) * 60_000;
+  double.add('Cold store', {
+    state: 'offline',
+    lastSeenAt: new Date(hours).toISOString(),
+    onlineSince: null,
+    media: { ...live(0), state: 'idle', producer: null },
+  });
+  double.add(
+    'Sample lab',
+    { namespace: 'klinik-west', media: { ...live(1), state: 'no-picture', sinceMs: Date.now() - 12_000 } },
+    { published: false },
+  );
+  double.add('Packing robot 4', { state: 'unknown', media: live(0) }, { published: false });
+  double.add('Weighbridge', {
+    state: 'offline',
+    lastSeenAt: null,
+    onlineSince: null,
+    media: { ...live(0), state: 'idle', producer: null },
+  });
+  double.add('Robot 5', { media: live(1) }, { mimeType: 'video/X-NEW' });
+
+  for (const look of LOOKS) {
+    const tag = look.width < 640 ? `375-${look.theme}` : look.theme;
+
+    await t.test(`wall ${tag}`, async (t) => {
+      double.freeze(silo, false);
+      double.update(silo, { state: 'online', online: true, media: live(1) });
+      const { page, problems } = await openPage(browser, look);
+      await page.goto(`${url}/?n=9`);
+      await page.waitForFunction(playing, look.width < 640 ? 4 : 6, { timeout: 60_000 });
+      double.freeze(silo, true);
+      double.update(silo, { state: 'offline', online: false, lastSeenAt: new Date().toISOString() });
+      await waitForText(page, /Camera reconnecting/);
+      await page.waitForTimeout(2500);
+      if (look.width > 640) {
+        await page.locator('tk-tile').nth(1).focus();
+        await page.waitForTimeout(600);
+      }
+      await check(page, problems, `wall-9-${tag}`);
+      const text = await textOf(page);
+      for (const part of [/Offline/, /Last seen .*4 h 21 min ago/, /Online, no picture/]) t.match(text, part);
+      if (look.width > 640) {
+        await page.keyboard.press('0');
+        await waitForText(page, /State unknown/);
+        await waitForText(page, /This browser cannot play X-NEW/);
+        await page.waitForTimeout(1500);
+        await check(page, problems, `wall-auto-${tag}`);
+        await page.keyboard.press('?');
+        await waitForText(page, /Use single keys/);
+        await page.waitForTimeout(300);
+        await check(page, problems, `wall-keys-${tag}`);
+      }
+      await page.context().close();
+    });
+
+    await t.test(`camera ${tag}`, async (t) => {
+      const { page, problems } = await openPage(browser, look);
+      await page.goto(`${url}/cameras/cam01`);
+      await page.waitForFunction(playing, 1, { timeout: 60_000 });
+      if (look.width > 640) {
+        await page.keyboard.press('i');
+        await page.keyboard.press('i');
+      }
+      await waitForText(page, /First picture in \d+ ms/);
+      await waitForText(page, /relay via udp \d+/);
+      await waitForText(page, /\d+ fps/);
+      await page.waitForTimeout(5000);
+      await check(page, problems, `camera-${tag}`);
+      const text = await textOf(page);
+      for (const part of [/VP8/, /320 × 180/, /Loss, 10 s 0\.0 %/]) t.match(text, part);
+      await page.goto(`${url}/cameras/cam09`);
+      await waitForText(page, /Why is it black\?/);
+      await page.waitForTimeout(600);
+      await check(page, problems, `camera-black-${tag}`);
+      await page.context().close();
+    });
+  }
+});
+
+function live(watching: number) {
+  return {
+    state: 'live' as const,
+    sinceMs: Date.now() - 60_000,
+    message: null,
+    producer: 'whep' as const,
+    watching,
+  };
+}
+
+/** Runs in the page: at least `count` videos have shown frames. */
+function playing(count: number): boolean {
+  let shown = 0;
+  const walk = (root: ParentNode): void => {
+    for (const element of root.querySelectorAll('*')) {
+      if (element instanceof HTMLVideoElement && element.getVideoPlaybackQuality().totalVideoFrames > 5)
+        shown++;
+      if (element.shadowRoot !== null) walk(element.shadowRoot);
+    }
+  };
+  walk(document);
+  return shown >= count;
+}
