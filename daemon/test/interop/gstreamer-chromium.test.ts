@@ -13,26 +13,6 @@ t.setTimeout(280_000);
 const PYTHON = '/usr/bin/python3';
 const CHROMIUM = '/usr/bin/chromium';
 const tools = [PYTHON, CHROMIUM, '/usr/lib/python3/dist-packages/gi'].every((path) => existsSync(path));
-if (!tools || interfaceAddress() === undefined) {
-  t.plan(0, { skip: 'no chromium, no python3-gst, or no network interface' } as never);
-  process.exit(0);
-}
-
-const bench = await SfuBehindTurn.start({ shield: '127.0.13.7', turn: '127.0.13.8' });
-const { sfu } = bench;
-t.teardown(() => bench.stop());
-const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: [
-    '--no-sandbox',
-    // The page comes from nowhere; its socket goes to loopback.
-    '--disable-features=LocalNetworkAccessChecks',
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-  ],
-});
-t.teardown(() => browser.close());
-
 /** Runs in the page: joins a room, answers offers, may publish. Reports by `window.seen`. */
 const CLIENT = `
 window.seen = { frames: 0, colours: 0, tracks: [], errors: [], state: '' };
@@ -92,75 +72,97 @@ window.run = (url, room, publish) => {
   }
 };`;
 
-async function page(url: string, room: string, publish: string | null) {
-  const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
-  const one = await context.newPage();
-  // getUserMedia wants a secure context, which localhost is; nothing is fetched.
-  await one.route('http://localhost/*', (route) =>
-    route.fulfill({ contentType: 'text/html', body: '<body>' }),
-  );
-  await one.goto('http://localhost/');
-  await one.evaluate(CLIENT);
-  await one.evaluate(`run(${JSON.stringify(url)}, ${JSON.stringify(room)}, ${JSON.stringify(publish)})`);
-  const picture = async (frames: number): Promise<void> => {
-    try {
-      await one.waitForFunction(`seen.frames >= ${frames} && seen.colours > 3`, undefined, {
-        timeout: 40_000,
+if (tools && interfaceAddress() !== undefined) await run();
+else t.skip('needs chromium, python3-gst and a network interface');
+
+async function run(): Promise<void> {
+  const bench = await SfuBehindTurn.start({ shield: '127.0.13.7', turn: '127.0.13.8' });
+  const { sfu } = bench;
+  t.teardown(() => bench.stop());
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      '--no-sandbox',
+      // The page comes from nowhere; its socket goes to loopback.
+      '--disable-features=LocalNetworkAccessChecks',
+      '--use-fake-device-for-media-stream',
+      '--use-fake-ui-for-media-stream',
+    ],
+  });
+  t.teardown(() => browser.close());
+
+  async function page(url: string, room: string, publish: string | null) {
+    const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+    const one = await context.newPage();
+    // getUserMedia wants a secure context, which localhost is; nothing is fetched.
+    await one.route('http://localhost/*', (route) =>
+      route.fulfill({ contentType: 'text/html', body: '<body>' }),
+    );
+    await one.goto('http://localhost/');
+    await one.evaluate(CLIENT);
+    await one.evaluate(`run(${JSON.stringify(url)}, ${JSON.stringify(room)}, ${JSON.stringify(publish)})`);
+    const picture = async (frames: number): Promise<void> => {
+      try {
+        await one.waitForFunction(`seen.frames >= ${frames} && seen.colours > 3`, undefined, {
+          timeout: 40_000,
+        });
+      } catch (error) {
+        const drops = (await sfu.control.call('status', {})).drops;
+        throw new Error(
+          `${JSON.stringify(await one.evaluate('seen'))} ${JSON.stringify(drops)} ${sfu.output}`,
+          {
+            cause: error,
+          },
+        );
+      }
+    };
+    return { page: one, picture, close: () => context.close() };
+  }
+
+  for (const codec of ['h264', 'vp8', 'vp9']) {
+    t.test(`Chromium shows what webrtcbin publishes as ${codec}`, async (t) => {
+      const room = `show-${codec}`;
+      const publisher = await SignalingClient.open(sfu.url(sfu.ticket({ identity: 'cam' })));
+      const credentials = await publisher.next('turn-credentials');
+      publisher.send('join', { roomId: room, subscribe: 'none' });
+      await publisher.next('welcome');
+      const user = encodeURIComponent(credentials['username'] as string);
+      const password = encodeURIComponent(credentials['password'] as string);
+      const uri = `turn://${user}:${password}@${bench.turnEndpoint}`;
+      const gst = spawn(PYTHON, ['daemon/test/interop/gstreamer_publisher.py', codec, uri], {
+        stdio: ['pipe', 'pipe', 'ignore'],
       });
-    } catch (error) {
-      const drops = (await sfu.control.call('status', {})).drops;
-      throw new Error(
-        `${JSON.stringify(await one.evaluate('seen'))} ${JSON.stringify(drops)} ${sfu.output}`,
-        {
-          cause: error,
-        },
-      );
-    }
-  };
-  return { page: one, picture, close: () => context.close() };
-}
-
-for (const codec of ['h264', 'vp8', 'vp9']) {
-  t.test(`Chromium shows what webrtcbin publishes as ${codec}`, async (t) => {
-    const room = `show-${codec}`;
-    const publisher = await SignalingClient.open(sfu.url(sfu.ticket({ identity: 'cam' })));
-    const credentials = await publisher.next('turn-credentials');
-    publisher.send('join', { roomId: room, subscribe: 'none' });
-    await publisher.next('welcome');
-    const user = encodeURIComponent(credentials['username'] as string);
-    const password = encodeURIComponent(credentials['password'] as string);
-    const uri = `turn://${user}:${password}@${bench.turnEndpoint}`;
-    const gst = spawn(PYTHON, ['daemon/test/interop/gstreamer_publisher.py', codec, uri], {
-      stdio: ['pipe', 'pipe', 'ignore'],
+      t.teardown(async () => {
+        publisher.terminate();
+        const ended = new Promise((resolve) => gst.once('exit', resolve));
+        gst.kill('SIGKILL');
+        await ended;
+      });
+      const { offer } = JSON.parse(await lineOf(gst, (line) => line.includes('"offer"'))) as {
+        offer: string;
+      };
+      publisher.send('offer', { roomId: room, sdp: offer });
+      const answer = await publisher.next('answer');
+      gst.stdin.write(`${JSON.stringify({ answer: answer['sdp'] })}\n`);
+      const viewer = await page(sfu.url(sfu.ticket({ identity: 'bob', role: 'viewer' })), room, null);
+      await viewer.picture(60);
+      t.match(await viewer.page.evaluate('seen'), { errors: [], state: 'connected' });
+      await viewer.close();
     });
-    t.teardown(async () => {
-      publisher.terminate();
-      const ended = new Promise((resolve) => gst.once('exit', resolve));
-      gst.kill('SIGKILL');
-      await ended;
-    });
-    const { offer } = JSON.parse(await lineOf(gst, (line) => line.includes('"offer"'))) as { offer: string };
-    publisher.send('offer', { roomId: room, sdp: offer });
-    const answer = await publisher.next('answer');
-    gst.stdin.write(`${JSON.stringify({ answer: answer['sdp'] })}\n`);
-    const viewer = await page(sfu.url(sfu.ticket({ identity: 'bob', role: 'viewer' })), room, null);
-    await viewer.picture(60);
-    t.match(await viewer.page.evaluate('seen'), { errors: [], state: 'connected' });
-    await viewer.close();
-  });
-}
+  }
 
-for (const mimeType of ['video/VP8', 'video/H264', 'video/VP9', 'video/AV1']) {
-  t.test(`Chromium publishes ${mimeType} and another one shows it`, async (t) => {
-    const room = `talk-${mimeType.slice(6)}`;
-    const publisher = await page(sfu.url(sfu.ticket({ identity: 'ada' })), room, mimeType);
-    const viewer = await page(sfu.url(sfu.ticket({ identity: 'bob', role: 'viewer' })), room, null);
-    await viewer.picture(40);
-    const seen = await viewer.page.evaluate<{ tracks: string[]; errors: string[] }>('seen');
-    t.same(seen.tracks.sort(), ['audio', 'video']);
-    t.same(seen.errors, []);
-    t.same((await publisher.page.evaluate<{ errors: string[] }>('seen')).errors, []);
-    await publisher.close();
-    await viewer.close();
-  });
+  for (const mimeType of ['video/VP8', 'video/H264', 'video/VP9', 'video/AV1']) {
+    t.test(`Chromium publishes ${mimeType} and another one shows it`, async (t) => {
+      const room = `talk-${mimeType.slice(6)}`;
+      const publisher = await page(sfu.url(sfu.ticket({ identity: 'ada' })), room, mimeType);
+      const viewer = await page(sfu.url(sfu.ticket({ identity: 'bob', role: 'viewer' })), room, null);
+      await viewer.picture(40);
+      const seen = await viewer.page.evaluate<{ tracks: string[]; errors: string[] }>('seen');
+      t.same(seen.tracks.sort(), ['audio', 'video']);
+      t.same(seen.errors, []);
+      t.same((await publisher.page.evaluate<{ errors: string[] }>('seen')).errors, []);
+      await publisher.close();
+      await viewer.close();
+    });
+  }
 }
