@@ -73,7 +73,7 @@ window.run = (url, room, publish) => {
 };`;
 
 if (tools && interfaceAddress() !== undefined) await run();
-else t.skip('needs chromium, python3-gst and a network interface');
+else t.test('Chromium beside GStreamer', { skip: 'needs chromium, python3-gst and a network interface' });
 
 async function run(): Promise<void> {
   const bench = await SfuBehindTurn.start({ shield: '127.0.13.7', turn: '127.0.13.8' });
