@@ -20,7 +20,7 @@ bootstrap() {
   wanted=$(sha256sum package-lock.json | cut -d' ' -f1)
   if [ "$(cat node_modules/.installed-lock 2>/dev/null)" != "$wanted" ]; then
     printf 'Installing the pinned packages (first time: about a minute) ...\n'
-    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error ||
+    npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error ||
       fail "The packages could not be installed." "Check the network and the npm registry setting (npm config get registry), then run this again."
     printf '%s' "$wanted" >node_modules/.installed-lock
   fi

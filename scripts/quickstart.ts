@@ -10,20 +10,21 @@ import { spawn } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ApiClient } from '../cli/api-client.ts';
-import type { Device, DeviceCreated, Namespace, Operation } from '../daemon/contract/api.ts';
+import type { Device, DeviceCreated, Namespace, Operation, WebrtcStatus } from '../daemon/contract/api.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 const NAMESPACE = 'demo';
 const CAMERA = 'Demo camera';
-const READY_LIMIT_MS = 60_000;
+const READY_LIMIT_MS = 45_000;
 
 const dataDir = resolve(process.env['TURNKEEP_DATA_DIR'] ?? 'var');
 const processes: SupervisedProcess[] = [];
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    if (interrupted.signal.aborted) process.exit(1);
-    interrupted.abort();
+    if (!interrupted.signal.aborted) return interrupted.abort();
+    for (const child of processes) child.kill();
+    process.exit(1);
   });
 }
 
@@ -36,7 +37,7 @@ try {
   }
 }
 if (processes.length > 0) console.log('\nStopping ...');
-for (const process of processes.reverse()) await process.stop();
+for (const child of processes.reverse()) await child.stop();
 process.exit();
 
 async function run(): Promise<void> {
@@ -52,9 +53,10 @@ async function run(): Promise<void> {
 Turnkeep is running.
 
   Console   ${url}/sign-in#code=${code}
-            This link signs you in once, within 15 minutes. Another one: node cli/turnkeep.ts user sign-in-code
+            This link signs you in once, within 15 minutes. Another one: ./cli/turnkeep user sign-in-code
   Stop      Ctrl-C. The state stays in ${dataDir}; logs are in ${join(dataDir, 'logs')}.
 `);
+  if (interrupted.signal.aborted) return;
   await new Promise<void>((done) => {
     interrupted.signal.addEventListener('abort', () => done(), { once: true });
   });
@@ -126,7 +128,17 @@ async function enableDemo(api: ApiClient): Promise<void> {
   const known = items.find((one) => one.name === NAMESPACE);
   if (known === undefined) await api.post('/v1/namespaces', { name: NAMESPACE });
   if (known?.webrtc === 'enabled' || known?.webrtc === 'degraded') {
-    console.log(`Namespace ${NAMESPACE} is enabled already.`);
+    await step(`Namespace ${NAMESPACE} is enabled already; waiting for its services`, async () => {
+      let status: WebrtcStatus | undefined;
+      const sentences = (): string =>
+        [status?.turn, status?.sfu]
+          .flatMap((one) => (one?.up === 'up' ? [] : [one?.sentence ?? '']))
+          .join(' ');
+      await until(sentences, async () => {
+        status = await api.get<WebrtcStatus>(`/v1/namespaces/${NAMESPACE}/webrtc/status`);
+        return status.turn?.up === 'up' && status.sfu?.up === 'up';
+      });
+    });
     return;
   }
   console.log(`Enabling WebRTC for namespace ${NAMESPACE}:`);
@@ -186,14 +198,18 @@ async function step(label: string, work: () => Promise<void>): Promise<void> {
   console.log(` ${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
 }
 
-async function until(failure: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+/** Polls `condition`. `failure` is the sentence of a time limit that passed. */
+async function until(
+  failure: string | (() => string),
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
   const deadlineMs = performance.now() + READY_LIMIT_MS;
   while (!(await condition())) {
     interrupted.signal.throwIfAborted();
     if (performance.now() > deadlineMs) {
-      throw new Error(
-        `${failure} within ${READY_LIMIT_MS / 1000} s. Look at the logs in ${join(dataDir, 'logs')}.`,
-      );
+      const sentence =
+        typeof failure === 'string' ? `${failure} within ${READY_LIMIT_MS / 1000} s.` : failure();
+      throw new Error(`${sentence} Look at the logs in ${join(dataDir, 'logs')}.`);
     }
     await new Promise((done) => setTimeout(done, 100));
   }

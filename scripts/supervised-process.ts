@@ -60,6 +60,13 @@ export class SupervisedProcess {
     });
   }
 
+  /** Ends the process at once and for good. */
+  kill(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#child?.kill('SIGKILL');
+  }
+
   /** Ends the process for good; resolves when it is gone. */
   async stop(): Promise<void> {
     this.#stopped = true;
