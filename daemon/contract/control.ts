@@ -174,6 +174,11 @@ export const sfuControlMethods = {
   'ingest.close': { params: ingestRef, result: nothing },
   'ingest.list': { params: nothing, result: z.object({ ingests: z.array(ingestSchema) }) },
   /**
+   * The namespace's TURN service is another process now: every relay of before is gone. Restarts ICE of all
+   * subscribe connections, and sends publishing clients their TURN credentials again: they offer themselves.
+   */
+  'relays.restarted': { params: nothing, result: z.object({ sessions: z.number() }) },
+  /**
    * Tells the room's viewers why its source is away: sends `source-lost` with this sentence, or
    * `source-back` when `lost` is false.
    */

@@ -133,7 +133,10 @@ export const serverFrames = {
   }),
   answer: z.object({ ...requestId, connection: connectionSchema, sdp: sdpSchema }),
   'ice-candidate': z.object({ connection: connectionSchema, candidate: iceCandidateInitSchema.nullable() }),
-  /** ICE servers for both legs; clients must use `iceTransportPolicy: "relay"`. */
+  /**
+   * ICE servers for both legs; clients must use `iceTransportPolicy: "relay"`. Sent again to a client that
+   * publishes when the relays were restarted: it restarts ICE by a new offer. Viewers are offered by the SFU.
+   */
   'turn-credentials': z.object({
     iceServers: z.array(iceServerSchema),
     iceTransportPolicy: z.literal('relay'),

@@ -89,6 +89,7 @@ export function controlMethods(options: ControlDependencies) {
       return {};
     },
     'ingest.list': () => ({ ingests: ingests.list() }),
+    'relays.restarted': () => ({ sessions: sessions.relaysRestarted() }),
     'source.state': (params: { roomId: string; lost: boolean; message: string }) => {
       const lost = params.lost ? params.message || 'The camera is away.' : null;
       director.apply(rooms.setSource(params.roomId, lost, nowMs()));

@@ -149,6 +149,13 @@ export class Session implements Audience, TrackOwner {
     }
   }
 
+  /** Offers the subscribe connection with new ICE credentials. @returns false when there is none. */
+  restartIce(): boolean {
+    if (this.#subscribe === undefined || this.#subscribe.closed) return false;
+    this.#subscribe.restartIce();
+    return true;
+  }
+
   /** For the list of rooms: whether its socket is there. */
   setConnected(connected: boolean): void {
     this.#options.director.rooms.setConnected(this.sessionId, connected);
@@ -284,10 +291,7 @@ export class Session implements Audience, TrackOwner {
     if (connection === 'publish') {
       throw new AppError('negotiation_failed', 'The client restarts its own connection by a new offer.');
     }
-    if (this.#subscribe !== undefined && !this.#subscribe.closed) {
-      this.#subscribe.restartIce();
-      return;
-    }
+    if (this.restartIce()) return;
     // The connection is dead: a new one with the same tracks. The client sees it by the offer's origin.
     const leg = this.#subscribeLeg();
     for (const track of this.#watched.values()) leg.watch(track, this.#paused.has(track.trackId));

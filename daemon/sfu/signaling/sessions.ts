@@ -127,10 +127,21 @@ export class Sessions {
         socket.ping();
       }
       if (nowMs >= entry.refreshAtMs) {
-        entry.refreshAtMs = nowMs + this.#turn.ttlSeconds * 1000 * REFRESH_AT;
-        session.send({ type: 'refresh-credentials', ...this.#credentials(session.identity) });
+        this.#sendCredentials(entry, 'refresh-credentials');
       }
     }
+  }
+
+  /** The TURN service began anew: connections get new relays. @returns how many sessions that concerns. */
+  relaysRestarted(): number {
+    let concerned = 0;
+    for (const entry of this.#entries.values()) {
+      const { session } = entry;
+      // A publishing client offers by itself; fresh credentials are its sign to do so.
+      if (session.publishes) this.#sendCredentials(entry, 'turn-credentials');
+      if (session.restartIce() || session.publishes) concerned += 1;
+    }
+    return concerned;
   }
 
   /** Ends all sessions of an identity. @returns how many. */
@@ -263,6 +274,11 @@ export class Sessions {
       resumed,
       serverTimeMs: this.#nowMs(),
     });
+  }
+
+  #sendCredentials(entry: Entry, type: 'turn-credentials' | 'refresh-credentials'): void {
+    entry.refreshAtMs = this.#nowMs() + this.#turn.ttlSeconds * 1000 * REFRESH_AT;
+    entry.session.send({ type, ...this.#credentials(entry.session.identity) });
   }
 
   #credentials(identity: string): ServerFrameData<'turn-credentials'> {

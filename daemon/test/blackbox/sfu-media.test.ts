@@ -2,7 +2,14 @@
 import t, { type Test } from 'tap';
 import { SfuProcess } from '../helpers/sfu-process.ts';
 import { SignalingClient, type Frame } from '../helpers/sfu-signaling-client.ts';
-import { answerOffer, Picture, relayOf, startCamera, weriftPeer } from '../helpers/sfu-werift-peer.ts';
+import {
+  answerOffer,
+  gatheredSdp,
+  Picture,
+  relayOf,
+  startCamera,
+  weriftPeer,
+} from '../helpers/sfu-werift-peer.ts';
 
 t.setTimeout(170_000);
 const SHIELD = '127.0.13.1';
@@ -160,6 +167,50 @@ t.test('an ICE restart moves the picture to new credentials', async (t) => {
   // Only the SFU's own checks, with the new credentials, can have nominated a pair here.
   t.ok(view.peer.iceTransports[0]?.connection.nominated, 'the new generation has a pair');
 });
+
+t.test(
+  'after a restart of the relays every viewer is offered new ICE, and publishers are told',
+  async (t) => {
+    await camera(t, 'ingest-n', 'camera:n');
+    const view = await viewer(t);
+    view.client.send('join', { roomId: 'camera:n' });
+    const picture = await firstPicture(view.pictures);
+    await picture.frames(5);
+
+    const publisher = await SignalingClient.open(sfu.url(sfu.ticket()));
+    const peer = weriftPeer(CAMERA);
+    t.teardown(async () => {
+      publisher.terminate();
+      await peer.close();
+    });
+    publisher.send('join', { roomId: 'meeting', subscribe: 'none' });
+    await publisher.next('welcome');
+    peer.addTransceiver('video', { direction: 'sendonly' });
+    await peer.setLocalDescription(await peer.createOffer());
+    publisher.send('offer', { roomId: 'meeting', sdp: await gatheredSdp(peer) });
+    await publisher.next('answer');
+    const idle = await SignalingClient.open(sfu.url(sfu.ticket()));
+    await idle.next('turn-credentials');
+    t.teardown(() => idle.terminate());
+
+    const ufrag = /a=ice-ufrag:(\S+)/;
+    const before = ufrag.exec(
+      view.client.frames.find((frame) => frame.type === 'offer')!['sdp'] as string,
+    )![1];
+    const { sessions } = await sfu.control.call('relays.restarted', {});
+    t.ok(sessions >= 2, 'these two, and those of former tests that may still be resumed');
+    await view.client.next('offer', (frame) => ufrag.exec(frame['sdp'] as string)![1] !== before);
+    await picture.frames(60);
+    t.ok(view.peer.iceTransports[0]?.connection.nominated, 'the new generation has a pair');
+    const again = await publisher.next('turn-credentials');
+    t.match(again, { iceTransportPolicy: 'relay', ttl: 600 });
+    const count = (client: SignalingClient, type: string): number =>
+      client.frames.filter((frame) => frame.type === type).length;
+    t.equal(count(view.client, 'turn-credentials'), 1, 'a viewer needs no more than the offer');
+    t.equal(count(idle, 'turn-credentials'), 1, 'nor does who has no connection');
+    t.equal(count(view.client, 'error') + count(publisher, 'error'), 0);
+  },
+);
 
 t.test('it ends with 0 on SIGTERM', async (t) => {
   t.equal(await sfu.stop(), 0);
