@@ -12,6 +12,7 @@ import type {
   ControlLink,
   ServiceKind,
   ServiceManager,
+  ServiceRef,
   SfuControl,
   SfuControlEvent,
   TurnControl,
@@ -23,6 +24,8 @@ const RECONNECT = { firstMs: 100, maxMs: 2000 };
 export type SfuLinkEvent =
   | { type: 'connected'; namespace: string }
   | { type: 'disconnected'; namespace: string }
+  /** The TURN service is another process: its relays, and all media over them, are gone. */
+  | { type: 'relays-restarted'; namespace: string }
   | { type: 'event'; namespace: string; event: SfuControlEvent };
 
 type LinkOptions<Control> = {
@@ -30,14 +33,16 @@ type LinkOptions<Control> = {
   clock: Clock;
   random: () => number;
   log: Logger;
-  onChange: (connected: boolean) => void;
+  /** The connection that is there now, or that there is none any more. */
+  onChange: (link: ControlLink<Control> | undefined) => void;
 };
 
 /** One connection that is wanted until `close()`. */
 class KeptLink<Control> {
   readonly #options: LinkOptions<Control>;
   #link: ControlLink<Control> | undefined;
-  #cancelRetry: Cancel = () => undefined;
+  /** There is a retry to come. */
+  #cancelRetry: Cancel | undefined;
   #failures = 0;
   #wanted = true;
   /** Which connection `#link` is: an older one that ends late is not the current one. */
@@ -67,15 +72,25 @@ class KeptLink<Control> {
     });
   }
 
+  /** Somebody answers there: the wait between tries is over. */
+  hurry(): void {
+    if (!this.#wanted || this.#link !== undefined) return;
+    this.#failures = 0;
+    if (this.#cancelRetry === undefined) return; // A try is under way.
+    this.#cancelRetry();
+    this.#cancelRetry = undefined;
+    void this.#connect();
+  }
+
   close(): void {
     this.#wanted = false;
-    this.#cancelRetry();
+    this.#cancelRetry?.();
     for (const wake of this.#waiters) wake();
     const link = this.#link;
     this.#link = undefined;
     if (link === undefined) return;
     link.close();
-    this.#options.onChange(false);
+    this.#options.onChange(undefined);
   }
 
   async #connect(): Promise<void> {
@@ -97,7 +112,7 @@ class KeptLink<Control> {
       this.#attempt = attempt;
       this.#failures = 0;
       for (const wake of this.#waiters) wake();
-      this.#options.onChange(true);
+      this.#options.onChange(link);
     } catch (error) {
       if (this.#failures === 0) this.#options.log.debug({ reason: messageOf(error) }, 'control link');
       this.#retry();
@@ -107,7 +122,7 @@ class KeptLink<Control> {
   #lost(attempt: object): void {
     if (this.#attempt !== attempt || this.#link === undefined) return;
     this.#link = undefined;
-    this.#options.onChange(false);
+    this.#options.onChange(undefined);
     this.#retry();
   }
 
@@ -116,6 +131,7 @@ class KeptLink<Control> {
     this.#failures += 1;
     const { clock, random } = this.#options;
     this.#cancelRetry = clock.after(backoffMs(this.#failures, RECONNECT, random()), () => {
+      this.#cancelRetry = undefined;
       void this.#connect();
     });
   }
@@ -132,6 +148,10 @@ export class ControlLinks {
   readonly #turn = new Map<string, KeptLink<TurnControl>>();
   readonly #sfu = new Map<string, KeptLink<SfuControl>>();
   readonly #listeners = new Set<(event: SfuLinkEvent) => void>();
+  /** Which process each namespace's TURN service was when it last answered. */
+  readonly #turnProcess = new Map<string, string>();
+  /** Namespaces whose SFU does not know yet that the relays are new. */
+  readonly #untold = new Set<string>();
 
   constructor(options: {
     connector: ControlConnector;
@@ -152,7 +172,9 @@ export class ControlLinks {
       const link = new KeptLink<TurnControl>({
         ...common,
         connect: (onClose) => connector.turn(path('turn'), { namespace, onClose }),
-        onChange: () => undefined,
+        onChange: (connected) => {
+          if (connected !== undefined) this.#onTurn(namespace, connected);
+        },
       });
       this.#turn.set(namespace, link);
     }
@@ -166,7 +188,8 @@ export class ControlLinks {
         return connector.sfu(path('sfu'), { namespace, onClose, onEvent });
       },
       onChange: (connected) => {
-        this.#emit({ type: connected ? 'connected' : 'disconnected', namespace });
+        this.#emit({ type: connected === undefined ? 'disconnected' : 'connected', namespace });
+        if (connected !== undefined) this.#tellRelaysRestarted(namespace);
       },
     });
     this.#sfu.set(namespace, link);
@@ -175,8 +198,15 @@ export class ControlLinks {
   close(namespace: string): void {
     this.#turn.get(namespace)?.close();
     this.#turn.delete(namespace);
+    this.#turnProcess.delete(namespace);
+    this.#untold.delete(namespace);
     this.#sfu.get(namespace)?.close();
     this.#sfu.delete(namespace);
+  }
+
+  /** The service is known to be ready: it is connected now instead of at the next retry. */
+  hurry({ kind, namespace }: ServiceRef): void {
+    (kind === 'turn' ? this.#turn : this.#sfu).get(namespace)?.hurry();
   }
 
   closeAll(): void {
@@ -213,6 +243,26 @@ export class ControlLinks {
   async probeSfu(namespace: string, timeoutMs: number): Promise<SfuStatus | null> {
     const control = await this.#sfu.get(namespace)?.connected(timeoutMs);
     return control === undefined ? null : answerOrNull(control.call('status', {}, { timeoutMs }));
+  }
+
+  #onTurn(namespace: string, link: ControlLink<TurnControl>): void {
+    const process = `${String(link.pid)} ${String(link.startedAtMs)}`;
+    const before = this.#turnProcess.get(namespace);
+    this.#turnProcess.set(namespace, process);
+    if (before === undefined || before === process) return;
+    this.#options.log.info({ namespace, pid: link.pid }, 'the relays were restarted');
+    this.#untold.add(namespace);
+    this.#tellRelaysRestarted(namespace);
+    this.#emit({ type: 'relays-restarted', namespace });
+  }
+
+  #tellRelaysRestarted(namespace: string): void {
+    const sfu = this.sfu(namespace);
+    if (sfu === undefined || !this.#untold.delete(namespace)) return;
+    sfu.call('relays.restarted', {}).catch((error: unknown) => {
+      // Its viewers find out themselves, only later.
+      this.#options.log.warn({ namespace, reason: messageOf(error) }, 'the SFU was not told of new relays');
+    });
   }
 
   #emit(event: SfuLinkEvent): void {

@@ -329,7 +329,8 @@ export class Namespaces extends Lifecycle {
 
   protected override async onStart(): Promise<void> {
     const { node, services, log } = this.#options;
-    this.#unwatchServices = services.watch((service) => {
+    this.#unwatchServices = services.watch((service, { state }) => {
+      if (state === 'ready') this.#links.hurry(service);
       this.#tell(service.namespace);
     });
     const { plan, broken } = await coldBoot({

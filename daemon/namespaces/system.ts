@@ -164,7 +164,8 @@ export type SfuControlEvent = {
   };
 }[keyof typeof sfuControlEvents];
 
-export type ControlLink<Kind> = { control: Kind; pid: number; close(): void };
+/** `pid` and `startedAtMs` together tell one process from the next. */
+export type ControlLink<Kind> = { control: Kind; pid: number; startedAtMs: number; close(): void };
 
 /** Opens control connections. Each rejects when nobody, or the wrong service, answers in time. */
 export interface ControlConnector {

@@ -76,6 +76,7 @@ function checked<Kind extends { close(): void }>(
   return {
     control: client,
     pid: hello.pid,
+    startedAtMs: hello.startedAtMs,
     close: () => {
       client.close();
     },

@@ -13,8 +13,16 @@ class HandConnector implements ControlConnector {
   attempts = 0;
   answer: () => Promise<unknown> = () => Promise.resolve({ ready: true });
   readonly opened: Opened[] = [];
-  turn(): ReturnType<ControlConnector['turn']> {
-    return Promise.reject(new Error('no TURN in this test'));
+  /** The TURN process that answers; undefined while there is none. */
+  turnProcess: { pid: number; startedAtMs: number } | undefined;
+  turnAttempts = 0;
+  turnEnds: () => void = () => undefined;
+  readonly calls: string[] = [];
+  turn(_path: string, options: { onClose: () => void }): ReturnType<ControlConnector['turn']> {
+    this.turnAttempts += 1;
+    if (this.turnProcess === undefined) return Promise.reject(new Error('no TURN in this test'));
+    this.turnEnds = options.onClose;
+    return Promise.resolve({ ...this.turnProcess, control: {}, close: () => undefined } as never);
   }
   sfu(
     _path: string,
@@ -24,8 +32,12 @@ class HandConnector implements ControlConnector {
     if (this.attempts <= this.refuse) return Promise.reject(new Error('nobody listens'));
     const opened: Opened = { ...options, closed: false };
     this.opened.push(opened);
-    const control = { call: () => this.answer() };
-    return Promise.resolve({ control, pid: 1, close: () => (opened.closed = true) } as never);
+    const call = (method: string): Promise<unknown> => {
+      this.calls.push(method);
+      return this.answer();
+    };
+    const process = { pid: 1, startedAtMs: 1 };
+    return Promise.resolve({ control: { call }, ...process, close: () => (opened.closed = true) } as never);
   }
 }
 const make = (connector: HandConnector): { links: ControlLinks; clock: FakeClock; events: string[] } => {
@@ -106,6 +118,87 @@ t.test('a probe waits for the connection, and is null without an answer', async 
   const turn = links.probeTurn('demo', 1000);
   clock.advance(1000);
   t.equal(await turn, null);
+  links.closeAll();
+});
+
+t.test('another TURN process means that all relays are new: SFU and listeners are told', async (t) => {
+  const connector = new HandConnector();
+  connector.turnProcess = { pid: 7, startedAtMs: 100 };
+  const { links, clock, events } = make(connector);
+  links.open('demo');
+  await settle();
+  t.same(events, ['connected'], 'the first one is no restart');
+  const reconnect = async (process: HandConnector['turnProcess']): Promise<void> => {
+    connector.turnProcess = process;
+    connector.turnEnds();
+    clock.advance(2000);
+    await settle();
+  };
+  await reconnect({ pid: 7, startedAtMs: 100 });
+  t.same(events, ['connected'], 'nor is a connection that broke');
+  await reconnect({ pid: 8, startedAtMs: 200 });
+  t.same(events, ['connected', 'relays-restarted']);
+  t.same(connector.calls, ['relays.restarted']);
+  await reconnect({ pid: 8, startedAtMs: 300 });
+  t.equal(events.length, 3, 'a process number may come again');
+  t.same(connector.calls, ['relays.restarted', 'relays.restarted']);
+
+  links.close('demo');
+  connector.turnProcess = { pid: 9, startedAtMs: 400 };
+  links.open('demo');
+  await settle();
+  t.equal(events.filter((type) => type === 'relays-restarted').length, 2, 'enabled anew is no restart');
+  links.closeAll();
+});
+
+t.test('an SFU that is away when the relays come back is told as soon as it answers', async (t) => {
+  const connector = new HandConnector();
+  connector.turnProcess = { pid: 7, startedAtMs: 100 };
+  const { links, clock, events } = make(connector);
+  links.open('demo');
+  await settle();
+  connector.refuse = 1000;
+  connector.opened[0]!.onClose();
+  connector.turnProcess = { pid: 8, startedAtMs: 200 };
+  connector.turnEnds();
+  clock.advance(100);
+  await settle();
+  t.same(events, ['connected', 'disconnected', 'relays-restarted']);
+  t.same(connector.calls, []);
+  connector.refuse = 0;
+  clock.advance(2000);
+  await settle();
+  t.same(connector.calls, ['relays.restarted']);
+  connector.answer = () => Promise.reject(new AppError('internal', 'an SFU of a former version'));
+  connector.turnProcess = { pid: 9, startedAtMs: 300 };
+  connector.turnEnds();
+  clock.advance(100);
+  await settle();
+  t.equal(connector.calls.length, 2, 'a refusal is not asked again');
+  links.closeAll();
+});
+
+t.test('a service that is known to be ready is connected without waiting for the retry', async (t) => {
+  const connector = new HandConnector();
+  connector.refuse = 6;
+  const { links, clock } = make(connector);
+  links.open('demo');
+  for (let n = 0; n < 5; n += 1) {
+    await settle();
+    clock.advance([50, 100, 200, 400, 100][n]!);
+  }
+  await settle();
+  const { attempts } = connector;
+  connector.refuse = 0;
+  links.hurry({ kind: 'sfu', namespace: 'demo' });
+  links.hurry({ kind: 'sfu', namespace: 'other' });
+  await settle();
+  t.equal(connector.attempts, attempts + 1);
+  t.ok(links.sfu('demo'));
+  links.hurry({ kind: 'sfu', namespace: 'demo' });
+  clock.advance(10_000);
+  await settle();
+  t.equal(connector.attempts, attempts + 1, 'what is connected stays');
   links.closeAll();
 });
 
