@@ -4,7 +4,8 @@
  *   node scripts/run-tests.ts unit|local|all [part of a path ...]
  *
  * `unit`: everything but the folders below, two files at a time. `local`: unit + blackbox. `all`: also
- * interop, browser and host, one file at a time. Under CI=true a skipped test is a failed run.
+ * interop, browser and host, one file at a time. Under CI=true a skipped test is a failed run. The files of a
+ * folder `netns` run in a network namespace of their own, with one interface beside loopback (root only).
  */
 import { spawn } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -25,6 +26,8 @@ const TIME_LIMIT_MS: Record<Level, number> = {
   browser: 300_000,
   host: 600_000,
 };
+
+const NETWORK_ADDRESS = '10.99.0.1';
 
 type Outcome = {
   file: string;
@@ -90,9 +93,16 @@ function levelOf(file: string): Level {
 
 async function runFile(file: string, timeLimitMs: number): Promise<Outcome> {
   const startedMs = performance.now();
-  const child = spawn(process.execPath, [file], {
+  const ownNetwork = file.includes('/netns/') && process.getuid?.() === 0;
+  const [command, ...args] = ownNetwork ? inOwnNetwork(file) : [process.execPath, file];
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_NO_WARNINGS: '1', TAP_TIMEOUT: String(timeLimitMs / 1000) },
+    env: {
+      ...process.env,
+      NODE_NO_WARNINGS: '1',
+      TAP_TIMEOUT: String(timeLimitMs / 1000),
+      ...(ownNetwork ? { TURNKEEP_TEST_NETWORK_ADDRESS: NETWORK_ADDRESS } : {}),
+    },
     detached: true,
   });
   const failures: string[] = [];
@@ -153,6 +163,19 @@ async function runFile(file: string, timeLimitMs: number): Promise<Outcome> {
       '\n',
     ),
   };
+}
+
+/** The namespace ends with its processes; nothing in it reaches the machine's own network. */
+function inOwnNetwork(file: string): [string, ...string[]] {
+  const setUp = [
+    'ip link set lo up',
+    'ip link add tk0 type veth peer name tk1',
+    `ip addr add ${NETWORK_ADDRESS}/24 dev tk0`,
+    'ip link set tk0 up',
+    'ip link set tk1 up',
+    'exec "$0" "$1"',
+  ];
+  return ['unshare', '--net', 'sh', '-ec', setUp.join(' && '), process.execPath, file];
 }
 
 /** Ends whatever a test file left behind: it ran as the leader of its own process group. */

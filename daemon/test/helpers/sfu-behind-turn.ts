@@ -1,7 +1,7 @@
 /** A real SFU behind a real TURN service of the same namespace, for peers that know relays only. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import {
@@ -15,13 +15,12 @@ const RELAY_PORTS = { minPort: 42_000, maxPort: 42_199 };
 const SECRET = 'a-secret-of-the-test-run';
 
 /**
- * An IPv4 address of an interface that is not loopback: libnice and browsers gather on nothing else, and libnice
- * binds to the interface (IP_UNICAST_IF). Packets to it stay on this host. Undefined when there is none.
+ * The address of the interface that scripts/run-tests.ts makes in a network namespace for the tests of a `netns`
+ * folder: libnice gathers on no loopback address. Undefined outside such a namespace: a test sends nothing to the
+ * machine's own network.
  */
 export function interfaceAddress(): string | undefined {
-  return Object.values(networkInterfaces())
-    .flat()
-    .find((one) => one?.family === 'IPv4' && !one.internal)?.address;
+  return process.env['TURNKEEP_TEST_NETWORK_ADDRESS'];
 }
 
 export class SfuBehindTurn {

@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import t from 'tap';
-import { interfaceAddress, lineOf, SfuBehindTurn } from '../helpers/sfu-behind-turn.ts';
-import { SignalingClient } from '../helpers/sfu-signaling-client.ts';
+import { interfaceAddress, lineOf, SfuBehindTurn } from '../../helpers/sfu-behind-turn.ts';
+import { SignalingClient } from '../../helpers/sfu-signaling-client.ts';
 
 t.setTimeout(280_000);
 const PYTHON = '/usr/bin/python3';

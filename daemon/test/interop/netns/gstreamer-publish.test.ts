@@ -5,9 +5,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import t from 'tap';
-import { interfaceAddress, lineOf, SfuBehindTurn } from '../helpers/sfu-behind-turn.ts';
-import { SignalingClient } from '../helpers/sfu-signaling-client.ts';
-import { answerOffer, relayOf, weriftPeer } from '../helpers/sfu-werift-peer.ts';
+import { interfaceAddress, lineOf, SfuBehindTurn } from '../../helpers/sfu-behind-turn.ts';
+import { SignalingClient } from '../../helpers/sfu-signaling-client.ts';
+import { answerOffer, relayOf, weriftPeer } from '../../helpers/sfu-werift-peer.ts';
 
 t.setTimeout(250_000);
 const PYTHON = '/usr/bin/python3';
@@ -38,7 +38,7 @@ const MIME: Record<string, string> = { h264: 'video/H264', vp8: 'video/VP8' };
 const hasTools = existsSync(PYTHON) && existsSync('/usr/lib/python3/dist-packages/gi');
 
 for (const codec of Object.keys(KEY_FRAME)) {
-  const skip = hasTools && listen !== undefined ? {} : { skip: 'no python3-gst, or no network interface' };
+  const skip = hasTools && listen !== undefined ? {} : { skip: 'python3-gst and a network namespace (root) are needed' };
   t.test(`webrtcbin publishes ${codec} and opus, relay-only`, skip, async (t) => {
     const room = `studio-${codec}`;
     const viewer = await SignalingClient.open(sfu.url(sfu.ticket({ identity: 'bob', role: 'viewer' })));
