@@ -25,7 +25,7 @@ export interface NamespaceService {
   /** Throws namespace_not_found. */
   get(name: string): Namespace;
   create(name: string): Namespace;
-  /** Refused with namespace_in_use while WebRTC is enabled. */
+  /** Refused with namespace_in_use while WebRTC is enabled; whether it has cameras is the caller's to ask. */
   delete(name: string): void;
   /** Starts the saga and returns at once; with `dryRun` the plan, and nothing changes. */
   enableWebrtc(

@@ -183,7 +183,7 @@ export class Namespaces extends Lifecycle {
     return this.get(name);
   }
 
-  /** Throws namespace_in_use while WebRTC is set up, an operation runs or cameras belong to it. */
+  /** Throws namespace_in_use while WebRTC is set up or an operation runs. Cameras are not known here. */
   delete(name: string): void {
     this.get(name);
     if (this.#operations.running(name) !== undefined || this.#store.webrtcConfig(name) !== undefined) {

@@ -1,6 +1,7 @@
 /** Namespaces, their WebRTC, their API keys, and the operations that run on them. */
 import type { FastifyInstance } from 'fastify';
 import { createNamespaceSchema, enableWebrtcSchema } from '../../contract/api.ts';
+import { AppError } from '../../contract/errors.ts';
 import { createApiKeySchema } from '../../contract/identity.ts';
 import { identityOf, may, requireMay, type Action } from '../../identity/caller.ts';
 import { access, callerOf } from '../authentication.ts';
@@ -47,7 +48,8 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
 
   server.delete('/v1/namespaces/:namespace', options, (request, reply) => {
     const name = allowed(request, 'namespace.delete');
-    const { apiKeys } = openDatabaseParts(context);
+    const { apiKeys, cameras } = openDatabaseParts(context);
+    refuseWithCameras(namespaces.get(name).name, cameras.list(name).length);
     namespaces.delete(name);
     apiKeys.deleteAllOf(name);
     log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'namespace deleted');
@@ -114,4 +116,12 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     log.info({ namespace, apiKey: id, by: identityOf(callerOf(request)) }, 'API key deleted');
     return reply.code(204).send();
   });
+}
+
+/** A camera without its namespace could neither be watched nor found. */
+function refuseWithCameras(name: string, cameras: number): void {
+  if (cameras === 0) return;
+  const what = cameras === 1 ? '1 camera: remove it' : `${String(cameras)} cameras: remove them`;
+  const sentence = `The namespace "${name}" still has ${what} first, then delete the namespace.`;
+  throw new AppError('namespace_in_use', sentence, { details: { cameras } });
 }

@@ -37,6 +37,28 @@ t.test("creates, lists, changes, rotates and deletes a camera, in the seed's sha
   t.equal((await bench.local.inject(route(`DELETE /api/devices/${device.id}`))).statusCode, 404);
 });
 
+t.test('a namespace is not deleted under its cameras', async (t) => {
+  const bench = await apiBench(t);
+  const remove = (name: string) => bench.local.inject(route(`DELETE /v1/namespaces/${name}`));
+  const first = bench.cameras.create({ name: 'one', namespace: 'a', owner: 'x' }).device;
+  const second = bench.cameras.create({ name: 'two', namespace: 'a', owner: 'x' }).device;
+  const refused = await remove('a');
+  t.equal(refused.statusCode, 409);
+  t.strictSame(refused.json(), {
+    error: 'namespace_in_use',
+    message: 'The namespace "a" still has 2 cameras: remove them first, then delete the namespace.',
+    details: { cameras: 2 },
+  });
+  bench.cameras.delete(first.id);
+  t.match((await remove('a')).json(), {
+    message: 'The namespace "a" still has 1 camera: remove it first, then delete the namespace.',
+  });
+  t.equal((await remove('b')).statusCode, 204, 'cameras of others do not count');
+  bench.cameras.delete(second.id);
+  t.equal((await remove('a')).statusCode, 204);
+  t.equal(errorOf(await remove('a')), 'namespace_not_found');
+});
+
 t.test("the namespace of a new camera: named, the key's own, or the only one", async (t) => {
   const bench = await apiBench(t);
   t.match((await post(bench, '/api/devices', { name: 'x' })).json(), {
