@@ -80,6 +80,8 @@ export class Subscriber extends Emitter<SubscriberEvents> {
       if (this.#closed) return;
       try {
         await this.#connection.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
+        // The offer names every section: what an older one said is over.
+        this.#slots.clear();
         for (const [mid, trackId] of Object.entries(offer.mids)) this.#slots.set(mid, trackId);
         for (const candidate of this.#earlyCandidates.splice(0)) await this.#add(candidate);
         await this.#connection.setLocalDescription();
@@ -118,9 +120,10 @@ export class Subscriber extends Emitter<SubscriberEvents> {
 
   /** The receiver's track that carries `trackId` now. */
   receiverTrack(trackId: string): MediaStreamTrack | undefined {
+    const transceivers = this.#connection.getTransceivers();
     for (const [mid, carried] of this.#slots) {
-      if (carried !== trackId) continue;
-      return this.#connection.getTransceivers().find((one) => one.mid === mid)?.receiver.track;
+      const track = transceivers.find((one) => one.mid === mid)?.receiver.track;
+      if (carried === trackId && track !== undefined) return track;
     }
     return undefined;
   }

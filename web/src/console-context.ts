@@ -34,6 +34,8 @@ export class ConsoleContext extends Emitter<ContextEvents> {
   readonly media: MediaHub;
   readonly timers: Timers;
   readonly announcements = new Announcements();
+  /** The camera that was opened last: the focus goes back to its tile. */
+  lastCamera: string | null = null;
   #route: Route;
   #session: Session | null = null;
   #notice: Notice | null = null;

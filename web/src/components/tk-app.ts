@@ -12,6 +12,7 @@ import './tk-notice.ts';
 import { WatchController } from './watch-controller.ts';
 
 const LIVE_DOWN_MS = 3000;
+const SAID_MS = 8000;
 const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 
 type Phase = 'asking' | 'signed-in' | 'signed-out' | 'not-reached';
@@ -60,6 +61,8 @@ export class TkApp extends LitElement {
   declare assertive: string;
   #goKey = false;
   #saidDown = false;
+  #shown = '';
+  #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     super();
@@ -85,10 +88,14 @@ export class TkApp extends LitElement {
         if (context.live.state.downSinceMs !== null) this.requestUpdate();
       }, 1000);
       return [
-        context.on('route', () => {
-          this.drawer = 'none';
+        context.on('route', (route) => {
           this.#load();
           this.requestUpdate();
+          // Another view of the same page (density, filter) leaves focus and drawer where they are.
+          const shown = route.page === 'camera' ? `camera ${route.id}` : route.page;
+          if (shown === this.#shown) return;
+          this.#shown = shown;
+          this.drawer = 'none';
           this.#focusPage();
         }),
         context.on('session', (session) => {
@@ -99,6 +106,11 @@ export class TkApp extends LitElement {
         context.on('say', ({ text, politeness }) => {
           if (politeness === 'assertive') this.assertive = text;
           else this.polite = text;
+          // What was said once is not found again by someone who reads the page.
+          clearTimeout(this.#silence);
+          this.#silence = setTimeout(() => {
+            this.polite = this.assertive = '';
+          }, SAID_MS);
         }),
         context.live.on('state', redraw),
         context.live.on('data', redraw),
@@ -240,7 +252,8 @@ export class TkApp extends LitElement {
 
   #focusPage(): void {
     void this.updateComplete.then(() => {
-      this.#page?.focusMain?.();
+      const page = this.#page;
+      if (page instanceof LitElement) void page.updateComplete.then(() => page.focusMain?.());
     });
   }
 

@@ -74,6 +74,11 @@ export const playerStyles = css`
     max-width: 52ch;
     text-wrap: balance;
   }
+  .cover tk-command {
+    width: min(480px, 100%);
+    text-align: left;
+    margin-top: 4px;
+  }
   .big .g {
     width: 18px;
     height: 18px;

@@ -8,6 +8,7 @@ import { base } from '../styles/shared.ts';
 import { glyph, icon } from './icon.ts';
 import { saveSnapshot } from './snapshot.ts';
 import { playerStyles } from './tk-player-styles.ts';
+import './tk-command.ts';
 import './tk-stats.ts';
 import type { StatsLevel } from './tk-stats.ts';
 
@@ -49,9 +50,11 @@ export class TkPlayer extends LitElement {
     this.addEventListener('pointermove', () => {
       this.#stir();
     });
-    this.addEventListener('focusin', () => {
-      this.#stir();
-    });
+    for (const name of ['focusin', 'pointerdown']) {
+      this.addEventListener(name, () => {
+        this.#stir();
+      });
+    }
     this.addEventListener('fullscreenchange', () => {
       this.full = document.fullscreenElement !== null;
     });
@@ -174,6 +177,15 @@ export class TkPlayer extends LitElement {
       <span class="big">${glyph(view.state)}</span>
       <div class="title">${cover.title}</div>
       <p class="muted">${cover.text}${cover.more === null ? nothing : html` ${cover.more}`}</p>
+      ${
+        view.row === 13
+          ? html`<p class="muted">
+                Your connection is fine, and so is the camera's tunnel. Restart the encoder on the camera, or
+                look at its log:
+              </p>
+              <tk-command .text=${'journalctl -u webrtc-video-streaming -n 50'}></tk-command>`
+          : nothing
+      }
       ${
         view.steps === null
           ? nothing

@@ -81,8 +81,6 @@ export class TkTile extends LitElement {
 
   protected override updated(changed: PropertyValues<this>): void {
     if (changed.has('feed')) this.#attach();
-    const label = [this.name, this.namespace, this.view?.word ?? 'loading', this.view?.why];
-    this.setAttribute('aria-label', label.filter((part) => typeof part === 'string').join(', '));
     if (this.view === null) this.setAttribute('aria-busy', 'true');
     else this.removeAttribute('aria-busy');
   }
@@ -145,7 +143,7 @@ export class TkTile extends LitElement {
         ${glyph(state)}<span class="cut">${this.name}</span>${
           this.namespace === null ? nothing : html`<span class="ns cut">${this.namespace}</span>`
         }
-        ${view === null ? html`<span class="ns">loading</span>` : nothing}
+        ${view === null ? html`<span class="ns">loading</span>` : html`<span class="sr">${view.word}</span>`}
         ${view?.why ? html`<span class="why">${view.why}</span>` : nothing}
         ${this.muted ? nothing : html`<span class="ns" aria-label="sound on">${icon('i-sound')}</span>`}
       </span>

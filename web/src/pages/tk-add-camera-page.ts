@@ -409,6 +409,7 @@ export class TkAddCameraPage extends LitElement {
           ? html`<div class="preview">
               <tk-tile
                 role="group"
+                aria-label=${`${device.name}, ${view?.word ?? 'loading'}`}
                 .name=${device.name}
                 .feed=${this.#feed}
                 .view=${view}

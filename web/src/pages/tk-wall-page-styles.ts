@@ -5,6 +5,9 @@ export const wallPageStyles = css`
   :host {
     height: 100vh;
   }
+  main {
+    min-height: 0;
+  }
   .tk-filter {
     font: var(--tk-weight) var(--tk-size-3) / var(--tk-lead-3) var(--tk-font);
     display: inline-flex;

@@ -86,8 +86,12 @@ export class TkWallPage extends LitElement {
   }
 
   focusMain(): void {
-    if (this.#wall === null) this.renderRoot.querySelector<HTMLElement>('main')?.focus();
-    else this.#wall.focusTile(this.#wall.focused);
+    const wall = this.#wall;
+    if (wall === null) this.renderRoot.querySelector<HTMLElement>('main')?.focus();
+    else
+      void wall.updateComplete.then(() => {
+        wall.focusTile(this.context.lastCamera);
+      });
   }
 
   handleKey(event: KeyboardEvent): boolean {
@@ -282,6 +286,7 @@ export class TkWallPage extends LitElement {
                     this.playing = event.detail;
                   }}
                   @open=${(event: CustomEvent<string>) => {
+                    context.lastCamera = event.detail;
                     context.navigate(cameraPath(event.detail));
                   }}
                   @act=${(event: CustomEvent<{ id: string; action: TileAction }>) => {

@@ -147,8 +147,8 @@ export class CameraFeed extends Emitter<FeedEvents> {
   }
 
   /**
-   * The room changed. Tracks that are added to a stream while a <video> loads it are lost in Chromium, so a
-   * <video> gets the stream when it has tracks, and again when they are others.
+   * The room changed. A <video> gets the stream when it has tracks, and again when they are others: it need not
+   * follow a stream that changes under it.
    */
   roomChanged(): void {
     const key = this.stream

@@ -58,7 +58,7 @@ async function offer(id, one, options) {
   one.busy = true;
   await one.connection.setLocalDescription(await one.connection.createOffer(options));
   const mids = {};
-  for (const slot of one.slots) mids[slot.transceiver.mid] = slot.trackId;
+  for (const { transceiver, trackId } of one.slots) if (transceiver.mid !== null) mids[transceiver.mid] = trackId;
   say({ op: 'offer', session: id, sdp: one.connection.localDescription.sdp, mids });
 }
 
