@@ -38,7 +38,8 @@ const MIME: Record<string, string> = { h264: 'video/H264', vp8: 'video/VP8' };
 const hasTools = existsSync(PYTHON) && existsSync('/usr/lib/python3/dist-packages/gi');
 
 for (const codec of Object.keys(KEY_FRAME)) {
-  const skip = hasTools && listen !== undefined ? {} : { skip: 'python3-gst and a network namespace (root) are needed' };
+  const skip =
+    hasTools && listen !== undefined ? {} : { skip: 'python3-gst and a network namespace (root) are needed' };
   t.test(`webrtcbin publishes ${codec} and opus, relay-only`, skip, async (t) => {
     const room = `studio-${codec}`;
     const viewer = await SignalingClient.open(sfu.url(sfu.ticket({ identity: 'bob', role: 'viewer' })));
