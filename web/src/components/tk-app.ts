@@ -253,7 +253,8 @@ export class TkApp extends LitElement {
   #focusPage(): void {
     void this.updateComplete.then(() => {
       const page = this.#page;
-      if (page instanceof LitElement) void page.updateComplete.then(() => page.focusMain?.());
+      // The page has drawn itself by the next frame.
+      if (page !== null) requestAnimationFrame(() => page.focusMain?.());
     });
   }
 

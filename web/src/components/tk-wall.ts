@@ -209,47 +209,56 @@ export class TkWall extends LitElement {
     this.style.setProperty('--tile', `${String(grid.tileWidth)}px`);
   }
 
-  protected override render(): unknown {
+  /** Tiles by row, for the grid's structure: places in `tiles`. */
+  #rows(): number[][] {
     const columns = Math.max(1, this.#columns());
-    const rows: WallTile[][] = [];
-    for (let at = 0; at < this.tiles.length; at += columns) rows.push(this.tiles.slice(at, at + columns));
-    return html`<div class="grid ${this.oneColumn ? '' : 'pair'}" role="grid" aria-label=${this.label}>
-      ${repeat(
-        rows,
-        (_, index) => index,
-        (row) =>
-          html`<div role="row" class="line">
-            ${repeat(
-              row,
-              (tile) => tile.id,
-              (tile) =>
-                html`<tk-tile
-                  role="gridcell"
-                  tabindex=${tile.id === this.focused ? 0 : -1}
-                  class=${tile === this.tiles[0] ? 'lead' : ''}
-                  .cameraId=${tile.id}
-                  .name=${tile.name}
-                  .namespace=${tile.namespace}
-                  .watching=${tile.watching}
-                  .feed=${tile.feed}
-                  .view=${tile.view}
-                  .current=${tile.id === this.focused}
-                  @open=${() => {
-                    this.#open(tile.id);
-                  }}
-                  @act=${(event: CustomEvent<TileAction>) => {
-                    this.dispatchEvent(
-                      new CustomEvent('act', { detail: { id: tile.id, action: event.detail } }),
-                    );
-                  }}
-                  @snapshot=${(event: CustomEvent<string | null>) => {
-                    this.dispatchEvent(new CustomEvent('snapshot', { detail: event.detail }));
-                  }}
-                ></tk-tile>`,
-            )}
-          </div>`,
-      )}
-    </div>`;
+    const places = this.tiles.map((_, index) => index);
+    // On a phone the first picture has a row of its own.
+    const rows = TkWall.isPhone && columns > 1 ? [places.splice(0, 1)] : [];
+    for (let at = 0; at < places.length; at += columns) rows.push(places.slice(at, at + columns));
+    return rows.filter((row) => row.length > 0);
+  }
+
+  /**
+   * The rows own their tiles by id instead of holding them: another number of columns moves no element, so
+   * no picture begins anew.
+   */
+  protected override render(): unknown {
+    return html`<div class="sr" role="grid" aria-label=${this.label}>
+        ${this.#rows().map(
+          (row) =>
+            html`<div role="row" aria-owns=${row.map((index) => `tile-${String(index)}`).join(' ')}></div>`,
+        )}
+      </div>
+      <div class="grid ${this.oneColumn ? '' : 'pair'}">
+        ${repeat(
+          this.tiles,
+          (tile) => tile.id,
+          (tile, index) =>
+            html`<tk-tile
+              id="tile-${index}"
+              role="gridcell"
+              tabindex=${tile.id === this.focused ? 0 : -1}
+              class=${index === 0 ? 'lead' : ''}
+              .cameraId=${tile.id}
+              .name=${tile.name}
+              .namespace=${tile.namespace}
+              .watching=${tile.watching}
+              .feed=${tile.feed}
+              .view=${tile.view}
+              .current=${tile.id === this.focused}
+              @open=${() => {
+                this.#open(tile.id);
+              }}
+              @act=${(event: CustomEvent<TileAction>) => {
+                this.dispatchEvent(new CustomEvent('act', { detail: { id: tile.id, action: event.detail } }));
+              }}
+              @snapshot=${(event: CustomEvent<string | null>) => {
+                this.dispatchEvent(new CustomEvent('snapshot', { detail: event.detail }));
+              }}
+            ></tk-tile>`,
+        )}
+      </div>`;
   }
 
   static override styles = [
@@ -267,9 +276,6 @@ export class TkWall extends LitElement {
         place-content: center;
         gap: var(--tk-wall-gap);
         grid-template-columns: repeat(var(--columns, 1), var(--tile, 1fr));
-      }
-      .line {
-        display: contents;
       }
       :host(:fullscreen) {
         background: #000;

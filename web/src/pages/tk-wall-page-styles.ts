@@ -3,6 +3,7 @@ import { css } from 'lit';
 
 export const wallPageStyles = css`
   :host {
+    flex: none;
     height: 100vh;
   }
   main {
@@ -60,6 +61,7 @@ export const wallPageStyles = css`
   }
   @media (max-width: 639px) {
     :host {
+      flex: 1;
       height: auto;
     }
     .tk-filter {

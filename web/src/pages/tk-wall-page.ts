@@ -215,10 +215,11 @@ export class TkWallPage extends LitElement {
   }
 
   #stateOf(device: Device, nowMs: number): StateName {
-    const view = this.#views.get(device.id);
-    return view === undefined || view === null || view.state === 'paused'
-      ? deviceState(device, nowMs).state
-      : view.state;
+    const { context } = this;
+    const view = this.playing.has(device.id)
+      ? currentView(context, context.media.feed(device), device.id, true)
+      : null;
+    return view === null ? deviceState(device, nowMs).state : view.state;
   }
 
   protected override render(): unknown {
