@@ -1,0 +1,104 @@
+/** The media core with a real UDP socket and fixed keys: one publisher, many viewers. A child of `sfu.ts`. */
+import { createSocket } from 'node:dgram';
+import { createMediaCore } from '../../daemon/sfu/media/core/media-core.ts';
+import {
+  benchKeys,
+  PAYLOAD_TYPE,
+  PUBLISHER_SSRC,
+  SERVER_RECEIVE_BYTES,
+  tell,
+  viewerAddress,
+  VIEWER_PORT,
+  VIEWERS,
+  type Command,
+} from './sfu-protocol.ts';
+
+/** The wall clock with fractions, as the SFU's shell has it. */
+const nowMs = (): number => performance.timeOrigin + performance.now();
+
+const socket = createSocket({
+  type: 'udp4',
+  recvBufferSize: SERVER_RECEIVE_BYTES,
+  // The default lookup answers a tick later, when the core has used its buffer again.
+  lookup: (host, _options, callback) => {
+    callback(null, host, 4);
+  },
+});
+const core = createMediaCore({
+  events: { sourceFlowing: () => {}, sourceStalled: () => {}, sourceParameters: () => {} },
+});
+const publisher = core.addPeer({ id: 'publisher', keys: benchKeys(0).server, send: () => {} }, nowMs());
+const source = publisher.addSource({
+  trackId: 'camera',
+  kind: 'video',
+  codec: 'H264',
+  clockRate: 90_000,
+  payloadType: PAYLOAD_TYPE,
+  rtxPayloadType: undefined,
+  ssrc: PUBLISHER_SSRC,
+  rtxSsrc: undefined,
+  mid: '0',
+  midExtensionId: undefined,
+  transportCcExtensionId: undefined,
+  audioLevelExtensionId: undefined,
+  feedback: { nack: true, pli: true, transportCc: false },
+});
+for (let at = 0; at < VIEWERS; at += 1) {
+  const address = viewerAddress(at);
+  const viewer = core.addPeer(
+    {
+      id: `viewer-${at}`,
+      keys: benchKeys(at + 1).server,
+      // A full socket buffer makes Node keep the buffer, and the core writes into it again: hence a copy.
+      send: (datagram) => {
+        socket.send(Buffer.from(datagram), VIEWER_PORT, address);
+      },
+    },
+    nowMs(),
+  );
+  viewer
+    .addDownlink({
+      kind: 'video',
+      payloadType: PAYLOAD_TYPE,
+      rtxPayloadType: PAYLOAD_TYPE + 1,
+      ssrc: 1000 + at,
+      rtxSsrc: 2000 + at,
+      mid: '0',
+      midExtensionId: 1,
+      cname: 'bench',
+      nack: true,
+    })
+    .setSource(source, nowMs());
+}
+
+let timer: NodeJS.Timeout | undefined;
+let timerAtMs = Infinity;
+function arm(): void {
+  const nextMs = core.nextTickMs();
+  if (nextMs === undefined || (timer !== undefined && timerAtMs <= nextMs)) return;
+  clearTimeout(timer);
+  timerAtMs = nextMs;
+  timer = setTimeout(
+    () => {
+      timer = undefined;
+      core.tick(nowMs());
+      arm();
+    },
+    Math.max(0, nextMs - nowMs()),
+  );
+}
+
+socket.on('message', (datagram) => {
+  publisher.receive(datagram, nowMs());
+  arm();
+});
+socket.bind(0, '127.0.12.200', () => {
+  tell({ type: 'ready', port: socket.address().port });
+});
+process.on('message', (command: Command) => {
+  if (command.type !== 'mark') return;
+  tell({ type: 'mark', packets: core.totals().packets, published: source.stats(nowMs()).packets, broken: 0 });
+});
+process.on('disconnect', () => {
+  process.exit(0);
+});

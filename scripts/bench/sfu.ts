@@ -1,0 +1,214 @@
+/**
+ * Forwarded packets per CPU-second: one 720p camera of 2.5 Mbit/s to many viewers with AEAD_AES_128_GCM, by
+ * our media core and by werift's own `sendRtp` loop, in paired rounds of one run. `node scripts/bench/sfu.ts`,
+ * or as a part of `npm run bench`. Server and load run on different cores; a round that lost a packet does
+ * not count.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Command, Message } from './sfu-protocol.ts';
+
+/** 100 is the load we quote; plain werift on Node 24 does not carry it, hence the smaller one for the ratio. */
+const LOADS: readonly number[] = [100, 50];
+const ROUNDS = 5;
+const WARM_UP_MS = 3000;
+const ROUND_MS = 5000;
+const DRAIN_MS = 1000;
+const START_LIMIT_MS = 120_000;
+
+/** One line of the table. */
+export type SfuBenchRow = {
+  server: string;
+  viewers: number;
+  /** Median over the rounds without loss. */
+  'packets per CPU-second': number | string;
+  'us per packet': number | string;
+  /** Smallest and largest of those rounds. */
+  'us range': string;
+  'packets per second': number | string;
+  /** In all rounds, with packets that were not authentic. */
+  lost: number;
+  'rounds that count': string;
+  /** Median over pairs of rounds, ours divided by the peer's. */
+  'times werift': number | string;
+};
+
+type Contender = { name: string; script: string; isProtected: boolean; connects: boolean };
+type Sample = { packetsPerCpuSecond: number; packetsPerSecond: number; lost: number };
+
+const CONTENDERS: readonly Contender[] = [
+  { name: 'turnkeep media core', script: 'sfu-core-server.ts', isProtected: true, connects: false },
+  { name: 'werift sendRtp', script: 'sfu-werift-server.ts', isProtected: false, connects: true },
+];
+
+/** Runs the benchmark. @throws Error when a process does not start or connect in time. */
+export async function benchSfu(): Promise<SfuBenchRow[]> {
+  const rows: SfuBenchRow[] = [];
+  for (const viewers of LOADS) rows.push(...(await compare(viewers)));
+  return rows;
+}
+
+async function compare(viewers: number): Promise<SfuBenchRow[]> {
+  const samples = CONTENDERS.map((): Sample[] => []);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // The order alternates, so that neither always runs on the warmer machine.
+    const order = round % 2 === 0 ? [0, 1] : [1, 0];
+    for (const at of order) samples[at]!.push(await measure(CONTENDERS[at]!, viewers));
+  }
+  const [ours, theirs] = [samples[0]!, samples[1]!];
+  const ratios = ours.flatMap((one, at) => {
+    const other = theirs[at]!;
+    return one.lost + other.lost > 0 ? [] : [one.packetsPerCpuSecond / other.packetsPerCpuSecond];
+  });
+  return CONTENDERS.map(({ name }, at) => row(name, viewers, samples[at]!, at === 0 ? median(ratios) : 1));
+}
+
+function row(name: string, viewers: number, all: readonly Sample[], ratio: number | undefined): SfuBenchRow {
+  const clean = all.filter(({ lost }) => lost === 0);
+  const costs = clean.map((one) => 1_000_000 / one.packetsPerCpuSecond);
+  const perCpu = median(clean.map((one) => one.packetsPerCpuSecond));
+  return {
+    server: name,
+    viewers,
+    'packets per CPU-second': perCpu === undefined ? 'lost packets' : Math.round(perCpu),
+    'us per packet': perCpu === undefined ? '-' : round2(1_000_000 / perCpu),
+    'us range': costs.length === 0 ? '-' : `${round2(Math.min(...costs))} to ${round2(Math.max(...costs))}`,
+    'packets per second': Math.round(median(clean.map((one) => one.packetsPerSecond)) ?? 0),
+    lost: all.reduce((total, { lost }) => total + lost, 0),
+    'rounds that count': `${clean.length} of ${all.length}`,
+    'times werift': ratio === undefined ? 'no clean pair' : round2(ratio),
+  };
+}
+
+async function measure(contender: Contender, viewers: number): Promise<Sample> {
+  const load = start('sfu-load.ts', viewers, 1);
+  let server: ChildProcess | undefined;
+  try {
+    await next(load, 'ready');
+    server = start(contender.script, viewers, 0);
+    relay(server, load, 'offer');
+    relay(load, server, 'answer');
+    const connected = contender.connects ? next(server, 'connected') : undefined;
+    const { port } = await next(server, 'ready');
+    await connected;
+    command(load, { type: 'publish', port, isProtected: contender.isProtected });
+    await wait(WARM_UP_MS);
+    const before = await mark(server);
+    const cpuBefore = cpuNanoseconds(server);
+    const startMs = performance.now();
+    await wait(ROUND_MS);
+    const after = await mark(server);
+    const cpuSeconds = (cpuNanoseconds(server) - cpuBefore) / 1e9;
+    const seconds = (performance.now() - startMs) / 1000;
+    command(load, { type: 'stop' });
+    await wait(DRAIN_MS);
+    const [sent, got] = [await mark(server), await mark(load)];
+    const forwarded = after.packets - before.packets;
+    return {
+      packetsPerCpuSecond: forwarded / cpuSeconds,
+      packetsPerSecond: forwarded / seconds,
+      // What the camera sent and the server did not see is lost for every viewer.
+      lost: Math.max(0, sent.packets - got.packets) + (got.published - sent.published) * viewers + got.broken,
+    };
+  } finally {
+    await end(load);
+    if (server !== undefined) await end(server);
+  }
+}
+
+/** Starts a script on one core, where the machine has several and `taskset`. */
+function start(script: string, viewers: number, core: number): ChildProcess {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const pinned = availableParallelism() > 1 ? ['taskset', '-c', String(core)] : [];
+  const [program, ...args] = [...pinned, process.execPath, path, String(viewers)];
+  return spawn(program, args, {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+  });
+}
+
+function next<Type extends Message['type']>(
+  child: ChildProcess,
+  type: Type,
+): Promise<Extract<Message, { type: Type }>> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+    };
+    const onMessage = (message: Message): void => {
+      if (message.type !== type) return;
+      done();
+      resolve(message as Extract<Message, { type: Type }>);
+    };
+    const onExit = (code: number | null): void => {
+      done();
+      reject(new Error(`A process of the benchmark ended with ${code} before "${type}"`));
+    };
+    const timer = setTimeout(() => {
+      done();
+      reject(new Error(`No "${type}" within ${START_LIMIT_MS / 1000} s`));
+    }, START_LIMIT_MS);
+    child.on('message', onMessage);
+    child.on('exit', onExit);
+  });
+}
+
+function relay(from: ChildProcess, to: ChildProcess, type: 'offer' | 'answer'): void {
+  from.on('message', (message: Message) => {
+    if (message.type === 'offer' || message.type === 'answer') {
+      if (message.type === type) command(to, message);
+    }
+  });
+}
+
+function command(child: ChildProcess, what: Command): void {
+  if (child.connected) child.send(what);
+}
+
+async function mark(child: ChildProcess): Promise<Extract<Message, { type: 'mark' }>> {
+  const answer = next(child, 'mark');
+  command(child, { type: 'mark' });
+  return answer;
+}
+
+/** CPU time of all threads, from the kernel's accounting. */
+function cpuNanoseconds(child: ChildProcess): number {
+  const tasks = `/proc/${child.pid}/task`;
+  return readdirSync(tasks).reduce(
+    (sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
+    0,
+  );
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => {
+      resolve();
+    });
+  });
+  child.kill('SIGKILL');
+  await ended;
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}
+
+function median(values: readonly number[]): number | undefined {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
+}
+
+function round2(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.table(await benchSfu());
+}
