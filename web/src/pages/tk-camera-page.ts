@@ -264,7 +264,7 @@ export class TkCameraPage extends LitElement {
       <span class="grow"></span>
       ${
         several
-          ? html`<div class="row close">
+          ? html`<div class="row close desk">
               ${step(-1, 'Previous camera ([)', 'i-left')} ${step(1, 'Next camera (])', 'i-right')}
             </div>`
           : nothing
