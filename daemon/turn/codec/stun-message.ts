@@ -4,13 +4,17 @@
  */
 import { crc32 } from 'node:zlib';
 import { ATTRIBUTE } from './attribute-types.ts';
-import { INTEGRITY_BYTES, messageIntegrity } from './message-integrity.ts';
+import { INTEGRITY_BYTES, messageIntegrity, type IntegrityHash } from './message-integrity.ts';
 
 export const STUN_HEADER_BYTES = 20;
 export const MAGIC_COOKIE = 0x2112a442;
 export const TRANSACTION_ID_BYTES = 12;
 /** A TURN request has about ten; more is an attempt to make us walk (RFC 8489 sets no bound). */
 const MAX_ATTRIBUTES = 64;
+const INTEGRITY_TYPES: Readonly<Record<IntegrityHash, number>> = {
+  sha1: ATTRIBUTE.MESSAGE_INTEGRITY,
+  sha256: ATTRIBUTE.MESSAGE_INTEGRITY_SHA256,
+};
 const FINGERPRINT_XOR = 0x5354554e;
 
 export type StunClass = 'request' | 'indication' | 'success' | 'error';
@@ -25,17 +29,19 @@ export type StunMessage = {
   /** A view into `bytes`: copy before keeping. */
   transactionId: Buffer;
   bytes: Buffer;
-  /** What may be read: everything before MESSAGE-INTEGRITY, or before FINGERPRINT without it. */
+  /** What may be read: everything before the first integrity, or before FINGERPRINT without one. */
   attributes: StunAttribute[];
   /** Offset of MESSAGE-INTEGRITY, or undefined when the message has none. */
   integrityAt: number | undefined;
+  /** The same of MESSAGE-INTEGRITY-SHA256. */
+  integritySha256At: number | undefined;
   /** A FINGERPRINT was there and right. */
   fingerprint: boolean;
 };
 
 /**
- * Parses one whole message. Attributes after MESSAGE-INTEGRITY are skipped, FINGERPRINT must be last
- * and right (RFC 8489 sections 14.5 and 14.7).
+ * Parses one whole message. After MESSAGE-INTEGRITY only MESSAGE-INTEGRITY-SHA256 is read, after that
+ * nothing; FINGERPRINT must be last and right (RFC 8489 sections 14.5 to 14.7).
  * @returns undefined when the bytes are not exactly one well-formed STUN message.
  */
 export function parseStun(bytes: Buffer): StunMessage | undefined {
@@ -47,6 +53,7 @@ export function parseStun(bytes: Buffer): StunMessage | undefined {
 
   const attributes: StunAttribute[] = [];
   let integrityAt: number | undefined;
+  let integritySha256At: number | undefined;
   let fingerprint = false;
   let count = 0;
   for (let at = STUN_HEADER_BYTES; at < bytes.length;) {
@@ -61,9 +68,14 @@ export function parseStun(bytes: Buffer): StunMessage | undefined {
         return undefined;
       }
       fingerprint = true;
-    } else if (integrityAt === undefined) {
-      if (attributeType === ATTRIBUTE.MESSAGE_INTEGRITY) {
-        if (valueBytes !== INTEGRITY_BYTES) return undefined;
+    } else if (integritySha256At === undefined) {
+      if (attributeType === ATTRIBUTE.MESSAGE_INTEGRITY_SHA256) {
+        if (valueBytes !== INTEGRITY_BYTES.sha256) return undefined;
+        integritySha256At = at;
+      } else if (integrityAt !== undefined) {
+        // Not covered by the integrity: as if it were not there.
+      } else if (attributeType === ATTRIBUTE.MESSAGE_INTEGRITY) {
+        if (valueBytes !== INTEGRITY_BYTES.sha1) return undefined;
         integrityAt = at;
       } else {
         attributes.push({ type: attributeType, value: bytes.subarray(valueAt, valueAt + valueBytes) });
@@ -78,6 +90,7 @@ export function parseStun(bytes: Buffer): StunMessage | undefined {
     bytes,
     attributes,
     integrityAt,
+    integritySha256At,
     fingerprint,
   };
 }
@@ -96,18 +109,20 @@ export function attributesOf(message: StunMessage, type: number): Buffer[] {
 export type StunHeader = { class: StunClass; method: number; transactionId: Buffer };
 
 /**
- * Builds a message. With `key` it ends in MESSAGE-INTEGRITY, with `fingerprint` in FINGERPRINT.
+ * Builds a message. With `key` it ends in the integrity of `hash` (MESSAGE-INTEGRITY unless told),
+ * with `fingerprint` in FINGERPRINT.
  * The caller keeps the attributes below 65,535 bytes in total.
  */
 export function buildStun(
   header: StunHeader,
   attributes: readonly StunAttribute[],
-  trailer: { key?: Buffer | undefined; fingerprint?: boolean } = {},
+  trailer: { key?: Buffer | undefined; hash?: IntegrityHash | undefined; fingerprint?: boolean } = {},
 ): Buffer {
+  const { hash = 'sha1' } = trailer;
   let total = STUN_HEADER_BYTES;
   for (const { value } of attributes) total += 4 + ((value.length + 3) & ~3);
   const integrityAt = total;
-  if (trailer.key !== undefined) total += 4 + INTEGRITY_BYTES;
+  if (trailer.key !== undefined) total += 4 + INTEGRITY_BYTES[hash];
   const fingerprintAt = total;
   if (trailer.fingerprint === true) total += 8;
 
@@ -124,9 +139,9 @@ export function buildStun(
     at += 4 + ((value.length + 3) & ~3);
   }
   if (trailer.key !== undefined) {
-    bytes.writeUInt16BE(ATTRIBUTE.MESSAGE_INTEGRITY, integrityAt);
-    bytes.writeUInt16BE(INTEGRITY_BYTES, integrityAt + 2);
-    messageIntegrity(bytes, integrityAt, trailer.key).copy(bytes, integrityAt + 4);
+    bytes.writeUInt16BE(INTEGRITY_TYPES[hash], integrityAt);
+    bytes.writeUInt16BE(INTEGRITY_BYTES[hash], integrityAt + 2);
+    messageIntegrity(bytes, integrityAt, trailer.key, hash).copy(bytes, integrityAt + 4);
   }
   if (trailer.fingerprint === true) {
     bytes.writeUInt16BE(ATTRIBUTE.FINGERPRINT, fingerprintAt);

@@ -70,6 +70,7 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
     createdAtMs: nowMs,
     request: {
       transactionId: Buffer.from(message.transactionId),
+      hash: request.hash,
       fingerprint: message.fingerprint,
       lifetimeSeconds: wish.lifetimeSeconds,
       families: wish.wants.map((want) => want.family),
@@ -98,12 +99,12 @@ export function finishAllocate<C extends ClientRef, R extends RelayRef>(
     ]);
   }
   const { client, key, request, username } = allocation;
-  const { transactionId } = request;
+  const { transactionId, hash } = request;
   const message = { method: METHOD.ALLOCATE, transactionId, fingerprint: request.fingerprint };
   if (opened.length === 0) {
     return [
       ...state.endAllocation(allocation, 'no-relay'),
-      refuse(state, { client, message, key, nowMs }, 508),
+      refuse(state, { client, message, key, hash, nowMs }, 508),
       { type: 'quota-reached', username, bucket: 'relay-ports' },
     ];
   }
@@ -132,6 +133,7 @@ export function finishAllocate<C extends ClientRef, R extends RelayRef>(
   state.deadlines.set(allocation, allocation.expiresAtMs);
   const bytes = buildStun({ class: 'success', method: METHOD.ALLOCATE, transactionId }, attributes, {
     key,
+    hash,
     fingerprint: request.fingerprint,
   });
   allocation.answer = bytes;

@@ -2,6 +2,7 @@
  * One allocation: relayed addresses, permissions by peer address, channels by number and by peer. It
  * knows no time: whoever installs something also sets its deadline, and presence means validity.
  */
+import type { IntegrityHash } from '../codec/message-integrity.ts';
 import type { IpAddress, IpFamily } from '../../kit/ip-address.ts';
 import type { ClientRef, RelayRef } from './actions.ts';
 import type { BucketKeys } from './quota.ts';
@@ -32,6 +33,8 @@ export type Channel<C extends ClientRef, R extends RelayRef> = {
 /** How the Allocate request is to be answered once the relays are open. */
 export type AllocateRequest = {
   transactionId: Buffer;
+  /** Kind of integrity of the request, and so of its answer. */
+  hash: IntegrityHash;
   fingerprint: boolean;
   lifetimeSeconds: number;
   families: readonly IpFamily[];
@@ -41,7 +44,10 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
   readonly kind = 'allocation';
   readonly client: C;
   readonly username: string;
-  /** Cached at Allocate: the credential's expiry ends no running session. */
+  /**
+   * Cached at Allocate: the credential's expiry ends no running session, and no later request can fall
+   * back to a weaker password algorithm.
+   */
   readonly key: Buffer;
   readonly quota: BucketKeys;
   readonly request: AllocateRequest;

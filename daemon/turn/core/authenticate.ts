@@ -3,7 +3,8 @@
  * expiry gates Allocate only, and an allocation keeps its user (RFC 8656 section 5).
  */
 import { ATTRIBUTE, METHOD } from '../codec/attribute-types.ts';
-import { verifyIntegrity } from '../codec/message-integrity.ts';
+import { verifyIntegrity, type IntegrityHash } from '../codec/message-integrity.ts';
+import { negotiatedAlgorithm } from '../codec/password-algorithms.ts';
 import { attributeOf, type StunMessage } from '../codec/stun-message.ts';
 import type { ClientRef, RelayRef } from './actions.ts';
 import type { Allocation } from './allocation.ts';
@@ -13,10 +14,10 @@ import type { TurnState } from './turn-state.ts';
 const MAX_USERNAME_BYTES = 508;
 
 export type Authentication =
-  | { ok: true; username: string; key: Buffer }
+  | { ok: true; username: string; key: Buffer; hash: IntegrityHash }
   | { ok: false; code: 400 | 401 | 438 }
   /** Authenticated, but not the allocation's user: the answer is signed. */
-  | { ok: false; code: 441; key: Buffer };
+  | { ok: false; code: 441; key: Buffer; hash: IntegrityHash };
 
 /** Remembers nothing. An unknown user and a wrong password take the same path to the same answer. */
 export function authenticate<C extends ClientRef, R extends RelayRef>(
@@ -29,8 +30,9 @@ export function authenticate<C extends ClientRef, R extends RelayRef>(
   },
 ): Authentication {
   const { client, message, allocation, nowMs } = options;
-  // 1. No MESSAGE-INTEGRITY: the client does not know the realm yet.
-  const { integrityAt } = message;
+  // 1. No integrity: the client does not know the realm yet. Of both kinds the stronger one counts.
+  const hash = message.integritySha256At === undefined ? 'sha1' : 'sha256';
+  const integrityAt = message.integritySha256At ?? message.integrityAt;
   if (integrityAt === undefined) return { ok: false, code: 401 };
   // 2. With it, USERNAME, REALM and NONCE must be there.
   const name = attributeOf(message, ATTRIBUTE.USERNAME);
@@ -40,22 +42,27 @@ export function authenticate<C extends ClientRef, R extends RelayRef>(
   if (name.length > MAX_USERNAME_BYTES) return { ok: false, code: 401 };
   // 3. A nonce that is not ours, not this client's or too old. Cheaper than the HMACs below.
   if (!state.nonces.isFresh(nonce.toString('latin1'), client, nowMs)) return { ok: false, code: 438 };
-  // 4. The integrity under each key the username may have, without stopping at the first that fits.
+  // 4. What the client says we offered must be our offer, and who names an algorithm signs with SHA-256
+  // (section 9.2.5): anything else is a client an attacker talked down. One that knows neither uses MD5.
+  const chosen = attributeOf(message, ATTRIBUTE.PASSWORD_ALGORITHM);
+  const algorithm = negotiatedAlgorithm(chosen, attributeOf(message, ATTRIBUTE.PASSWORD_ALGORITHMS));
+  if (algorithm === undefined || (chosen !== undefined && hash === 'sha1')) return { ok: false, code: 400 };
+  // 5. The integrity under each key the username may have, without stopping at the first that fits.
   const username = name.toString('utf8');
   const ofAllocation = allocation !== undefined && allocation.username === username;
   const credential = ofAllocation
     ? ({ state: 'valid', keys: [allocation.key] } as const)
-    : state.settings.credentials.resolve(username, nowMs);
+    : state.settings.credentials.resolve(username, algorithm, nowMs);
   let key: Buffer | undefined;
   for (const candidate of credential.keys) {
-    if (verifyIntegrity(message.bytes, integrityAt, candidate)) key = candidate;
+    if (verifyIntegrity(message.bytes, integrityAt, candidate, hash)) key = candidate;
   }
   const usable =
     credential.state === 'valid' || (credential.state === 'expired' && message.method !== METHOD.ALLOCATE);
   if (key === undefined || !usable || realm.toString('utf8') !== state.settings.realm) {
     return { ok: false, code: 401 };
   }
-  // 5. Another user than the one who allocated (RFC 8656 section 5).
-  if (allocation !== undefined && !ofAllocation) return { ok: false, code: 441, key };
-  return { ok: true, username, key };
+  // 6. Another user than the one who allocated (RFC 8656 section 5).
+  if (allocation !== undefined && !ofAllocation) return { ok: false, code: 441, key, hash };
+  return { ok: true, username, key, hash };
 }

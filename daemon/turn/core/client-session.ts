@@ -4,7 +4,12 @@
  */
 import { ATTRIBUTE, METHOD } from '../codec/attribute-types.ts';
 import { readErrorCode, readXorAddress, text, xorAddress, type Endpoint } from '../codec/attributes.ts';
-import { longTermKey, verifyIntegrity } from '../codec/message-integrity.ts';
+import { longTermKey, verifyIntegrity, type IntegrityHash } from '../codec/message-integrity.ts';
+import {
+  announcesPasswordAlgorithms,
+  chooseAlgorithm,
+  passwordAlgorithm,
+} from '../codec/password-algorithms.ts';
 import {
   attributeOf,
   buildStun,
@@ -24,13 +29,27 @@ export type ClientAnswer =
   /** The answer's MESSAGE-INTEGRITY is not by our key. */
   | { type: 'forged' };
 
+/** `echo`: what a client of RFC 8489 sends back of the negotiation. */
+type Challenge = { realm: string; nonce: string; key: Buffer; echo: readonly StunAttribute[] };
+
 export class ClientSession {
   readonly #username: string;
   readonly #password: string;
   readonly #randomBytes: (count: number) => Buffer;
-  #challenge: { realm: string; nonce: string; key: Buffer } | undefined;
+  readonly #hash: IntegrityHash;
+  #challenge: Challenge | undefined;
 
-  constructor(options: { username: string; password: string; randomBytes: (count: number) => Buffer }) {
+  /**
+   * @param options.hash `sha1` (the default) is what browsers and cameras do. `sha256` negotiates the
+   * password algorithm and refuses a challenge somebody weakened (RFC 8489 section 9.2.5).
+   */
+  constructor(options: {
+    username: string;
+    password: string;
+    randomBytes: (count: number) => Buffer;
+    hash?: IntegrityHash;
+  }) {
+    this.#hash = options.hash ?? 'sha1';
     this.#username = options.username;
     this.#password = options.password;
     this.#randomBytes = options.randomBytes;
@@ -48,9 +67,11 @@ export class ClientSession {
             text(ATTRIBUTE.USERNAME, this.#username),
             text(ATTRIBUTE.REALM, challenge.realm),
             text(ATTRIBUTE.NONCE, challenge.nonce),
+            ...challenge.echo,
           ];
     const bytes = buildStun({ class: 'request', method, transactionId }, signed, {
       key: challenge?.key,
+      hash: this.#hash,
       fingerprint: true,
     });
     return { bytes, transactionId };
@@ -64,6 +85,7 @@ export class ClientSession {
       username: this.#username,
       password: this.#password,
       randomBytes: () => transactionId,
+      hash: this.#hash,
     });
     session.#challenge = this.#challenge;
     return session.request(method, [
@@ -78,25 +100,45 @@ export class ClientSession {
     if (message === undefined || !message.transactionId.equals(request.transactionId)) return undefined;
     if (message.class !== 'success' && message.class !== 'error') return undefined;
     const key = this.#challenge?.key;
-    const { integrityAt } = message;
+    const integrityAt = this.#hash === 'sha1' ? message.integrityAt : message.integritySha256At;
     if (message.class === 'success') {
-      if (key !== undefined && (integrityAt === undefined || !verifyIntegrity(bytes, integrityAt, key))) {
-        return { type: 'forged' };
-      }
+      const genuine =
+        key === undefined ||
+        (integrityAt !== undefined && verifyIntegrity(bytes, integrityAt, key, this.#hash));
+      if (!genuine) return { type: 'forged' };
       return { type: 'success', message };
     }
     const value = attributeOf(message, ATTRIBUTE.ERROR_CODE);
     const code = value === undefined ? undefined : readErrorCode(value);
     if (code === undefined) return undefined;
     if ((code === 401 && key === undefined) || code === 438) {
-      const realm = attributeOf(message, ATTRIBUTE.REALM)?.toString('utf8');
-      const nonce = attributeOf(message, ATTRIBUTE.NONCE)?.toString('utf8');
-      if (realm !== undefined && nonce !== undefined) {
-        this.#challenge = { realm, nonce, key: longTermKey(this.#username, realm, this.#password) };
+      const challenge = this.#readChallenge(message);
+      if (challenge !== undefined) {
+        this.#challenge = challenge;
         return { type: 'again' };
       }
     }
     return { type: 'error', code, message };
+  }
+
+  /** @returns undefined for a challenge that cannot, or must not, be followed. */
+  #readChallenge(message: StunMessage): Challenge | undefined {
+    const realm = attributeOf(message, ATTRIBUTE.REALM)?.toString('utf8');
+    const nonce = attributeOf(message, ATTRIBUTE.NONCE)?.toString('utf8');
+    if (realm === undefined || nonce === undefined) return undefined;
+    const plain = { realm, nonce, key: longTermKey(this.#username, realm, this.#password), echo: [] };
+    if (this.#hash === 'sha1') return plain;
+    const offer = attributeOf(message, ATTRIBUTE.PASSWORD_ALGORITHMS);
+    if (!announcesPasswordAlgorithms(nonce)) return plain;
+    // Announced by the nonce but not there, or nothing in it we know: taken out on the way.
+    const algorithm = offer === undefined ? undefined : chooseAlgorithm(offer);
+    if (offer === undefined || algorithm === undefined) return undefined;
+    const value = Buffer.from(offer);
+    return {
+      ...plain,
+      key: longTermKey(this.#username, realm, this.#password, algorithm),
+      echo: [{ type: ATTRIBUTE.PASSWORD_ALGORITHMS, value }, passwordAlgorithm(algorithm)],
+    };
   }
 
   /** A Send indication: unsigned, never answered. */

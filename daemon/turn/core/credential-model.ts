@@ -2,7 +2,7 @@
  * Username to long-term keys. One model now (REST, HMAC-SHA1); others implement the same interface and
  * stand beside it.
  */
-import { longTermKey } from '../codec/message-integrity.ts';
+import { longTermKey, type PasswordAlgorithm } from '../codec/message-integrity.ts';
 import { parseRestUsername, restPassword } from '../../credentials/turn-rest.ts';
 
 /**
@@ -12,7 +12,8 @@ import { parseRestUsername, restPassword } from '../../credentials/turn-rest.ts'
 export type ResolvedCredential = { state: 'valid' | 'expired' | 'unknown'; keys: Buffer[] };
 
 export interface CredentialModel {
-  resolve(username: string, nowMs: number): ResolvedCredential;
+  /** @param algorithm how the request's key was made of the password. */
+  resolve(username: string, algorithm: PasswordAlgorithm, nowMs: number): ResolvedCredential;
 }
 
 /** `{expiry}:{namespace}[:{subject}]` of one namespace, under any of several valid secrets. */
@@ -27,9 +28,9 @@ export class RestCredentials implements CredentialModel {
     this.#secrets = options.secrets;
   }
 
-  resolve(username: string, nowMs: number): ResolvedCredential {
+  resolve(username: string, algorithm: PasswordAlgorithm, nowMs: number): ResolvedCredential {
     const keys = this.#secrets.map((secret) =>
-      longTermKey(username, this.#realm, restPassword(secret, username)),
+      longTermKey(username, this.#realm, restPassword(secret, username), algorithm),
     );
     const parsed = parseRestUsername(username);
     if (parsed === undefined || parsed.namespace !== this.#namespace) return { state: 'unknown', keys };

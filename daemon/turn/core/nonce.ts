@@ -1,8 +1,10 @@
 /**
  * Stateless nonces: the time of issue and an HMAC over it and the client's five-tuple, so that a 401
- * costs no memory and a nonce is worth nothing to another client.
+ * costs no memory and a nonce is worth nothing to another client. Each begins with the nonce cookie of
+ * RFC 8489 section 9.2, so that a client sees when PASSWORD-ALGORITHMS was taken out of the answer.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { NONCE_COOKIE } from '../codec/password-algorithms.ts';
 import type { ClientRef } from './actions.ts';
 
 /** RFC 8489 section 9.2 asks for at most an hour. */
@@ -20,12 +22,13 @@ export class NonceIssuer {
 
   issue(client: ClientRef, nowMs: number): string {
     const issued = Math.floor(nowMs / 1000).toString(36);
-    return `${issued}.${this.#mac(issued, client).toString('base64url')}`;
+    return `${NONCE_COOKIE}${issued}.${this.#mac(issued, client).toString('base64url')}`;
   }
 
   /** True when this process issued the nonce to this client at most `NONCE_LIFETIME_MS` ago. */
   isFresh(nonce: string, client: ClientRef, nowMs: number): boolean {
-    const match = NONCE.exec(nonce);
+    if (!nonce.startsWith(NONCE_COOKIE)) return false;
+    const match = NONCE.exec(nonce.slice(NONCE_COOKIE.length));
     if (match === null) return false;
     const [, issued = '', mac = ''] = match;
     const given = Buffer.from(mac, 'base64url');

@@ -7,38 +7,41 @@ import {
   type TurnErrorCode,
 } from '../codec/attribute-types.ts';
 import { errorCode, text, unknownAttributes } from '../codec/attributes.ts';
+import type { IntegrityHash } from '../codec/message-integrity.ts';
+import { passwordAlgorithms } from '../codec/password-algorithms.ts';
 import { buildStun, type StunAttribute, type StunMessage } from '../codec/stun-message.ts';
 import type { Action, ClientRef, RelayRef } from './actions.ts';
 import type { Allocation } from './allocation.ts';
 import type { TurnState } from './turn-state.ts';
 
-/** `key` signs the answer; `allocation` is the open allocation of the five-tuple. */
+/** `key` signs the answer, with the `hash` of the request; `allocation` is the open allocation of the five-tuple. */
 export type TurnRequest<C extends ClientRef, R extends RelayRef> = {
   client: C;
   message: StunMessage;
   username: string;
   key: Buffer;
+  hash: IntegrityHash;
   allocation: Allocation<C, R> | undefined;
   nowMs: number;
 };
 
-/** A success answer with MESSAGE-INTEGRITY, and FINGERPRINT when the request had one. */
+/** A success answer with the request's kind of integrity, and FINGERPRINT when the request had one. */
 export function success<C extends ClientRef, R extends RelayRef>(
   request: TurnRequest<C, R>,
   attributes: readonly StunAttribute[],
 ): Action<C, R> {
-  const { message, client, key } = request;
+  const { message, client, key, hash } = request;
   const bytes = buildStun(
     { class: 'success', method: message.method, transactionId: message.transactionId },
     attributes,
-    { key, fingerprint: message.fingerprint },
+    { key, hash, fingerprint: message.fingerprint },
   );
   return { type: 'answer', client, bytes };
 }
 
 /**
- * An error answer. 401 and 438 carry REALM and a fresh NONCE (RFC 8489 section 9.2.4); an answer to an
- * authenticated request is signed with its key.
+ * An error answer. 401 and 438 carry REALM, a fresh NONCE and PASSWORD-ALGORITHMS (RFC 8489 section
+ * 9.2.4); an answer to an authenticated request is signed with its key and hash.
  */
 export function refuse<C extends ClientRef, R extends RelayRef>(
   state: TurnState<C, R>,
@@ -46,6 +49,7 @@ export function refuse<C extends ClientRef, R extends RelayRef>(
     client: C;
     message: Pick<StunMessage, 'method' | 'transactionId' | 'fingerprint'>;
     key?: Buffer | undefined;
+    hash?: IntegrityHash | undefined;
     nowMs: number;
   },
   code: TurnErrorCode,
@@ -57,11 +61,12 @@ export function refuse<C extends ClientRef, R extends RelayRef>(
   if (code === 401 || code === 438) {
     all.push(text(ATTRIBUTE.REALM, state.settings.realm));
     all.push(text(ATTRIBUTE.NONCE, state.nonces.issue(client, nowMs)));
+    all.push(passwordAlgorithms());
   }
   const bytes = buildStun(
     { class: 'error', method: message.method, transactionId: message.transactionId },
     all,
-    { key: request.key, fingerprint: message.fingerprint },
+    { key: request.key, hash: request.hash, fingerprint: message.fingerprint },
   );
   return { type: 'answer', client, bytes };
 }
@@ -76,7 +81,13 @@ export function unknownRequired(message: StunMessage): number[] {
 
 export function refuseUnknown<C extends ClientRef, R extends RelayRef>(
   state: TurnState<C, R>,
-  request: { client: C; message: StunMessage; key?: Buffer | undefined; nowMs: number },
+  request: {
+    client: C;
+    message: StunMessage;
+    key?: Buffer | undefined;
+    hash?: IntegrityHash | undefined;
+    nowMs: number;
+  },
   types: readonly number[],
 ): Action<C, R> {
   return refuse(state, request, 420, [unknownAttributes(types)]);

@@ -166,16 +166,16 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     const authentication = authenticate(state, { client, message, allocation, nowMs });
     if (!authentication.ok) {
       const { code } = authentication;
-      const key = code === 441 ? authentication.key : undefined;
+      const signing = code === 441 ? { key: authentication.key, hash: authentication.hash } : {};
       // A spoofed five-tuple of a living allocation may not make us shout at its owner.
       if (allocation !== undefined && state.sources.take(sourceOf(client.address), nowMs) > 0) {
         state.drops.add('rate-limited');
         return [];
       }
-      return [refuse(state, { client, message, key, nowMs }, code)];
+      return [refuse(state, { client, message, ...signing, nowMs }, code)];
     }
-    const { username, key } = authentication;
-    const request = { client, message, username, key, allocation, nowMs };
+    const { username, key, hash } = authentication;
+    const request = { client, message, username, key, hash, allocation, nowMs };
     if (message.method === METHOD.ALLOCATE) return handleAllocate(state, request);
     const unknown = unknownRequired(message);
     if (unknown.length > 0) return [refuseUnknown(state, request, unknown)];

@@ -10,10 +10,13 @@ const KEY = Buffer.from('key');
 const header = { class: 'request', method: METHOD.ALLOCATE, transactionId: ID } as const;
 const bytesOf = (min: number, max: number) =>
   fc.uint8Array({ minLength: min, maxLength: max }).map((array) => Buffer.from(array));
+const TRAILERS = new Set<number>([
+  ATTRIBUTE.FINGERPRINT,
+  ATTRIBUTE.MESSAGE_INTEGRITY,
+  ATTRIBUTE.MESSAGE_INTEGRITY_SHA256,
+]);
 const attribute = fc.record({
-  type: fc
-    .integer({ min: 0, max: 0xffff })
-    .filter((type) => type !== ATTRIBUTE.FINGERPRINT && type !== ATTRIBUTE.MESSAGE_INTEGRITY),
+  type: fc.integer({ min: 0, max: 0xffff }).filter((type) => !TRAILERS.has(type)),
   value: bytesOf(0, 40),
 });
 

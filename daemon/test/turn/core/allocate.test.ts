@@ -209,7 +209,7 @@ t.test('credentials', (t) => {
     t.equal(message!.integrityAt, undefined, `${name}: the answer gives no hint`);
     t.same(
       message!.attributes.map(({ type }) => type),
-      [ATTRIBUTE.ERROR_CODE, ATTRIBUTE.REALM, ATTRIBUTE.NONCE],
+      [ATTRIBUTE.ERROR_CODE, ATTRIBUTE.REALM, ATTRIBUTE.NONCE, ATTRIBUTE.PASSWORD_ALGORITHMS],
       `${name}: the same answer as any other`,
     );
     t.equal(bench.core.sizes.allocations, 0);
