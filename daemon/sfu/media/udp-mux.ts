@@ -47,8 +47,7 @@ export class UdpMux implements MediaPort {
     this.#socket = createSocket({
       type: family === 6 ? 'udp6' : 'udp4',
       ipv6Only: family === 6,
-      // Targets are addresses, never names. The default lookup answers a tick later, which would break
-      // the promise that a sent buffer may be used again at once.
+      // Targets are addresses, never names. The default lookup answers a tick later.
       lookup: (host, _options, callback) => {
         callback(null, host, family);
       },
@@ -130,7 +129,9 @@ export class UdpMux implements MediaPort {
       return;
     }
     try {
-      this.#socket.send(datagram, port, address);
+      // A copy: when the kernel's buffer is full Node keeps the buffer itself until it can be sent, and the
+      // media core writes its next packet into the same one.
+      this.#socket.send(Buffer.from(datagram), port, address);
     } catch {
       this.#drops.add('send-failed');
     }
