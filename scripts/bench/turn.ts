@@ -1,6 +1,7 @@
 /**
  * Relayed packets per CPU-second of our TURN process and of Debian's coturn: same client, same packets,
- * paired rounds in one run. `node scripts/bench/turn.ts`, or as a part of `npm run bench`.
+ * paired rounds in one run. `node scripts/bench/turn.ts [FOLDER...]`, or as a part of `npm run bench`. Each
+ * FOLDER is another copy of this repository, as `git worktree add` makes it: an earlier state to compare with.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
@@ -13,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join, resolve } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { DEFAULT_TURN_LIMITS, type TurnServiceConfig } from '../../daemon/contract/turn-config.ts';
 import { issueRestCredential } from '../../daemon/credentials/turn-rest.ts';
@@ -27,6 +28,7 @@ const ROUND_MS = 2000;
 const WARM_UP_MS = 1000;
 const ALLOCATIONS = 4;
 const PAYLOAD_BYTES = 1200;
+const REPOSITORY = resolve(import.meta.dirname, '../..');
 const DIRECTIONS: readonly Direction[] = ['up', 'down', 'both'];
 const START_LIMIT_MS = 30_000;
 
@@ -40,20 +42,25 @@ export type TurnBenchRow = {
   'packets per second': number | string;
   /** In all rounds; a round that lost something does not count. */
   lost: number;
-  /** Median over the pairs of rounds, ours divided by coturn's. */
+  /** Median over the pairs of rounds, this server divided by coturn. */
   'times coturn': number | string;
 };
 
 type Contender = { name: string; server: ChildProcess; load: ChildProcess; lines: Interface };
 type Sample = { packetsPerCpuSecond: number; packetsPerSecond: number; lost: number };
 
-/** Runs the benchmark; without `turnserver` on the PATH only our own figures. */
-export async function benchTurn(): Promise<TurnBenchRow[]> {
+/** Where a contender lives; `repository` is missing for coturn. */
+type Place = { name: string; address: string; peerPort: number; minRelayPort: number; repository?: string };
+
+/**
+ * Runs the benchmark; without `turnserver` on the PATH only our own figures.
+ * @param earlier Folders of other copies of this repository.
+ */
+export async function benchTurn(earlier: readonly string[] = []): Promise<TurnBenchRow[]> {
   const dir = mkdtempSync(join(tmpdir(), 'tk-bench-'));
   const contenders: Contender[] = [];
   try {
-    contenders.push(await enter('turnkeep', dir, '127.0.11.60', 21_000));
-    if (isInstalled('turnserver')) contenders.push(await enter('coturn', dir, '127.0.11.61', 22_000));
+    for (const place of places(earlier)) contenders.push(await enter(place, dir));
     for (const contender of contenders) await measure(contender, 'both', WARM_UP_MS);
     const rows: TurnBenchRow[] = [];
     for (const direction of DIRECTIONS) rows.push(...(await compare(contenders, direction)));
@@ -67,6 +74,20 @@ export async function benchTurn(): Promise<TurnBenchRow[]> {
   }
 }
 
+function places(earlier: readonly string[]): Place[] {
+  const names = ['turnkeep', ...earlier.map((folder) => basename(resolve(folder)))];
+  const found: Omit<Place, 'address' | 'peerPort' | 'minRelayPort'>[] = [REPOSITORY, ...earlier].map(
+    (repository, at) => ({ name: names[at] ?? '', repository }),
+  );
+  if (isInstalled('turnserver')) found.push({ name: 'coturn' });
+  return found.map((one, at) => ({
+    ...one,
+    address: `127.0.11.${60 + at}`,
+    peerPort: 21_000 + 1000 * at,
+    minRelayPort: 53_000 + 100 * at,
+  }));
+}
+
 async function compare(contenders: readonly Contender[], direction: Direction): Promise<TurnBenchRow[]> {
   const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -75,19 +96,19 @@ async function compare(contenders: readonly Contender[], direction: Direction): 
       samples.get(contender.name)?.push(await measure(contender, direction, ROUND_MS));
     }
   }
-  const ours = samples.get('turnkeep') ?? [];
   const theirs = samples.get('coturn') ?? [];
-  const ratios = ours.flatMap((one, at) => {
-    const other = theirs[at];
-    return other === undefined || one.lost + other.lost > 0
-      ? []
-      : [one.packetsPerCpuSecond / other.packetsPerCpuSecond];
-  });
   return contenders.map(({ name }): TurnBenchRow => {
     const all = samples.get(name) ?? [];
     const clean = all.filter(({ lost }) => lost === 0);
     const perCpu = median(clean.map((one) => one.packetsPerCpuSecond));
-    const ratio = median(ratios);
+    const ratio = median(
+      all.flatMap((one, at) => {
+        const other = theirs[at];
+        return other === undefined || one.lost + other.lost > 0
+          ? []
+          : [one.packetsPerCpuSecond / other.packetsPerCpuSecond];
+      }),
+    );
     return {
       direction,
       server: name,
@@ -114,13 +135,10 @@ async function measure(contender: Contender, direction: Direction, milliseconds:
 }
 
 /** Starts a server and its load generator. */
-async function enter(
-  name: 'turnkeep' | 'coturn',
-  dir: string,
-  address: string,
-  peerPort: number,
-): Promise<Contender> {
-  const server = name === 'turnkeep' ? await startTurnkeep(dir, address) : startCoturn(dir, address);
+async function enter(place: Place, dir: string): Promise<Contender> {
+  const { name, address, peerPort, repository } = place;
+  const server =
+    repository === undefined ? startCoturn(place, dir) : await startTurnkeep(place, repository, dir);
   const { username, password } = issueRestCredential({
     secret: SECRET,
     namespace: NAMESPACE,
@@ -158,22 +176,23 @@ async function enter(
   }
 }
 
-async function startTurnkeep(dir: string, address: string): Promise<ChildProcess> {
+async function startTurnkeep(place: Place, repository: string, dir: string): Promise<ChildProcess> {
+  const { name, address, minRelayPort } = place;
   const config: TurnServiceConfig = {
     version: 1,
     namespace: NAMESPACE,
     realm: 'bench',
     listeners: [{ transport: 'udp', address, port: 3478 }],
-    relay: { addresses: [address], minPort: 53_000, maxPort: 53_099 },
+    relay: { addresses: [address], minPort: minRelayPort, maxPort: minRelayPort + 99 },
     peers: { scope: 'sfu', allow: [{ address: PEER_ADDRESS, minPort: 20_000, maxPort: 29_999 }] },
     secrets: [{ id: 'bench', secret: SECRET }],
     limits: DEFAULT_TURN_LIMITS,
     rfc5766Channels: false,
-    controlSocket: join(dir, 'turn.sock'),
+    controlSocket: join(dir, `${name}.sock`),
   };
-  const file = join(dir, 'turn.json');
+  const file = join(dir, `${name}.json`);
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-  const service = join(import.meta.dirname, '../../daemon/turn-service.ts');
+  const service = join(repository, 'daemon/turn-service.ts');
   const child = spawn(process.execPath, [service, '--config', file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -193,14 +212,15 @@ async function startTurnkeep(dir: string, address: string): Promise<ChildProcess
 }
 
 /** One relay thread, as our process has one; everything it does not need here is off. */
-function startCoturn(dir: string, address: string): ChildProcess {
+function startCoturn(place: Place, dir: string): ChildProcess {
+  const { address, minRelayPort } = place;
   const file = join(dir, 'coturn.conf');
   const lines = [
     `listening-ip=${address}`,
     'listening-port=3478',
     `relay-ip=${address}`,
-    'min-port=53100',
-    'max-port=53199',
+    `min-port=${minRelayPort}`,
+    `max-port=${minRelayPort + 99}`,
     'relay-threads=1',
     'use-auth-secret',
     `static-auth-secret=${SECRET}`,
@@ -281,4 +301,4 @@ function round2(value: number): number {
   return Math.round(value * 100) / 100;
 }
 
-if (import.meta.main) console.table(await benchTurn());
+if (import.meta.main) console.table(await benchTurn(process.argv.slice(2)));
