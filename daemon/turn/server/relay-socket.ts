@@ -5,6 +5,7 @@
 import type { RelayRef } from '../core/actions.ts';
 import type { IpFamily } from '../../kit/ip-address.ts';
 import type { ServiceAllocation, ServiceCore } from './client-path.ts';
+import type { SendWatch } from './send-watch.ts';
 import { UdpSocket } from './udp-socket.ts';
 
 export class RelaySocket implements RelayRef {
@@ -13,6 +14,7 @@ export class RelaySocket implements RelayRef {
   readonly port: number;
   readonly #core: ServiceCore;
   #socket: UdpSocket | undefined;
+  #watch: SendWatch | undefined;
   #allocation: ServiceAllocation | undefined;
 
   private constructor(options: { family: IpFamily; address: string; port: number; core: ServiceCore }) {
@@ -42,6 +44,7 @@ export class RelaySocket implements RelayRef {
       },
       onError: options.onError,
     });
+    relay.#watch = relay.#socket.watch();
     return relay;
   }
 
@@ -52,7 +55,7 @@ export class RelaySocket implements RelayRef {
 
   /** To a peer the caller has decided on. */
   send(payload: Buffer, port: number, address: string): void {
-    this.#socket?.send(payload, port, address);
+    this.#socket?.send(payload, port, address, this.#watch?.next());
   }
 
   async close(): Promise<void> {

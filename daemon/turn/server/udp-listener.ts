@@ -9,6 +9,7 @@ import {
 } from '../codec/channel-data.ts';
 import type { IpAddress } from '../../kit/ip-address.ts';
 import type { ClientPath, ServiceAllocation, ServiceCore } from './client-path.ts';
+import type { SendWatch } from './send-watch.ts';
 import { UdpSocket } from './udp-socket.ts';
 
 export type ListenerOptions = {
@@ -29,24 +30,28 @@ class UdpClient implements ClientPath {
   readonly address: string;
   readonly port: number;
   readonly #socket: UdpSocket;
+  readonly #watch: SendWatch;
 
   constructor(listener: number, socket: UdpSocket, from: { address: string; port: number }) {
     this.listener = listener;
     this.#socket = socket;
+    this.#watch = socket.watch();
     this.address = from.address;
     this.port = from.port;
   }
 
   sendAnswer(bytes: Buffer): void {
-    this.#socket.send(bytes, this.port, this.address);
+    this.#socket.send(bytes, this.port, this.address, this.#watch.onSent);
   }
 
   sendChannelData(channel: number, payload: Buffer): void {
-    this.#socket.send(buildChannelData(channel, payload, { padded: false }), this.port, this.address);
+    const bytes = buildChannelData(channel, payload, { padded: false });
+    this.#socket.send(bytes, this.port, this.address, this.#watch.next());
   }
 
   sendDataIndication(peer: IpAddress, peerPort: number, payload: Buffer): void {
-    this.#socket.send(buildDataIndication(peer, peerPort, payload), this.port, this.address);
+    const bytes = buildDataIndication(peer, peerPort, payload);
+    this.#socket.send(bytes, this.port, this.address, this.#watch.next());
   }
 
   allocationChanged(): void {

@@ -4,6 +4,7 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import { SendWatch, type OnSent } from './send-watch.ts';
 
 /** Kernel buffers; the kernel clamps them to net.core.rmem_max and wmem_max. */
 const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -17,7 +18,6 @@ export type Datagram = (bytes: Buffer, from: { address: string; port: number }) 
 
 export class UdpSocket {
   readonly #socket: Socket;
-  readonly #onSent: (error: Error | null) => void;
   readonly #onFailure: (reason: SendFailure) => void;
   #open = true;
   #untilCheck = QUEUE_CHECK_EVERY;
@@ -26,9 +26,6 @@ export class UdpSocket {
   private constructor(socket: Socket, onFailure: (reason: SendFailure) => void) {
     this.#socket = socket;
     this.#onFailure = onFailure;
-    this.#onSent = (error) => {
-      if (error !== null) onFailure('send-failed');
-    };
   }
 
   /** Binds. Rejects with the system error; nothing stays open then. */
@@ -74,8 +71,18 @@ export class UdpSocket {
     return this.#socket.address().port;
   }
 
-  /** Sends one datagram to an IP literal; the bytes belong to the socket from now on. Never throws. */
-  send(bytes: Buffer, port: number, address: string): void {
+  /** For a flow of datagrams through this socket: failures it hears of are counted. */
+  watch(): SendWatch {
+    return new SendWatch(() => {
+      this.#onFailure('send-failed');
+    });
+  }
+
+  /**
+   * Sends one datagram to an IP literal; the bytes belong to the socket from now on. Never throws.
+   * @param onSent From the flow's watch; without it a failure of this datagram stays unknown.
+   */
+  send(bytes: Buffer, port: number, address: string, onSent: OnSent | undefined): void {
     if (!this.#open) return;
     this.#untilCheck -= 1;
     if (this.#untilCheck <= 0) {
@@ -87,7 +94,7 @@ export class UdpSocket {
       this.#onFailure('send-queue-full');
       return;
     }
-    this.#socket.send(bytes, port, address, this.#onSent);
+    this.#socket.send(bytes, port, address, onSent);
   }
 
   /** A second call does nothing. */
