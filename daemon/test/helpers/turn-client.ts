@@ -19,6 +19,7 @@ import {
   requestedTransport,
   type Endpoint,
 } from '../../turn/codec/attributes.ts';
+import type { IntegrityHash } from '../../turn/codec/message-integrity.ts';
 import { attributeOf, type StunAttribute, type StunMessage } from '../../turn/codec/stun-message.ts';
 import { ClientSession, type ClientRequest } from '../../turn/core/client-session.ts';
 import { tempDir } from './temp-dir.ts';
@@ -196,6 +197,8 @@ export class TurnClient {
       port: number;
       username: string;
       password: string;
+      /** Kind of integrity; `sha256` negotiates the password algorithm. */
+      hash?: IntegrityHash;
     },
   ): Promise<TurnClient> {
     const frames: Buffer[] = [];
