@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by quickstart and test: checks the machine, installs the pinned packages and sets NODE to the pinned
 # Node 24. Says one sentence and a remedy when something is missing.
 
