@@ -33,7 +33,7 @@ export type Channel<C extends ClientRef, R extends RelayRef> = {
 /** How the Allocate request is to be answered once the relays are open. */
 export type AllocateRequest = {
   transactionId: Buffer;
-  /** Kind of integrity of the request, and so of its answer. */
+  /** Kind of integrity of the answer. */
   hash: IntegrityHash;
   fingerprint: boolean;
   lifetimeSeconds: number;

@@ -13,6 +13,7 @@ import type { TurnState } from './turn-state.ts';
 /** RFC 8489 section 14.3. */
 const MAX_USERNAME_BYTES = 508;
 
+/** `hash` is the kind of integrity of the answer. */
 export type Authentication =
   | { ok: true; username: string; key: Buffer; hash: IntegrityHash }
   | { ok: false; code: 400 | 401 | 438 }
@@ -47,6 +48,8 @@ export function authenticate<C extends ClientRef, R extends RelayRef>(
   const chosen = attributeOf(message, ATTRIBUTE.PASSWORD_ALGORITHM);
   const algorithm = negotiatedAlgorithm(chosen, attributeOf(message, ATTRIBUTE.PASSWORD_ALGORITHMS));
   if (algorithm === undefined || (chosen !== undefined && hash === 'sha1')) return { ok: false, code: 400 };
+  // An answer to a client that did not negotiate is what such clients read: MESSAGE-INTEGRITY.
+  const answerHash = chosen === undefined ? 'sha1' : 'sha256';
   // 5. The integrity under each key the username may have, without stopping at the first that fits.
   const username = name.toString('utf8');
   const ofAllocation = allocation !== undefined && allocation.username === username;
@@ -63,6 +66,6 @@ export function authenticate<C extends ClientRef, R extends RelayRef>(
     return { ok: false, code: 401 };
   }
   // 6. Another user than the one who allocated (RFC 8656 section 5).
-  if (allocation !== undefined && !ofAllocation) return { ok: false, code: 441, key, hash };
-  return { ok: true, username, key, hash };
+  if (allocation !== undefined && !ofAllocation) return { ok: false, code: 441, key, hash: answerHash };
+  return { ok: true, username, key, hash: answerHash };
 }

@@ -29,8 +29,14 @@ export type ClientAnswer =
   /** The answer's MESSAGE-INTEGRITY is not by our key. */
   | { type: 'forged' };
 
-/** `echo`: what a client of RFC 8489 sends back of the negotiation. */
-type Challenge = { realm: string; nonce: string; key: Buffer; echo: readonly StunAttribute[] };
+/** `echo`: what a client of RFC 8489 sends back of the negotiation; without one `hash` is `sha1`. */
+type Challenge = {
+  realm: string;
+  nonce: string;
+  key: Buffer;
+  hash: IntegrityHash;
+  echo: readonly StunAttribute[];
+};
 
 export class ClientSession {
   readonly #username: string;
@@ -71,7 +77,7 @@ export class ClientSession {
           ];
     const bytes = buildStun({ class: 'request', method, transactionId }, signed, {
       key: challenge?.key,
-      hash: this.#hash,
+      hash: challenge?.hash,
       fingerprint: true,
     });
     return { bytes, transactionId };
@@ -100,11 +106,11 @@ export class ClientSession {
     if (message === undefined || !message.transactionId.equals(request.transactionId)) return undefined;
     if (message.class !== 'success' && message.class !== 'error') return undefined;
     const key = this.#challenge?.key;
-    const integrityAt = this.#hash === 'sha1' ? message.integrityAt : message.integritySha256At;
+    const hash = this.#challenge?.hash ?? 'sha1';
+    const integrityAt = hash === 'sha1' ? message.integrityAt : message.integritySha256At;
     if (message.class === 'success') {
       const genuine =
-        key === undefined ||
-        (integrityAt !== undefined && verifyIntegrity(bytes, integrityAt, key, this.#hash));
+        key === undefined || (integrityAt !== undefined && verifyIntegrity(bytes, integrityAt, key, hash));
       if (!genuine) return { type: 'forged' };
       return { type: 'success', message };
     }
@@ -126,7 +132,8 @@ export class ClientSession {
     const realm = attributeOf(message, ATTRIBUTE.REALM)?.toString('utf8');
     const nonce = attributeOf(message, ATTRIBUTE.NONCE)?.toString('utf8');
     if (realm === undefined || nonce === undefined) return undefined;
-    const plain = { realm, nonce, key: longTermKey(this.#username, realm, this.#password), echo: [] };
+    const key = longTermKey(this.#username, realm, this.#password);
+    const plain: Challenge = { realm, nonce, key, hash: 'sha1', echo: [] };
     if (this.#hash === 'sha1') return plain;
     const offer = attributeOf(message, ATTRIBUTE.PASSWORD_ALGORITHMS);
     if (!announcesPasswordAlgorithms(nonce)) return plain;
@@ -137,6 +144,7 @@ export class ClientSession {
     return {
       ...plain,
       key: longTermKey(this.#username, realm, this.#password, algorithm),
+      hash: 'sha256',
       echo: [{ type: ATTRIBUTE.PASSWORD_ALGORITHMS, value }, passwordAlgorithm(algorithm)],
     };
   }

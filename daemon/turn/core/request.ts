@@ -14,7 +14,7 @@ import type { Action, ClientRef, RelayRef } from './actions.ts';
 import type { Allocation } from './allocation.ts';
 import type { TurnState } from './turn-state.ts';
 
-/** `key` signs the answer, with the `hash` of the request; `allocation` is the open allocation of the five-tuple. */
+/** `key` signs the answer, by `hash`; `allocation` is the open allocation of the five-tuple. */
 export type TurnRequest<C extends ClientRef, R extends RelayRef> = {
   client: C;
   message: StunMessage;
@@ -25,7 +25,7 @@ export type TurnRequest<C extends ClientRef, R extends RelayRef> = {
   nowMs: number;
 };
 
-/** A success answer with the request's kind of integrity, and FINGERPRINT when the request had one. */
+/** A signed success answer, and FINGERPRINT when the request had one. */
 export function success<C extends ClientRef, R extends RelayRef>(
   request: TurnRequest<C, R>,
   attributes: readonly StunAttribute[],
@@ -41,7 +41,7 @@ export function success<C extends ClientRef, R extends RelayRef>(
 
 /**
  * An error answer. 401 and 438 carry REALM, a fresh NONCE and PASSWORD-ALGORITHMS (RFC 8489 section
- * 9.2.4); an answer to an authenticated request is signed with its key and hash.
+ * 9.2.4); an answer to an authenticated request is signed.
  */
 export function refuse<C extends ClientRef, R extends RelayRef>(
   state: TurnState<C, R>,
