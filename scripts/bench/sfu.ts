@@ -1,16 +1,17 @@
 /**
- * Forwarded packets per CPU-second: one 720p camera of 2.5 Mbit/s to many viewers with AEAD_AES_128_GCM, by
- * our media core and by werift's own `sendRtp` loop, in paired rounds of one run. `node scripts/bench/sfu.ts`,
- * or as a part of `npm run bench`. Server and load run on different cores; a round that lost a packet does
- * not count.
+ * CPU time per forwarded packet: one 720p camera of 2.5 Mbit/s to many viewers with AEAD_AES_128_GCM, by our
+ * media core, by Pion's SRTP library from Debian's packages and by werift's own `sendRtp` loop, in paired rounds
+ * of one run. `node scripts/bench/sfu.ts`, or as a part of `npm run bench`. Server and load run on different
+ * cores; a round that lost a packet does not count.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { buildPionForwarder } from './pion-forwarder.ts';
 import type { Command, Message } from './sfu-protocol.ts';
 
-/** 100 is the load we quote; plain werift on Node 24 does not carry it, hence the smaller one for the ratio. */
+/** 100 is the load we quote; on a busy machine werift loses packets at it, hence the smaller one. */
 const LOADS: readonly number[] = [100, 50];
 const ROUNDS = 5;
 const WARM_UP_MS = 3000;
@@ -31,38 +32,62 @@ export type SfuBenchRow = {
   /** In all rounds, with packets that were not authentic. */
   lost: number;
   'rounds that count': string;
-  /** Median over pairs of rounds, ours divided by the peer's. */
-  'times werift': number | string;
+  /** Median over pairs of clean rounds: its CPU time per packet divided by our media core's. */
+  'times our CPU': number | string;
 };
 
-type Contender = { name: string; script: string; isProtected: boolean; connects: boolean };
+/** A server under test: `program` takes the number of viewers and speaks `sfu-protocol.ts` over Node's IPC. */
+type Contender = { name: string; program: readonly string[]; isProtected: boolean; connects: boolean };
 type Sample = { packetsPerCpuSecond: number; packetsPerSecond: number; lost: number };
 
-const CONTENDERS: readonly Contender[] = [
-  { name: 'turnkeep media core', script: 'sfu-core-server.ts', isProtected: true, connects: false },
-  { name: 'werift sendRtp', script: 'sfu-werift-server.ts', isProtected: false, connects: true },
-];
+/** What the others are divided by. */
+const OURS: Contender = {
+  name: 'turnkeep media core',
+  program: script('sfu-core-server.ts'),
+  isProtected: true,
+  connects: false,
+};
+const WERIFT: Contender = {
+  name: 'werift sendRtp, keys cached',
+  program: script('sfu-werift-server.ts'),
+  isProtected: false,
+  connects: true,
+};
 
 /** Runs the benchmark. @throws Error when a process does not start or connect in time. */
 export async function benchSfu(): Promise<SfuBenchRow[]> {
+  const pion = buildPionForwarder();
+  if ('missing' in pion) console.log(pion.missing);
+  const peers: readonly Contender[] =
+    'missing' in pion
+      ? [WERIFT]
+      : [{ name: pion.name, program: [pion.path], isProtected: true, connects: false }, WERIFT];
   const rows: SfuBenchRow[] = [];
-  for (const viewers of LOADS) rows.push(...(await compare(viewers)));
+  for (const viewers of LOADS) rows.push(...(await compare([OURS, ...peers], viewers)));
   return rows;
 }
 
-async function compare(viewers: number): Promise<SfuBenchRow[]> {
-  const samples = CONTENDERS.map((): Sample[] => []);
+async function compare(contenders: readonly Contender[], viewers: number): Promise<SfuBenchRow[]> {
+  const samples = contenders.map((): Sample[] => []);
   for (let round = 0; round < ROUNDS; round += 1) {
-    // The order alternates, so that neither always runs on the warmer machine.
-    const order = round % 2 === 0 ? [0, 1] : [1, 0];
-    for (const at of order) samples[at]!.push(await measure(CONTENDERS[at]!, viewers));
+    // The order alternates, so that none always runs on the warmer machine.
+    const order = round % 2 === 0 ? [...contenders.keys()] : [...contenders.keys()].reverse();
+    for (const at of order) {
+      const sample = await measure(contenders[at]!, viewers);
+      samples[at]!.push(sample);
+      const cost = round2(1_000_000 / sample.packetsPerCpuSecond);
+      console.error(
+        `${viewers} viewers, round ${round + 1}, ${contenders[at]!.name}: ${cost} us, ${sample.lost} lost`,
+      );
+    }
   }
-  const [ours, theirs] = [samples[0]!, samples[1]!];
-  const ratios = ours.flatMap((one, at) => {
-    const other = theirs[at]!;
-    return one.lost + other.lost > 0 ? [] : [one.packetsPerCpuSecond / other.packetsPerCpuSecond];
+  return contenders.map(({ name }, at) => {
+    const ratios = samples[at]!.flatMap((one, index) => {
+      const ours = samples[0]![index]!;
+      return one.lost + ours.lost > 0 ? [] : [ours.packetsPerCpuSecond / one.packetsPerCpuSecond];
+    });
+    return row(name, viewers, samples[at]!, median(ratios));
   });
-  return CONTENDERS.map(({ name }, at) => row(name, viewers, samples[at]!, at === 0 ? median(ratios) : 1));
 }
 
 function row(name: string, viewers: number, all: readonly Sample[], ratio: number | undefined): SfuBenchRow {
@@ -78,16 +103,16 @@ function row(name: string, viewers: number, all: readonly Sample[], ratio: numbe
     'packets per second': Math.round(median(clean.map((one) => one.packetsPerSecond)) ?? 0),
     lost: all.reduce((total, { lost }) => total + lost, 0),
     'rounds that count': `${clean.length} of ${all.length}`,
-    'times werift': ratio === undefined ? 'no clean pair' : round2(ratio),
+    'times our CPU': ratio === undefined ? 'no clean pair' : round2(ratio),
   };
 }
 
 async function measure(contender: Contender, viewers: number): Promise<Sample> {
-  const load = start('sfu-load.ts', viewers, 1);
+  const load = start(script('sfu-load.ts'), viewers, 1);
   let server: ChildProcess | undefined;
   try {
     await next(load, 'ready');
-    server = start(contender.script, viewers, 0);
+    server = start(contender.program, viewers, 0);
     relay(server, load, 'offer');
     relay(load, server, 'answer');
     const connected = contender.connects ? next(server, 'connected') : undefined;
@@ -110,7 +135,11 @@ async function measure(contender: Contender, viewers: number): Promise<Sample> {
       packetsPerCpuSecond: forwarded / cpuSeconds,
       packetsPerSecond: forwarded / seconds,
       // What the camera sent and the server did not see is lost for every viewer.
-      lost: Math.max(0, sent.packets - got.packets) + (got.published - sent.published) * viewers + got.broken,
+      lost:
+        Math.max(0, sent.packets - got.packets) +
+        (got.published - sent.published) * viewers +
+        got.broken +
+        sent.broken,
     };
   } finally {
     await end(load);
@@ -118,12 +147,16 @@ async function measure(contender: Contender, viewers: number): Promise<Sample> {
   }
 }
 
-/** Starts a script on one core, where the machine has several and `taskset`. */
-function start(script: string, viewers: number, core: number): ChildProcess {
-  const path = fileURLToPath(new URL(script, import.meta.url));
+/** The command line of a script beside this file. */
+function script(name: string): readonly string[] {
+  return [process.execPath, fileURLToPath(new URL(name, import.meta.url))];
+}
+
+/** Starts a program on one core, where the machine has several and `taskset`. */
+function start(line: readonly string[], viewers: number, core: number): ChildProcess {
   const pinned = availableParallelism() > 1 ? ['taskset', '-c', String(core)] : [];
-  const [program, ...args] = [...pinned, process.execPath, path, String(viewers)];
-  return spawn(program, args, {
+  const [program, ...args] = [...pinned, ...line, String(viewers)];
+  return spawn(program!, args, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: { ...process.env, NODE_NO_WARNINGS: '1' },
   });
