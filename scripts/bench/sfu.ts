@@ -156,7 +156,7 @@ function script(name: string): readonly string[] {
 function start(line: readonly string[], viewers: number, core: number): ChildProcess {
   const pinned = availableParallelism() > 1 ? ['taskset', '-c', String(core)] : [];
   const [program, ...args] = [...pinned, ...line, String(viewers)];
-  return spawn(program!, args, {
+  return spawn(program, args, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: { ...process.env, NODE_NO_WARNINGS: '1' },
   });
