@@ -11,7 +11,7 @@ const wanted = process.argv.slice(2);
 console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}\n`);
 for (const [name, bench] of Object.entries(parts)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
-  console.log(`${name}`);
+  console.log(name);
   console.table(await bench());
 }
 process.exit(0);
