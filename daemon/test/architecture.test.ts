@@ -107,6 +107,26 @@ t.test('cli and web import only the contract', (t) => {
   t.end();
 });
 
+t.test('no file imports itself, over whatever way', (t) => {
+  const graph = new Map<string, string[]>();
+  for (const one of imports) {
+    if (one.target.startsWith('.')) graph.set(one.from, [...(graph.get(one.from) ?? []), resolved(one)]);
+  }
+  const done = new Set<string>();
+  const visit = (file: string, way: string[]): void => {
+    if (way.includes(file)) {
+      t.fail([...way.slice(way.indexOf(file)), file].join(' > '));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const next of graph.get(file) ?? []) visit(next, [...way, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  t.pass(`${graph.size} files were walked`);
+  t.end();
+});
+
 t.test('no barrel files and no files named utils', (t) => {
   for (const file of files) t.notMatch(file, /\/(index|utils?|helpers?|misc)\.ts$/);
   t.end();

@@ -2,25 +2,9 @@
  * What goes in and out of the TURN core. The core does no I/O: it reads the shell's objects through
  * `ClientRef` and `RelayRef`, and answers with actions that the shell carries out in order.
  */
-import type { TurnTransport } from '../../contract/turn-config.ts';
 import type { IpFamily } from '../../kit/ip-address.ts';
 import type { Allocation } from './allocation.ts';
-
-/** The client's half of a five-tuple. `listener` stands for transport and server address. */
-export interface ClientRef {
-  readonly listener: number;
-  readonly transport: TurnTransport;
-  /** As the kernel writes it; IPv6 may carry a zone. */
-  readonly address: string;
-  readonly port: number;
-}
-
-/** An open relay socket: the relayed transport address. */
-export interface RelayRef {
-  readonly family: IpFamily;
-  readonly address: string;
-  readonly port: number;
-}
+import type { ClientRef, RelayRef } from './endpoints.ts';
 
 /** `even-pair` also binds the next port, for RESERVATION-TOKEN (RFC 8656 section 7.2). */
 export type RelayWant = { family: IpFamily; parity: 'any' | 'even' | 'even-pair' };

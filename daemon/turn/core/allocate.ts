@@ -11,7 +11,8 @@ import {
 } from '../codec/attributes.ts';
 import { attributeOf, buildStun, type StunAttribute, type StunMessage } from '../codec/stun-message.ts';
 import { parseIp, type IpFamily } from '../../kit/ip-address.ts';
-import type { Action, ClientRef, RelayOpened, RelayRef, RelayWant } from './actions.ts';
+import type { Action, RelayOpened, RelayWant } from './actions.ts';
+import type { ClientRef, RelayRef } from './endpoints.ts';
 import { Allocation } from './allocation.ts';
 import type { Bucket } from './quota.ts';
 import { refuse, refuseUnknown, unknownRequired, type TurnRequest } from './request.ts';

@@ -4,7 +4,7 @@
  */
 import type { IntegrityHash } from '../codec/message-integrity.ts';
 import type { IpAddress, IpFamily } from '../../kit/ip-address.ts';
-import type { ClientRef, RelayRef } from './actions.ts';
+import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { BucketKeys } from './quota.ts';
 
 /** `opening`: authenticated and counted, its relay sockets are being bound. */

@@ -6,7 +6,7 @@ import { ATTRIBUTE, METHOD } from '../codec/attribute-types.ts';
 import { verifyIntegrity, type IntegrityHash } from '../codec/message-integrity.ts';
 import { negotiatedAlgorithm } from '../codec/password-algorithms.ts';
 import { attributeOf, type StunMessage } from '../codec/stun-message.ts';
-import type { ClientRef, RelayRef } from './actions.ts';
+import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
 import type { TurnState } from './turn-state.ts';
 

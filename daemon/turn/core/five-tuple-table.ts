@@ -2,7 +2,7 @@
  * Five-tuple to value, by listener, client address and client port. Nested maps: a lookup allocates
  * nothing, not even a key.
  */
-import type { ClientRef } from './actions.ts';
+import type { ClientRef } from './endpoints.ts';
 
 export class FiveTupleTable<Value> {
   readonly #listeners: (Map<string, Map<number, Value>> | undefined)[] = [];

@@ -5,7 +5,7 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { NONCE_COOKIE } from '../codec/password-algorithms.ts';
-import type { ClientRef } from './actions.ts';
+import type { ClientRef } from './endpoints.ts';
 
 /** RFC 8489 section 9.2 asks for at most an hour. */
 export const NONCE_LIFETIME_MS = 600_000;

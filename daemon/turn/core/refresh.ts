@@ -2,7 +2,8 @@
 import { ATTRIBUTE } from '../codec/attribute-types.ts';
 import { lifetime, readAddressFamily, readLifetime } from '../codec/attributes.ts';
 import { attributeOf } from '../codec/stun-message.ts';
-import type { Action, ClientRef, RelayRef } from './actions.ts';
+import type { Action } from './actions.ts';
+import type { ClientRef, RelayRef } from './endpoints.ts';
 import { grantedLifetimeSeconds } from './allocate.ts';
 import { refuse, success, type TurnRequest } from './request.ts';
 import type { TurnState } from './turn-state.ts';

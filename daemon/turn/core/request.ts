@@ -10,7 +10,8 @@ import { errorCode, text, unknownAttributes } from '../codec/attributes.ts';
 import type { IntegrityHash } from '../codec/message-integrity.ts';
 import { passwordAlgorithms } from '../codec/password-algorithms.ts';
 import { buildStun, type StunAttribute, type StunMessage } from '../codec/stun-message.ts';
-import type { Action, ClientRef, RelayRef } from './actions.ts';
+import type { Action } from './actions.ts';
+import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
 import type { TurnState } from './turn-state.ts';
 

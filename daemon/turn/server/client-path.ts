@@ -1,9 +1,6 @@
 /** How bytes get back to a client, whatever its transport. Implemented by the listeners. */
-import type { Allocation } from '../core/allocation.ts';
-import type { ClientRef } from '../core/actions.ts';
-import type { TurnCore } from '../core/turn-core.ts';
+import type { ClientRef } from '../core/endpoints.ts';
 import type { IpAddress } from '../../kit/ip-address.ts';
-import type { RelaySocket } from './relay-socket.ts';
 
 export interface ClientPath extends ClientRef {
   /** An answer to a request: not dropped for slowness, the client is waiting. */
@@ -14,6 +11,3 @@ export interface ClientPath extends ClientRef {
   /** The client's allocation was made, or is gone: its connection may be kept, or timed again. */
   allocationChanged(allocated: boolean): void;
 }
-
-export type ServiceCore = TurnCore<ClientPath, RelaySocket>;
-export type ServiceAllocation = Allocation<ClientPath, RelaySocket>;

@@ -7,7 +7,7 @@ import type { Logger } from '../../kit/logger.ts';
 import { loadServiceConfig } from './service-config.ts';
 import type { TurnServer } from './turn-server.ts';
 import { restartReasons } from './turn-settings.ts';
-import type { ServiceAllocation } from './client-path.ts';
+import type { ServiceAllocation } from './relay-socket.ts';
 
 type Methods = typeof turnControlMethods;
 type Handlers = {

@@ -8,7 +8,7 @@ import { parseIp, type IpFamily } from '../../kit/ip-address.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { isErrno, messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { ServiceCore } from './client-path.ts';
+import type { ServiceCore } from './relay-socket.ts';
 import { PortBlock } from './port-block.ts';
 import { RelaySocket } from './relay-socket.ts';
 

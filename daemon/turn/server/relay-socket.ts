@@ -2,11 +2,17 @@
  * One relayed transport address: a UDP socket on the shield. Datagrams from permitted peers go to the
  * allocation's client at once, everything else is counted and forgotten.
  */
-import type { RelayRef } from '../core/actions.ts';
+import type { RelayRef } from '../core/endpoints.ts';
 import type { IpFamily } from '../../kit/ip-address.ts';
-import type { ServiceAllocation, ServiceCore } from './client-path.ts';
+import type { Allocation } from '../core/allocation.ts';
+import type { TurnCore } from '../core/turn-core.ts';
+import type { ClientPath } from './client-path.ts';
 import type { SendWatch } from './send-watch.ts';
 import { UdpSocket } from './udp-socket.ts';
+
+/** The core and its allocations with this service's sockets in them. */
+export type ServiceCore = TurnCore<ClientPath, RelaySocket>;
+export type ServiceAllocation = Allocation<ClientPath, RelaySocket>;
 
 export class RelaySocket implements RelayRef {
   readonly family: IpFamily;

@@ -8,7 +8,8 @@ import type { Clock, Cancel } from '../../kit/clock.ts';
 import type { IpAddress } from '../../kit/ip-address.ts';
 import { buildChannelData, buildDataIndication, isChannelData } from '../codec/channel-data.ts';
 import { StreamFramer } from '../codec/stream-framer.ts';
-import type { ClientPath, ServiceCore } from './client-path.ts';
+import type { ClientPath } from './client-path.ts';
+import type { ServiceCore } from './relay-socket.ts';
 import { relayToPeer } from './udp-listener.ts';
 
 /** Without an allocation: enough for Allocate with its 401, an idle socket costs us no longer. */

@@ -8,7 +8,8 @@ import {
   isWholeChannelData,
 } from '../codec/channel-data.ts';
 import type { IpAddress } from '../../kit/ip-address.ts';
-import type { ClientPath, ServiceAllocation, ServiceCore } from './client-path.ts';
+import type { ClientPath } from './client-path.ts';
+import type { ServiceAllocation, ServiceCore } from './relay-socket.ts';
 import type { SendWatch } from './send-watch.ts';
 import { UdpSocket } from './udp-socket.ts';
 

@@ -10,7 +10,8 @@ import {
   type StunAttribute,
   type StunMessage,
 } from '../../../turn/codec/stun-message.ts';
-import type { Action, ClientRef, RelayOpened, RelayRef } from '../../../turn/core/actions.ts';
+import type { Action, RelayOpened } from '../../../turn/core/actions.ts';
+import type { ClientRef, RelayRef } from '../../../turn/core/endpoints.ts';
 import { ClientSession, type ClientRequest } from '../../../turn/core/client-session.ts';
 import { RestCredentials } from '../../../turn/core/credential-model.ts';
 import { PeerPolicy } from '../../../turn/core/peer-policy.ts';
