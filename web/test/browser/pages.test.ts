@@ -1,42 +1,18 @@
 /** Every page in light, dark and at 375 px: drawn as designed, axe clean, no console error under the strict CSP. */
+import type { Page } from 'playwright-core';
 import t from 'tap';
-import { ConsoleDouble, CODE, PASSWORD } from '../double/console-double.ts';
-import { Relay, relayMissing } from '../double/relay.ts';
-import {
-  axe,
-  chromiumMissing,
-  launchChromium,
-  LOOKS,
-  openPage,
-  screenshot,
-  textOf,
-  waitForText,
-} from './console-browser.ts';
+import { CODE, PASSWORD } from '../double/console-double.ts';
+import { LOOKS, openPage, textOf, waitForText } from './console-browser.ts';
+import { checkPage, missing, openStage } from './stage.ts';
 
 t.setTimeout(280_000);
-const missing = chromiumMissing() ?? relayMissing() ?? false;
 
 t.test('the pages of the console', { skip: missing }, async (t) => {
   t.setTimeout(280_000);
-  const double = new ConsoleDouble();
-  const relay = await Relay.start();
-  t.teardown(() => relay.kill());
-  double.iceUrls = [relay.url];
-  const url = await double.listen();
-  const browser = await launchChromium();
-  t.teardown(async () => {
-    await browser.close();
-    await double.close();
-  });
-  const stage = await (await browser.newContext()).newPage();
-  await stage.goto(`${url}/stage.html`);
-  await double.stageReady;
+  const { double, browser, url } = await openStage(t);
 
-  const check = async (page: Parameters<typeof axe>[0], problems: string[], name: string): Promise<void> => {
-    await screenshot(page, name);
-    t.same(await axe(page), [], `${name} is axe clean`);
-    t.same(problems.splice(0), [], `${name} reports no error`);
-  };
+  const check = (page: Page, problems: string[], name: string): Promise<void> =>
+    checkPage(t, page, { problems, name });
 
   for (const look of LOOKS) {
     const tag = look.width < 640 ? `375-${look.theme}` : look.theme;

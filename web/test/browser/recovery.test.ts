@@ -3,36 +3,16 @@
  * are real (a relay, two peer connections, decoded frames); the server around them is the double.
  */
 import t from 'tap';
-import { ConsoleDouble } from '../double/console-double.ts';
-import { Relay, relayMissing } from '../double/relay.ts';
-import {
-  chromiumMissing,
-  decodedFrames,
-  launchChromium,
-  openPage,
-  screenshot,
-  textOf,
-  waitForText,
-} from './console-browser.ts';
+import { Relay } from '../double/relay.ts';
+import { decodedFrames, openPage, screenshot, textOf, waitForText } from './console-browser.ts';
+import { missing, openStage } from './stage.ts';
 
 t.setTimeout(280_000);
-const missing = chromiumMissing() ?? relayMissing() ?? false;
 
 t.test('the wall survives its server', { skip: missing }, async (t) => {
   t.setTimeout(280_000);
-  const double = new ConsoleDouble();
-  let relay = await Relay.start();
-  t.teardown(() => relay.kill());
-  double.iceUrls = [relay.url];
-  const url = await double.listen();
-  const browser = await launchChromium();
-  t.teardown(async () => {
-    await browser.close();
-    await double.close();
-  });
-  const stage = await (await browser.newContext()).newPage();
-  await stage.goto(`${url}/stage.html`);
-  await double.stageReady;
+  const stage = await openStage(t);
+  const { double, browser, url } = stage;
   const gate = double.add('Yard gate');
   double.add('Loading dock 2');
   const { page, problems } = await openPage(browser, { theme: 'dark', width: 1440, height: 900 });
@@ -118,13 +98,13 @@ t.test('the wall survives its server', { skip: missing }, async (t) => {
 
   await t.test('the relay ends: the ladder is climbed in words, and ends with pictures', async (t) => {
     double.frames.length = 0;
-    const { address, port } = relay;
-    await relay.kill();
+    const { address, port } = stage.relay;
+    await stage.relay.kill();
     await waitForText(page, /Picture interrupted/);
     await waitForText(page, /Picture from \d\d:\d\d:\d\d/);
     await screenshot(page, 'relay-down');
     await page.waitForTimeout(4000);
-    relay = await Relay.start(address, port);
+    stage.relay = await Relay.start(address, port);
     await flowing(2, 90_000);
     t.ok(frames('key-frame').length > 0, 'a key frame was asked for');
     t.ok(frames('restart').length > 0, 'then ICE was restarted');
