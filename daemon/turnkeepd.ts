@@ -13,7 +13,6 @@ import { assertOnlyDaemon, assertPortFree } from './api/listeners.ts';
 import { CameraService } from './cameras/camera-service.ts';
 import { advertisedTunnel, certificateSubject, listenAddress } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
-import { loadOrCreateSecretFile } from './config/secret-file.ts';
 import { relayProof } from './health/relay-proof.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
@@ -27,6 +26,7 @@ import { SqliteNamespaceStore } from './store/sqlite/namespace-store.ts';
 import { ChildProcessServices } from './system/child-process-services.ts';
 import { UnixControlConnector } from './system/control-connector.ts';
 import { HostKey } from './system/host-key.ts';
+import { loadOrCreateKeyFile } from './system/key-file.ts';
 import { loadOrCreateLocalCa } from './system/local-ca.ts';
 import { BindingPortProbe } from './system/port-probe.ts';
 import { FileStateStore } from './system/state-file-store.ts';
@@ -99,7 +99,7 @@ async function start(): Promise<void> {
     listen: listenAddress(tunnels.embedded.listen),
     ...(advertise === undefined ? {} : { advertise }),
     certificate,
-    tokenKey: loadOrCreateSecretFile(inDataDir('keys', 'tunnel-token.key'), 32),
+    tokenKey: await loadOrCreateKeyFile(inDataDir('keys', 'tunnel-token.key'), 32),
     log: part('tunnels'),
     clock,
   });

@@ -4,11 +4,9 @@
  * Sealed text: `v1.` + base64url(nonce, 12 bytes | ciphertext | tag, 16 bytes).
  */
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { AdapterError, isErrno } from '../kit/errors.ts';
+import { AdapterError } from '../kit/errors.ts';
 import type { Sealer, SealPurpose } from '../namespaces/system.ts';
-import { syncDirectory } from './atomic-file.ts';
+import { loadOrCreateKeyFile } from './key-file.ts';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -24,30 +22,10 @@ export class HostKey implements Sealer {
   }
 
   /**
-   * Reads the key file, or makes it. Rejects with an AdapterError when the file is not 32 bytes or when
-   * others may read it: a key that leaked is not used silently.
+   * Reads the key file, or makes it: see key-file.ts for what is refused.
    */
   static async open(path: string): Promise<HostKey> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const known = await readKey(path);
-    if (known !== undefined) return new HostKey(known);
-    const key = randomBytes(KEY_BYTES);
-    try {
-      const file = await open(path, 'wx', 0o600);
-      try {
-        await file.writeFile(key);
-        await file.sync();
-      } catch (cause) {
-        await rm(path, { force: true });
-        throw cause;
-      } finally {
-        await file.close();
-      }
-      await syncDirectory(dirname(path));
-    } catch (cause) {
-      throw keyError(path, 'cannot be written', cause);
-    }
-    return new HostKey(key);
+    return new HostKey(await loadOrCreateKeyFile(path, KEY_BYTES));
   }
 
   seal(purpose: SealPurpose, namespace: string, text: string): string {
@@ -80,23 +58,6 @@ export class HostKey implements Sealer {
   }
 }
 
-async function readKey(path: string): Promise<Buffer | undefined> {
-  try {
-    const { mode, size } = await stat(path);
-    if ((mode & 0o077) !== 0) throw keyError(path, 'is readable by others: chmod 600 it, or replace it');
-    if (size !== KEY_BYTES) throw keyError(path, `has ${String(size)} bytes instead of ${String(KEY_BYTES)}`);
-    return await readFile(path);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    if (error instanceof AdapterError) throw error;
-    throw keyError(path, 'cannot be read', error);
-  }
-}
-
 function associatedData(purpose: SealPurpose, namespace: string): Buffer {
   return Buffer.from(`turnkeep ${purpose} ${namespace}`, 'utf8');
-}
-
-function keyError(path: string, what: string, cause?: unknown): AdapterError {
-  return new AdapterError(`The host key ${path} ${what}.`, { operation: 'host-key', target: path, cause });
 }

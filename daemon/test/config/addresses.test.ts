@@ -1,9 +1,5 @@
-import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t from 'tap';
 import { advertisedTunnel, apiUrlOf, certificateSubject } from '../../config/addresses.ts';
-import { loadOrCreateSecretFile } from '../../config/secret-file.ts';
 import { daemonConfigSchema } from '../../contract/daemon-config.ts';
 
 const OWN = { hostname: 'Box', addresses: ['192.168.1.5', 'fe80::1'] };
@@ -46,15 +42,5 @@ t.test('the certificate names every address in use', (t) => {
     '*.t.tunnels.example.com',
   ]);
   t.strictSame(addresses, ['127.0.0.1', '::1', '203.0.113.9', '192.168.1.5', 'fe80::1']);
-  t.end();
-});
-
-t.test('a key is made once, for this user only, and never replaced', (t) => {
-  const path = join(mkdtempSync(join(tmpdir(), 'turnkeep-key-')), 'keys', 'a.key');
-  const key = loadOrCreateSecretFile(path, 32);
-  t.strictSame(loadOrCreateSecretFile(path, 32), key);
-  t.equal(statSync(path).mode & 0o777, 0o600);
-  writeFileSync(path, 'short');
-  t.throws(() => loadOrCreateSecretFile(path, 32), /is not a key of 32 bytes/);
   t.end();
 });
