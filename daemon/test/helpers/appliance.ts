@@ -2,21 +2,21 @@
  * The whole product for a test: the real daemon with its services as child processes, on a loopback address and
  * in a data directory of its own, driven through the unix socket like the command line does.
  */
-import { request } from 'node:http';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ApiClient } from '../../../cli/api-client.ts';
 import { SupervisedProcess } from '../../../scripts/supervised-process.ts';
 import type { Device, DeviceCreated, Operation, WebrtcStatus } from '../../contract/api.ts';
 import { tempDir } from './temp-dir.ts';
 
 type Teardown = { teardown: (fn: () => void | Promise<void>) => void };
-export type ApiAnswer = { status: number; body: unknown };
 
 export class Appliance {
   readonly url: string;
   readonly dir: string;
   readonly daemon: SupervisedProcess;
-  readonly #socket: string;
+  /** Rejects when the daemon refuses or cannot be reached. */
+  readonly api: ApiClient;
   #cameras = 0;
   readonly #t: Teardown;
 
@@ -24,7 +24,7 @@ export class Appliance {
     this.#t = t;
     this.dir = tempDir(t);
     this.url = `http://${address}:8080`;
-    this.#socket = join(this.dir, 'run/turnkeepd.sock');
+    this.api = new ApiClient({ socketPath: join(this.dir, 'run/turnkeepd.sock') });
     const configFile = join(this.dir, 'turnkeep.yaml');
     const defaults = {
       dataDir: this.dir,
@@ -52,51 +52,14 @@ export class Appliance {
     appliance.daemon.start();
     await appliance.until(
       'the daemon is ready',
-      async () => (await appliance.api('GET', '/readyz')).status === 200,
+      async () => (await appliance.api.get<{ ready: boolean }>('/readyz')).ready,
     );
     return appliance;
   }
 
-  /** One call over the unix socket. Rejects only when the daemon cannot be reached. */
-  api(method: string, path: string, body?: unknown): Promise<ApiAnswer> {
-    return new Promise((resolve, reject) => {
-      const text = body === undefined ? undefined : JSON.stringify(body);
-      const headers = text === undefined ? {} : { 'content-type': 'application/json' };
-      const call = request(
-        { socketPath: this.#socket, method, path, headers, timeout: 10_000 },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('end', () => {
-            const answer = Buffer.concat(chunks).toString();
-            let parsed: unknown = answer;
-            try {
-              parsed = JSON.parse(answer);
-            } catch {
-              // Not every answer is JSON.
-            }
-            resolve({ status: response.statusCode ?? 0, body: parsed });
-          });
-        },
-      );
-      call.on('error', reject);
-      call.on('timeout', () => call.destroy(new Error(`${method} ${path}: no answer`)));
-      call.end(text);
-    });
-  }
-
-  /** A call that must succeed; returns its body. */
-  async ok<Body>(method: string, path: string, body?: unknown): Promise<Body> {
-    const answer = await this.api(method, path, body);
-    if (answer.status >= 300)
-      throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
-    return answer.body as Body;
-  }
-
   async enableNamespace(name: string): Promise<Operation> {
-    await this.ok('POST', '/v1/namespaces', { name });
-    const { operationId } = await this.ok<{ operationId: string }>(
-      'POST',
+    await this.api.post('/v1/namespaces', { name });
+    const { operationId } = await this.api.post<{ operationId: string }>(
       `/v1/namespaces/${name}/webrtc/enable`,
       {},
     );
@@ -107,18 +70,18 @@ export class Appliance {
   async operation(id: string): Promise<Operation> {
     let operation: Operation | undefined;
     await this.until(`operation ${id} ends`, async () => {
-      operation = await this.ok<Operation>('GET', `/v1/operations/${id}`);
+      operation = await this.api.get<Operation>(`/v1/operations/${id}`);
       return operation.state !== 'running';
     });
     return operation!;
   }
 
   status(name: string): Promise<WebrtcStatus> {
-    return this.ok('GET', `/v1/namespaces/${name}/webrtc/status`);
+    return this.api.get(`/v1/namespaces/${name}/webrtc/status`);
   }
 
   async device(id: string): Promise<Device> {
-    const { devices } = await this.ok<{ devices: Device[] }>('GET', '/api/devices');
+    const { devices } = await this.api.get<{ devices: Device[] }>('/api/devices');
     const device = devices.find((one) => one.id === id);
     if (device === undefined) throw new Error(`no device ${id}`);
     return device;
@@ -130,7 +93,7 @@ export class Appliance {
     options: { namespace: string; env?: Record<string, string>; capture?: object },
   ): Promise<{ device: Device; process: SupervisedProcess }> {
     const { namespace, capture } = options;
-    const created = await this.ok<DeviceCreated>('POST', '/api/devices', {
+    const created = await this.api.post<DeviceCreated>('/api/devices', {
       name,
       namespace,
       ...(capture === undefined ? {} : { capture }),
@@ -152,7 +115,7 @@ export class Appliance {
 
   /** A single-use sign-in link for the console. */
   async signInUrl(user = 'admin'): Promise<string> {
-    const { code } = await this.ok<{ code: string }>('POST', `/v1/users/${user}/sign-in-code`, {});
+    const { code } = await this.api.post<{ code: string }>(`/v1/users/${user}/sign-in-code`, {});
     return `${this.url}/sign-in#code=${code}`;
   }
 

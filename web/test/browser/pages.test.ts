@@ -4,6 +4,7 @@ import t from 'tap';
 import { CODE, PASSWORD } from '../double/console-double.ts';
 import { LOOKS, openPage, textOf, waitForText } from './console-browser.ts';
 import { checkPage, missing, openStage } from './stage.ts';
+import { addCameras, live } from './cameras.ts';
 
 t.setTimeout(280_000);
 
@@ -44,37 +45,7 @@ t.test('the pages of the console', { skip: missing }, async (t) => {
     });
   }
 
-  double.add('Yard gate', { media: live(1) });
-  double.add('Loading dock 2', { media: live(3) });
-  double.add('Aisle 7 high bay', { media: live(1) });
-  double.add('Line 3 palletiser', { media: live(2) });
-  double.add('Barn 2 stalls', { namespace: 'hofgut', media: live(1) });
-  double.add(
-    'Corridor B',
-    { namespace: 'klinik-west', media: { ...live(1), state: 'connecting' } },
-    { published: false },
-  );
-  double.add('Silo yard', { namespace: 'hofgut', media: live(1) });
-  const hours = Date.now() - (4 * 60 + 21) * 60_000;
-  double.add('Cold store', {
-    state: 'offline',
-    lastSeenAt: new Date(hours).toISOString(),
-    onlineSince: null,
-    media: { ...live(0), state: 'idle', producer: null },
-  });
-  double.add(
-    'Sample lab',
-    { namespace: 'klinik-west', media: { ...live(1), state: 'no-picture', sinceMs: Date.now() - 12_000 } },
-    { published: false },
-  );
-  double.add('Packing robot 4', { state: 'unknown', media: live(0) }, { published: false });
-  double.add('Weighbridge', {
-    state: 'offline',
-    lastSeenAt: null,
-    onlineSince: null,
-    media: { ...live(0), state: 'idle', producer: null },
-  });
-  double.add('Robot 5', { media: live(1) }, { mimeType: 'video/X-NEW' });
+  addCameras(double);
 
   for (const look of LOOKS) {
     const tag = look.width < 640 ? `375-${look.theme}` : look.theme;
@@ -153,16 +124,6 @@ t.test('the pages of the console', { skip: missing }, async (t) => {
     double.role = 'owner';
   });
 });
-
-function live(watching: number) {
-  return {
-    state: 'live' as const,
-    sinceMs: Date.now() - 60_000,
-    message: null,
-    producer: 'whep' as const,
-    watching,
-  };
-}
 
 async function focusedText(page: { evaluate: (run: () => string) => Promise<string> }): Promise<string> {
   return await page.evaluate(() => {
