@@ -51,6 +51,12 @@ export const turnStatusSchema = z.object({
   drops: counters,
   /** Refusals by `method code`, for example `Allocate 401`. */
   refusals: counters,
+  /** Bounds by the name they have in the configuration; `used` is left out where each source has its own. */
+  limits: z
+    .array(
+      z.object({ name: z.string(), limit: z.number(), used: z.number().optional(), refused: z.number() }),
+    )
+    .default([]),
 });
 export type TurnStatus = z.infer<typeof turnStatusSchema>;
 

@@ -37,9 +37,11 @@ export const turnServiceConfigSchema = z.strictObject({
     allocations: z.number().int().min(1),
     permissionsPerAllocation: z.number().int().min(1),
     channelsPerAllocation: z.number().int().min(1),
-    /** Open TCP/TLS connections of the service and of one source address. */
+    /** Open TCP/TLS connections of the service and of one source: an IPv4 address or an IPv6 /64. */
     connections: z.number().int().min(1),
     connectionsPerAddress: z.number().int().min(1),
+    /** TLS handshakes under way: each costs CPU and memory before anybody is known. */
+    halfOpenConnections: z.number().int().min(1).default(256),
   }),
   /** Binds channels 0x5000-0x7FFF too, for clients that follow RFC 5766 (Debian's coturn tools). */
   rfc5766Channels: z.boolean(),
@@ -54,4 +56,5 @@ export const DEFAULT_TURN_LIMITS: TurnServiceConfig['limits'] = {
   channelsPerAllocation: 16,
   connections: 2048,
   connectionsPerAddress: 64,
+  halfOpenConnections: 256,
 };

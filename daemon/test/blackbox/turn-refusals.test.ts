@@ -24,6 +24,7 @@ t.test('refusals', async (t) => {
         channelsPerAllocation: 16,
         connections: 40,
         connectionsPerAddress: 10,
+        halfOpenConnections: 10,
       },
     },
   });

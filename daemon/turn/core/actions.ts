@@ -46,4 +46,5 @@ export type DropReason =
   | 'slow-client'
   | 'stream-broken'
   | 'connection-limit'
+  | 'half-open-limit'
   | 'tls-handshake';

@@ -5,7 +5,6 @@
 import { METHOD, METHOD_NAMES } from '../codec/attribute-types.ts';
 import { buildStun, parseStun, type StunMessage } from '../codec/stun-message.ts';
 import type { DropCounter } from '../../kit/drop-counter.ts';
-import { parseIp } from '../../kit/ip-address.ts';
 import type { Action, DropReason, RelayOpened } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
@@ -15,9 +14,8 @@ import { handleChannelBind, handleCreatePermission } from './permissions.ts';
 import { handleRefresh } from './refresh.ts';
 import { refuse, refuseUnknown, unknownRequired } from './request.ts';
 import { handleSend } from './send.ts';
+import { sourcePrefix } from './source-prefix.ts';
 import { TurnState, type TurnSettings } from './turn-state.ts';
-
-const IPV6_PREFIX_BYTES = 8;
 
 export class TurnCore<C extends ClientRef, R extends RelayRef> {
   readonly #state: TurnState<C, R>;
@@ -158,7 +156,7 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
       return [];
     }
     // Before it has an allocation a source costs us a bounded rate of answers and HMACs.
-    if (allocation === undefined && state.sources.take(sourceOf(client.address), nowMs) > 0) {
+    if (allocation === undefined && state.sources.take(sourcePrefix(client.address), nowMs) > 0) {
       state.drops.add('rate-limited');
       return [];
     }
@@ -169,7 +167,7 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
       const { code } = authentication;
       const signing = code === 441 ? { key: authentication.key, hash: authentication.hash } : {};
       // A spoofed five-tuple of a living allocation may not make us shout at its owner.
-      if (allocation !== undefined && state.sources.take(sourceOf(client.address), nowMs) > 0) {
+      if (allocation !== undefined && state.sources.take(sourcePrefix(client.address), nowMs) > 0) {
         state.drops.add('rate-limited');
         return [];
       }
@@ -202,12 +200,4 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     );
     return { type: 'answer', client, bytes };
   }
-}
-
-/** What is rate-limited: an IPv4 address, or the /64 that one IPv6 host owns. */
-function sourceOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const parsed = parseIp(address.split('%', 1)[0] ?? '');
-  if (parsed === undefined) return address;
-  return Buffer.from(parsed.bytes.subarray(0, IPV6_PREFIX_BYTES)).toString('hex');
 }

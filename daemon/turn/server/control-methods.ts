@@ -58,6 +58,7 @@ export function turnControlHandlers(options: {
       relayed: server.core.relayed(),
       drops: server.core.drops.totals(),
       refusals: server.core.refusals,
+      limits: server.connections.uses(),
     }),
     allocations: ({ limit }) => {
       const items = [];

@@ -1,8 +1,9 @@
-/** A public TCP or TLS listener, with bounds on open connections in total and from one address. */
+/** A public TCP or TLS listener, with bounds on connections and on TLS handshakes under way. */
 import { createServer as createTcpServer, isIPv6, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../kit/clock.ts';
 import { InvalidStateError } from '../../kit/errors.ts';
+import type { ConnectionLimits, ConnectionSlot } from './connection-limits.ts';
 import { StreamClient } from './stream-client.ts';
 import type { ListenerOptions } from './udp-listener.ts';
 import type { ClientPath } from './client-path.ts';
@@ -11,39 +12,6 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** PEM texts. */
 export type Certificate = { cert: string; key: string };
-
-/** Connections of all stream listeners of the service; a handshake under way counts. */
-export class ConnectionLimits {
-  maxTotal: number;
-  maxPerAddress: number;
-  #total = 0;
-  readonly #byAddress = new Map<string, number>();
-
-  constructor(options: { maxTotal: number; maxPerAddress: number }) {
-    this.maxTotal = options.maxTotal;
-    this.maxPerAddress = options.maxPerAddress;
-  }
-
-  get total(): number {
-    return this.#total;
-  }
-
-  /** @returns false when a bound is reached; else the caller must `leave` when the socket closes. */
-  enter(address: string): boolean {
-    const ofAddress = this.#byAddress.get(address) ?? 0;
-    if (this.#total >= this.maxTotal || ofAddress >= this.maxPerAddress) return false;
-    this.#total += 1;
-    this.#byAddress.set(address, ofAddress + 1);
-    return true;
-  }
-
-  leave(address: string): void {
-    this.#total -= 1;
-    const left = (this.#byAddress.get(address) ?? 1) - 1;
-    if (left > 0) this.#byAddress.set(address, left);
-    else this.#byAddress.delete(address);
-  }
-}
 
 export type StreamListenerOptions = ListenerOptions & {
   transport: 'tcp' | 'tls';
@@ -56,6 +24,8 @@ export type StreamListenerOptions = ListenerOptions & {
 export class StreamListener {
   readonly #options: StreamListenerOptions;
   readonly #sockets = new Set<Socket>();
+  /** By remote address and port, because Node does not tell a TLSSocket's raw socket. */
+  readonly #handshakes = new Map<string, ConnectionSlot>();
   #server: Server | undefined;
   #tls: TlsServer | undefined;
 
@@ -125,21 +95,25 @@ export class StreamListener {
   }
 
   #count(socket: Socket): void {
-    const { limits, core } = this.#options;
-    const address = socket.remoteAddress ?? '';
-    if (!limits.enter(address)) {
-      core.drops.add('connection-limit');
+    const { limits, core, transport } = this.#options;
+    const slot = limits.enter(socket.remoteAddress ?? '', { handshake: transport === 'tls' });
+    if (typeof slot === 'string') {
+      core.drops.add(slot === 'halfOpenConnections' ? 'half-open-limit' : 'connection-limit');
       socket.destroy();
       return;
     }
     this.#sockets.add(socket);
+    const key = remoteOf(socket);
+    if (transport === 'tls') this.#handshakes.set(key, slot);
     socket.once('close', () => {
       this.#sockets.delete(socket);
-      limits.leave(address);
+      if (this.#handshakes.get(key) === slot) this.#handshakes.delete(key);
+      slot.leave();
     });
   }
 
   #serve(socket: Socket): void {
+    this.#handshakes.get(remoteOf(socket))?.established();
     if (socket.destroyed || socket.remoteAddress === undefined) {
       socket.destroy();
       return;
@@ -154,4 +128,8 @@ export class StreamListener {
       onClose: onClientClosed,
     });
   }
+}
+
+function remoteOf(socket: Socket): string {
+  return `${socket.remoteAddress ?? ''} ${String(socket.remotePort ?? 0)}`;
 }

@@ -17,7 +17,8 @@ import type { ServiceCore } from './relay-socket.ts';
 import { listenFailure } from './listen-failure.ts';
 import { RelayPool } from './relay-pool.ts';
 import type { RelaySocket } from './relay-socket.ts';
-import { ConnectionLimits, StreamListener, type Certificate } from './stream-listener.ts';
+import { ConnectionLimits } from './connection-limits.ts';
+import { StreamListener, type Certificate } from './stream-listener.ts';
 import { turnSettings } from './turn-settings.ts';
 import { UdpListener } from './udp-listener.ts';
 
@@ -60,10 +61,7 @@ export class TurnServer {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#pool = new RelayPool({ ...config.relay, clock: options.clock, log: options.log });
-    this.connections = new ConnectionLimits({
-      maxTotal: config.limits.connections,
-      maxPerAddress: config.limits.connectionsPerAddress,
-    });
+    this.connections = new ConnectionLimits(config.limits);
     this.core = new TurnCore<ClientPath, RelaySocket>({
       settings: turnSettings(config, this.#pool.families),
       nonceKey: randomBytes(32),
@@ -115,8 +113,7 @@ export class TurnServer {
   reconfigure(config: TurnServiceConfig, certificate: Certificate | undefined): void {
     this.#config = config;
     this.#certificate = certificate;
-    this.connections.maxTotal = config.limits.connections;
-    this.connections.maxPerAddress = config.limits.connectionsPerAddress;
+    this.connections.configure(config.limits);
     this.core.configure(turnSettings(config, this.#pool.families));
     if (certificate === undefined) return;
     for (const { server } of this.#listeners) {
