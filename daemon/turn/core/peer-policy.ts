@@ -34,7 +34,24 @@ export class PeerPolicy {
   }
 }
 
-export type PeerDecision = { allowed: true; address: string } | { allowed: false; code: 403 | 443 };
+/**
+ * Why a peer was refused, for those who tell an operator in words:
+ * `re-encoded`: an IPv6 form that hides an IPv4 address; `wrong-family`: the allocation has no relay of that
+ * family; `port-zero`: no datagram goes there; `not-an-sfu`: in none of the namespace's blocks.
+ */
+export type PeerRefusal = 're-encoded' | 'wrong-family' | 'port-zero' | 'not-an-sfu';
+
+export type PeerDecision =
+  { allowed: true; address: string } | { allowed: false; code: 403 | 443; reason: PeerRefusal };
+
+const refused = (code: 403 | 443, reason: PeerRefusal): PeerDecision =>
+  Object.freeze({ allowed: false, code, reason });
+
+/** Made once: a flood of refused Send indications makes no garbage here. */
+const RE_ENCODED = refused(403, 're-encoded');
+const WRONG_FAMILY = refused(443, 'wrong-family');
+const PORT_ZERO = refused(403, 'port-zero');
+const NOT_AN_SFU = refused(403, 'not-an-sfu');
 
 /**
  * Decides on a peer as a client wrote it. IPv6 forms that hide an IPv4 address (mapped, compatible,
@@ -47,14 +64,13 @@ export function decidePeer(
   peer: IpAddress,
   options: { families: readonly IpFamily[]; port: number | undefined },
 ): PeerDecision {
-  if (hidesIpv4(peer)) return { allowed: false, code: 403 };
-  if (!options.families.includes(peer.family)) return { allowed: false, code: 443 };
+  if (hidesIpv4(peer)) return RE_ENCODED;
+  if (!options.families.includes(peer.family)) return WRONG_FAMILY;
+  if (options.port === 0) return PORT_ZERO;
   const address = formatIp(peer);
   const allowed =
-    options.port === undefined
-      ? policy.allowsAddress(address)
-      : options.port !== 0 && policy.allows(address, options.port);
-  return allowed ? { allowed: true, address } : { allowed: false, code: 403 };
+    options.port === undefined ? policy.allowsAddress(address) : policy.allows(address, options.port);
+  return allowed ? { allowed: true, address } : NOT_AN_SFU;
 }
 
 function hidesIpv4(peer: IpAddress): boolean {

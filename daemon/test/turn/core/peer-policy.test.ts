@@ -66,6 +66,21 @@ t.test('special addresses and re-encodings are refused, even of an allowed addre
 t.test('an empty list allows nothing', (t) => {
   const nothing = new PeerPolicy([]);
   const decision = decidePeer(nothing, parseIp('10.1.2.3')!, { families: [4], port: 20000 });
-  t.same(decision, { allowed: false, code: 403 });
+  t.same(decision, { allowed: false, code: 403, reason: 'not-an-sfu' });
+  t.end();
+});
+
+t.test('a refusal names its reason', (t) => {
+  const reason = (address: string, port: number | undefined, families: (4 | 6)[] = [4, 6]): string => {
+    const decision = decidePeer(policy, parseIp(address)!, { families, port });
+    return decision.allowed ? 'allowed' : `${decision.code} ${decision.reason}`;
+  };
+  t.equal(reason('10.1.2.3', 20000), 'allowed');
+  t.equal(reason('10.1.2.3', 22), '403 not-an-sfu');
+  t.equal(reason('10.0.0.5', 20000), '403 not-an-sfu');
+  t.equal(reason('10.0.0.5', undefined), '403 not-an-sfu');
+  t.equal(reason('10.1.2.3', 0), '403 port-zero');
+  t.equal(reason('::ffff:10.1.2.3', 20000), '403 re-encoded');
+  t.equal(reason('fd00::7', 20000, [4]), '443 wrong-family');
   t.end();
 });
