@@ -43,7 +43,10 @@ export const turnServiceConfigSchema = z.strictObject({
     /** TLS handshakes under way: each costs CPU and memory before anybody is known. */
     halfOpenConnections: z.number().int().min(1).default(256),
   }),
-  /** Binds channels 0x5000-0x7FFF too, for clients that follow RFC 5766 (Debian's coturn tools). */
+  /**
+   * Binds channels 0x5000-0x7FFF too, for clients that follow RFC 5766 (Debian's coturn tools), and reads
+   * ADDITIONAL-ADDRESS-FAMILY under the number those tools give it.
+   */
   rfc5766Channels: z.boolean(),
   controlSocket: z.string(),
 });

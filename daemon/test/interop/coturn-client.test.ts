@@ -1,127 +1,181 @@
 /**
- * coturn's client tools against our TURN process. The client's exit code says little, so its totals are
- * read; it waits for ever for a lost answer, so every call has a time limit.
+ * coturn's client tools as an oracle: a table of rows against our TURN process, three times each, and against
+ * coturn's own server. The client's exit code says little, so its totals are read; a row that fails on both
+ * servers is the client's fault and reported as such.
  */
-import { execFile, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import t, { type Test } from 'tap';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { DEFAULT_TURN_LIMITS } from '../../contract/turn-config.ts';
+import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
+import { runTool, startEcho, startTurnserver, withTools, type Run, type Target } from '../helpers/coturn.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 import { freePort, startTurn, TEST_SECRET } from '../helpers/turn-client.ts';
 
 t.setTimeout(280_000);
 
-const PEER = '127.0.11.52';
+const OURS = '127.0.37.1';
+const RELAY = '127.0.37.2';
+const PEER = '127.0.37.3';
+const COTURN = '127.0.37.4';
 const MESSAGES = 10;
 const CLIENTS = 2;
+const REPEATS = 3;
+/** The client mostly waits between its packets. */
+const AT_ONCE = 24;
+/** The service has no DTLS listener yet: a configuration with one is refused. */
+const HAS_DTLS = false as boolean;
 
-type Run = { code: number | null; output: string };
+type Family = 'v4' | 'v6';
+type Row = {
+  name: string;
+  flags: readonly string[];
+  /** Family of the server's address. */
+  control: Family;
+  /** Family of the peer's; the control connection's unless named. */
+  peer?: Family;
+  transport?: 'tls' | 'dtls';
+  /** Messages of the whole row. */
+  messages?: number;
+};
 
-/** `timeout` ends a client that hangs: exit code 124. */
-function run(tool: string, args: readonly string[], limitSeconds = 40): Promise<Run> {
-  return new Promise((resolve) => {
-    execFile('timeout', ['--kill-after=5', String(limitSeconds), tool, ...args], (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
-      resolve({ code, output: stdout + stderr });
-    });
-  });
+const ALL = MESSAGES * CLIENTS;
+
+/** The same flags on both families; `-x` asks for a relayed address of IPv6. */
+function both(name: string, flags: readonly string[], more: Partial<Row> = {}): Row[] {
+  return [
+    { name: `${name}, v4`, flags, control: 'v4', ...more },
+    { name: `${name}, v6`, flags: ['-x', ...flags], control: 'v6', ...more },
+  ];
 }
 
-function missing(tool: string): boolean {
-  return !(process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, tool), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
+const ROWS: readonly Row[] = [
+  ...both('udp, channels', ['-c']),
+  ...both('udp, send', ['-c', '-s']),
+  ...both('udp, even ports and RTCP', []),
+  ...both('udp, odd length', ['-c', '-l', '101']),
+  ...both('tcp, channels', ['-t', '-c']),
+  ...both('tcp, send', ['-t', '-c', '-s']),
+  ...both('tcp, even ports and RTCP', ['-t']),
+  ...both('tcp, odd length', ['-t', '-c', '-l', '101']),
+  ...both('tls, channels', ['-t', '-S', '-c'], { transport: 'tls' }),
+  ...both('tls, send', ['-t', '-S', '-c', '-s'], { transport: 'tls' }),
+  ...both('dtls, channels', ['-S', '-c'], { transport: 'dtls' }),
+  ...both('dtls, send', ['-S', '-c', '-s'], { transport: 'dtls' }),
+  ...both('udp, client to client', ['-y'], { messages: 2 * ALL }),
+  ...both('tcp, client to client', ['-t', '-y'], { messages: 2 * ALL }),
+  { name: 'udp, v4 to v6', flags: ['-c', '-x'], control: 'v4', peer: 'v6' },
+  { name: 'udp, v6 to v4', flags: ['-c', '-X'], control: 'v6', peer: 'v4' },
+  { name: 'tcp, v4 to v6', flags: ['-t', '-c', '-x'], control: 'v4', peer: 'v6' },
+  { name: 'tcp, v6 to v4', flags: ['-t', '-c', '-X'], control: 'v6', peer: 'v4' },
+  { name: 'udp, dual allocation, peer v4', flags: ['-Z'], control: 'v4' },
+  { name: 'udp, dual allocation, peer v6', flags: ['-Z'], control: 'v4', peer: 'v6' },
+  { name: 'tcp, dual allocation', flags: ['-t', '-Z'], control: 'v4' },
+  { name: 'udp, mobility', flags: ['-c', '-M'], control: 'v4' },
+  { name: 'udp, DONT-FRAGMENT', flags: ['-c', '-g'], control: 'v4' },
+  { name: 'udp, padding', flags: ['-c', '-D'], control: 'v4' },
+  { name: 'udp, more requests', flags: ['-c', '-G'], control: 'v4' },
+  { name: 'udp, random disconnect', flags: ['-c', '-B'], control: 'v4' },
+];
 
-/** Runs the test only with the tools; without them it fails under CI and is skipped elsewhere. */
-function withTools(name: string, tools: readonly string[], body: (t: Test) => Promise<void>): void {
-  const absent = tools.filter(missing);
-  if (absent.length === 0) {
-    void t.test(name, body);
-  } else if (process.env['CI'] === 'true') {
-    t.fail(`${name}: ${absent.join(', ')} not found; install the package coturn`);
-  } else {
-    void t.test(
-      name,
-      { skip: `${absent.join(', ')} not found; install the package coturn` },
-      () => undefined,
-    );
+withTools(t, 'turnutils_stunclient', ['turnutils_stunclient'], async (t) => {
+  const port = await freePort(OURS);
+  const turn = await startTurn(t, {
+    address: OURS,
+    config: { listeners: [OURS, '::1'].map((address) => ({ transport: 'udp', address, port })) },
+  });
+  for (const [address, reflexive] of [
+    [OURS, /UDP reflexive addr: 127\.0\.0\.1:\d+/],
+    ['::1', /UDP reflexive addr: \[?::1\]?:\d+/],
+  ] as const) {
+    const { code, output } = await runTool('turnutils_stunclient', ['-p', String(port), address]);
+    t.equal(code, 0, address);
+    t.match(output, reflexive);
   }
-}
-
-/** The peer that sends back what it gets. */
-async function startEcho(t: Test, address: string): Promise<number> {
-  const port = await freePort(address);
-  const child = spawn('turnutils_peer', ['-p', String(port), '-L', address], { stdio: 'ignore' });
-  const exited = new Promise((resolve) => child.on('close', resolve));
-  t.teardown(async () => {
-    child.kill();
-    await exited;
-  });
-  return port;
-}
-
-withTools('turnutils_stunclient', ['turnutils_stunclient'], async (t) => {
-  const turn = await startTurn(t, { address: '127.0.11.50', transports: ['udp'] });
-  const { code, output } = await run('turnutils_stunclient', ['-p', String(turn.port), turn.address]);
-  t.equal(code, 0);
-  t.match(output, /UDP reflexive addr: 127\.0\.0\.1:\d+/);
-  await turn.stop();
+  t.equal(await turn.stop(), 0);
 });
 
-withTools('turnutils_uclient', ['turnutils_uclient', 'turnutils_peer'], async (t) => {
-  const peerPort = await startEcho(t, PEER);
-  const relay = { addresses: ['127.0.11.51'], minPort: 52600, maxPort: 52999 };
+withTools(t, 'turnutils_uclient', ['turnutils_uclient', 'turnutils_peer', 'turnserver'], async (t) => {
+  const dir = tempDir(t);
+  const certificate = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
+  const subject = { names: ['turnkeep.test'], addresses: [], nowMs: Date.now() };
+  const { certPem, keyPem } = await loadOrCreateLocalCa(join(dir, 'ca'), subject);
+  writeFileSync(certificate.certFile, certPem);
+  writeFileSync(certificate.keyFile, keyPem);
+  const peerPort = await startEcho(t, [PEER, '::1']);
+  const ours: Target = {
+    v4: OURS,
+    v6: '::1',
+    port: await freePort(OURS),
+    tlsPort: await freePort(OURS),
+  };
+  const relay = { addresses: [RELAY, '::1'], minPort: 52_600, maxPort: 53_399 };
   const turn = await startTurn(t, {
-    address: '127.0.11.50',
+    address: OURS,
     config: {
+      listeners: [OURS, '::1'].flatMap((address) => [
+        { transport: 'udp', address, port: ours.port },
+        { transport: 'tcp', address, port: ours.port },
+        { transport: 'tls', address, port: ours.tlsPort },
+        ...(HAS_DTLS ? [{ transport: 'dtls' as const, address, port: ours.tlsPort }] : []),
+      ]),
+      certificate,
       relay,
       rfc5766Channels: true,
-      // The client also binds the next port, for RTCP. The second block lets two clients of a relay talk to each other (-y).
+      limits: { ...DEFAULT_TURN_LIMITS, allocationsPerUser: 700, connectionsPerAddress: 512 },
+      // The client also binds the next port, for RTCP; with -y two clients of a relay talk to each other.
       peers: {
         scope: 'sfu',
         allow: [
-          { address: PEER, minPort: peerPort, maxPort: peerPort + 1 },
-          { address: '127.0.11.51', minPort: relay.minPort, maxPort: relay.maxPort },
-        ],
+          ...[PEER, '::1'].map((address) => ({ address, minPort: peerPort, maxPort: peerPort + 1 })),
+          ...relay.addresses.map((address) => ({ ...relay, address })),
+        ].map(({ address, minPort, maxPort }) => ({ address, minPort, maxPort })),
       },
     },
   });
-  const uclient = (flags: readonly string[], secret = TEST_SECRET): Promise<Run> =>
-    run('turnutils_uclient', [
-      ...flags,
-      ...['-u', turn.config.namespace, '-W', secret, '-p', String(turn.port)],
-      ...['-e', PEER, '-r', String(peerPort), '-n', String(MESSAGES), '-m', String(CLIENTS)],
-      turn.address,
+  const theirs = await startTurnserver(t, {
+    ...{ address: COTURN, secret: TEST_SECRET, realm: turn.config.realm, dir, ...certificate },
+    ...{ minPort: 53_500, maxPort: 54_299 },
+  });
+
+  const uclient = (target: Target, row: Row, secret = TEST_SECRET): Promise<Run> =>
+    runTool('turnutils_uclient', [
+      ...[...row.flags, '-u', turn.config.namespace, '-W', secret],
+      ...['-p', String(row.transport === undefined ? target.port : target.tlsPort)],
+      ...['-e', (row.peer ?? row.control) === 'v4' ? PEER : '::1', '-r', String(peerPort)],
+      ...['-n', String(MESSAGES), '-m', String(CLIENTS), target[row.control]],
     ]);
 
-  for (const [name, flags, messages] of [
-    ['udp, channels', ['-c'], MESSAGES * CLIENTS],
-    ['udp, send', ['-c', '-s'], MESSAGES * CLIENTS],
-    ['udp, even ports', [], MESSAGES * CLIENTS],
-    ['udp, odd length', ['-c', '-l', '101'], MESSAGES * CLIENTS],
-    ['udp, DONT-FRAGMENT, padding, more requests', ['-c', '-g', '-D', '-G'], MESSAGES * CLIENTS],
-    ['udp, client to client', ['-y'], MESSAGES * CLIENTS * 2],
-    ['tcp, channels', ['-t', '-c'], MESSAGES * CLIENTS],
-    ['tcp, send', ['-t', '-c', '-s'], MESSAGES * CLIENTS],
-    ['tcp, even ports', ['-t'], MESSAGES * CLIENTS],
-    ['tcp, odd length', ['-t', '-c', '-l', '101'], MESSAGES * CLIENTS],
-  ] as const) {
-    await t.test(name, async (t) => {
-      const { code, output } = await uclient(flags);
-      t.equal(code, 0, output.slice(-500));
-      const received = [...output.matchAll(/tot_recv_msgs=(\d+)/g)].at(-1)?.[1];
-      const lost = /Total lost packets (\d+)/.exec(output)?.[1];
-      t.equal(Number(received), messages, 'received');
-      t.equal(Number(lost), 0, 'lost');
-    });
+  const rows = ROWS.filter(({ transport }) => transport !== 'dtls' || HAS_DTLS);
+  const runs = rows.flatMap((row) => [
+    ...Array.from({ length: REPEATS }, () => ({ row, server: 'ours' as const, fault: '' })),
+    { row, server: 'coturn' as const, fault: '' },
+  ]);
+  const queue = [...runs];
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let run = queue.shift(); run !== undefined; run = queue.shift()) {
+        run.fault = faultOf(run.row, await uclient(run.server === 'ours' ? ours : theirs, run.row));
+      }
+    }),
+  );
+  for (const row of rows) {
+    const faults = (server: 'ours' | 'coturn'): string[] =>
+      runs
+        .filter((run) => run.row === row && run.server === server && run.fault !== '')
+        .map((one) => one.fault);
+    const [here, there] = [faults('ours'), faults('coturn')];
+    if (here.length > 0 && there.length > 0) {
+      t.pass(`${row.name}: fails on coturn too, so it is the client's fault`);
+      t.comment(`${row.name}: ${here[0] ?? ''}; on coturn: ${there[0] ?? ''}`);
+    } else {
+      t.same(here, [], `${row.name}, ${REPEATS} times`);
+      if (there.length > 0) t.comment(`${row.name} fails on coturn only: ${there[0] ?? ''}`);
+    }
   }
+
   await t.test('a wrong secret is rejected', async (t) => {
-    const { code, output } = await uclient(['-c'], 'a secret of somebody else');
+    const { code, output } = await uclient(ours, ROWS[0]!, 'a secret of somebody else');
     t.not(code, 0);
     t.not(code, 124, 'and not by silence');
     t.match(output, /Cannot complete Allocation/);
@@ -129,9 +183,19 @@ withTools('turnutils_uclient', ['turnutils_uclient', 'turnutils_peer'], async (t
   // Some of its modes end without Refresh(0); over TCP the end of the connection is as good.
   const { items } = await turn.control.call('allocations', { limit: 1000 });
   t.same(
-    items.filter(({ transport }) => transport !== 'udp'),
+    items.filter(({ transport }) => transport === 'tcp' || transport === 'tls'),
     [],
     'no allocation outlives its connection',
   );
   t.equal(await turn.stop(), 0);
 });
+
+/** What a run lacks, in words; empty when all came back. */
+function faultOf(row: Row, { code, output }: Run): string {
+  const [, sent, received] = [...output.matchAll(/tot_send_msgs=(\d+), tot_recv_msgs=(\d+)/g)].at(-1) ?? [];
+  const lost = /Total lost packets (\d+)/.exec(output)?.[1];
+  const wanted = String(row.messages ?? ALL);
+  if (code === 0 && sent === wanted && received === wanted && lost === '0') return '';
+  const totals = `sent ${sent ?? '-'}, received ${received ?? '-'} of ${wanted}, lost ${lost ?? '-'}`;
+  return `exit code ${code}, ${totals}: ${output.slice(-300)}`;
+}

@@ -48,6 +48,12 @@ export const ATTRIBUTE = {
   FINGERPRINT: 0x8028,
 } as const;
 
+/**
+ * ADDITIONAL-ADDRESS-FAMILY as coturn numbered it before RFC 8656 gave it 0x8000; its client in Debian still does.
+ * Unassigned at IANA.
+ */
+export const COTURN_ADDITIONAL_ADDRESS_FAMILY = 0x8032;
+
 /** Attribute types below this must be understood or refused with 420 (RFC 8489 section 14). */
 export const COMPREHENSION_OPTIONAL_FROM = 0x8000;
 export const KNOWN_ATTRIBUTES: ReadonlySet<number> = new Set(Object.values(ATTRIBUTE));

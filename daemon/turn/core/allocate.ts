@@ -16,7 +16,7 @@ import type { ClientRef, RelayRef } from './endpoints.ts';
 import { Allocation } from './allocation.ts';
 import type { Bucket } from './quota.ts';
 import { refuse, refuseUnknown, unknownRequired, type TurnRequest } from './request.ts';
-import type { Reservation, TurnState } from './turn-state.ts';
+import type { Reservation, TurnSettings, TurnState } from './turn-state.ts';
 
 export const DEFAULT_LIFETIME_SECONDS = 600;
 export const MAX_LIFETIME_SECONDS = 3600;
@@ -49,7 +49,7 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
   const unknown = unknownRequired(message);
   if (unknown.length > 0) return [refuseUnknown(state, request, unknown)];
   // 3.-9. Attributes.
-  const wish = readWish(message, state.settings.relayFamilies);
+  const wish = readWish(message, state.settings);
   if (typeof wish === 'number') return [refuse(state, request, wish)];
   if (state.draining) return [refuse(state, request, 508)];
   const reservation = takeReservation(state, request.username, wish.reservationToken);
@@ -154,7 +154,10 @@ export function grantedLifetimeSeconds(requestedSeconds: number | undefined): nu
   return Math.max(wanted, DEFAULT_LIFETIME_SECONDS);
 }
 
-function readWish(message: StunMessage, available: readonly IpFamily[]): Wish | TurnErrorCode {
+function readWish(
+  message: StunMessage,
+  settings: Pick<TurnSettings, 'relayFamilies' | 'additionalFamilyTypes'>,
+): Wish | TurnErrorCode {
   // 3. REQUESTED-TRANSPORT.
   const transportValue = attributeOf(message, ATTRIBUTE.REQUESTED_TRANSPORT);
   const transport = transportValue === undefined ? undefined : readRequestedTransport(transportValue);
@@ -168,7 +171,10 @@ function readWish(message: StunMessage, available: readonly IpFamily[]): Wish | 
 
   const evenPort = attributeOf(message, ATTRIBUTE.EVEN_PORT);
   const requestedFamily = attributeOf(message, ATTRIBUTE.REQUESTED_ADDRESS_FAMILY);
-  const additionalFamily = attributeOf(message, ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY);
+  const additionalType = settings.additionalFamilyTypes.find(
+    (type) => attributeOf(message, type) !== undefined,
+  );
+  const additionalFamily = additionalType === undefined ? undefined : attributeOf(message, additionalType);
   // 5. RESERVATION-TOKEN stands alone.
   const token = attributeOf(message, ATTRIBUTE.RESERVATION_TOKEN);
   if (token !== undefined) {
@@ -194,7 +200,7 @@ function readWish(message: StunMessage, available: readonly IpFamily[]): Wish | 
   const pair = evenPort === undefined ? undefined : readEvenPort(evenPort);
   if (evenPort !== undefined && pair === undefined) return 400;
   if (pair === true && additionalFamily !== undefined) return 400;
-  if (!families.some((family) => available.includes(family))) return 440;
+  if (!families.some((family) => settings.relayFamilies.includes(family))) return 440;
   const parity = pair === undefined ? 'any' : pair ? 'even-pair' : 'even';
   return {
     wants: families.map((family) => ({ family, parity })),

@@ -32,6 +32,8 @@ export type TurnSettings = {
   relayFamilies: readonly IpFamily[];
   /** Highest channel number ChannelBind accepts. */
   lastChannel: number;
+  /** Numbers under which ADDITIONAL-ADDRESS-FAMILY is read; the first is the standard's. */
+  additionalFamilyTypes: readonly number[];
 };
 
 /** A port next to an even one, kept for the client that asked for the pair (RFC 8656 section 7.2). */

@@ -1,6 +1,7 @@
 /** From the service's configuration to the core's settings. Pure. */
 import type { TurnServiceConfig } from '../../contract/turn-config.ts';
 import type { IpFamily } from '../../kit/ip-address.ts';
+import { ATTRIBUTE, COTURN_ADDITIONAL_ADDRESS_FAMILY } from '../codec/attribute-types.ts';
 import { CHANNEL_LAST, CHANNEL_LAST_RFC5766 } from '../codec/channel-data.ts';
 import { RestCredentials } from '../core/credential-model.ts';
 import { PeerPolicy } from '../core/peer-policy.ts';
@@ -18,6 +19,9 @@ export function turnSettings(config: TurnServiceConfig, relayFamilies: readonly 
     limits: config.limits,
     relayFamilies,
     lastChannel: config.rfc5766Channels ? CHANNEL_LAST_RFC5766 : CHANNEL_LAST,
+    additionalFamilyTypes: config.rfc5766Channels
+      ? [ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY, COTURN_ADDITIONAL_ADDRESS_FAMILY]
+      : [ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY],
   };
 }
 

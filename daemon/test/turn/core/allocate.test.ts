@@ -133,6 +133,18 @@ t.test('families', (t) => {
   t.end();
 });
 
+t.test("coturn's number for ADDITIONAL-ADDRESS-FAMILY is read on request only", (t) => {
+  const asked = [{ type: 0x8032, value: Buffer.from([2, 0, 0, 0]) }];
+  const relays = (types: number[]): number => {
+    const bench = new Bench({ additionalFamilyTypes: types });
+    bench.allocate(bench.client(1), asked);
+    return bench.relays.size;
+  };
+  t.equal(relays([0x8000]), 1);
+  t.equal(relays([0x8000, 0x8032]), 2);
+  t.end();
+});
+
 t.test('a dual allocation with one family missing says why', (t) => {
   for (const [families, code] of [
     [[4, 6], 508],

@@ -44,6 +44,7 @@ export function settings(change: Partial<TurnSettings> = {}): TurnSettings {
     },
     relayFamilies: [4, 6],
     lastChannel: 0x4fff,
+    additionalFamilyTypes: [ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY],
     ...change,
   };
 }
