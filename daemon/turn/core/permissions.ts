@@ -32,7 +32,7 @@ export function handleCreatePermission<C extends ClientRef, R extends RelayRef>(
       port: undefined,
     });
     if (!decision.allowed) return [refuse(state, request, decision.code)];
-    accepted.set(decision.address, peer.address);
+    accepted.set(decision.address, decision.ip);
   }
   if (!hasRoom(state, allocation, [...accepted.keys()])) return [refuse(state, request, 508)];
   for (const [address, ip] of accepted) permit(state, allocation, { address, ip, nowMs });
@@ -60,8 +60,8 @@ export function handleChannelBind<C extends ClientRef, R extends RelayRef>(
     port: peer.port,
   });
   if (!decision.allowed) return [refuse(state, request, decision.code)];
-  const { address } = decision;
-  const relay = allocation.relayOf(peer.address.family);
+  const { address, ip } = decision;
+  const relay = allocation.relayOf(ip.family);
   if (relay === undefined) return [refuse(state, request, 443)];
   // 4. Neither bound otherwise: a binding is one to one for its whole life.
   const sameNumber = allocation.channels.get(number);
@@ -73,7 +73,7 @@ export function handleChannelBind<C extends ClientRef, R extends RelayRef>(
   ) {
     return [refuse(state, request, 508)];
   }
-  const host = permit(state, allocation, { address, ip: peer.address, nowMs });
+  const host = permit(state, allocation, { address, ip, nowMs });
   const channel = sameNumber ?? allocation.bind(number, host, peer.port, relay);
   state.deadlines.set(channel, nowMs + CHANNEL_MS);
   return [success(request, [])];

@@ -34,14 +34,18 @@ export function handleSend<C extends ClientRef, R extends RelayRef>(
     drops.add('unknown-required-attribute');
     return [];
   }
-  const { family } = peer.address;
   const decision = decidePeer(settings.policy, peer.address, {
     families: allocation.families,
     port: peer.port,
   });
+  if (!decision.allowed) {
+    drops.add(decision.code === 403 ? 'peer-refused' : 'peer-family');
+    return [];
+  }
+  const { family } = decision.ip;
   const relay = allocation.relayOf(family);
-  if (!decision.allowed || relay === undefined) {
-    drops.add(!decision.allowed && decision.code === 403 ? 'peer-refused' : 'peer-family');
+  if (relay === undefined) {
+    drops.add('peer-family');
     return [];
   }
   if (allocation.hosts.get(decision.address)?.permitted !== true) {

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import t from 'tap';
 import { decidePeer, PeerPolicy } from '../../../turn/core/peer-policy.ts';
 import { parseIp } from '../../../kit/ip-address.ts';
@@ -7,6 +9,24 @@ const policy = new PeerPolicy([
   { address: '10.1.2.3', minPort: 30000, maxPort: 30000 },
   { address: 'fd00::7', minPort: 20000, maxPort: 20499 },
 ]);
+
+const hex = (ipv4: string, mask = 0): string => {
+  const [a = 0, b = 0, c = 0, d = 0] = ipv4.split('.').map((octet) => Number(octet) ^ mask);
+  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
+};
+/** Every IPv6 form that hides an IPv4 address, with all that is free in it set to something. */
+const RE_ENCODINGS: readonly ((ipv4: string) => string)[] = [
+  (ipv4) => `::ffff:${ipv4}`,
+  (ipv4) => `::${ipv4}`,
+  (ipv4) => `::ffff:0:${ipv4}`,
+  (ipv4) => `2002:${hex(ipv4)}::`,
+  (ipv4) => `2002:${hex(ipv4)}:7:0:5efe:808:808`,
+  (ipv4) => `64:ff9b::${ipv4}`,
+  (ipv4) => `64:ff9b:1::${ipv4}`,
+  (ipv4) => `2001:0:808:808:8000:63bf:${hex(ipv4, 0xff)}`,
+  (ipv4) => `fd00::5efe:${ipv4}`,
+  (ipv4) => `2606:4700:1:2:200:5efe:${ipv4}`,
+];
 const decide = (address: string, port: number | undefined, families: (4 | 6)[] = [4, 6]): string => {
   const decision = decidePeer(policy, parseIp(address)!, { families, port });
   return decision.allowed ? decision.address : String(decision.code);
@@ -37,7 +57,7 @@ t.test('a peer of a family the allocation lacks is 443', (t) => {
   t.end();
 });
 
-t.test('special addresses and re-encodings are refused, even of an allowed address', (t) => {
+t.test('special addresses are in no block', (t) => {
   for (const address of [
     '0.0.0.0',
     '127.0.0.1',
@@ -48,18 +68,49 @@ t.test('special addresses and re-encodings are refused, even of an allowed addre
     '::1',
     'fe80::1',
     'ff02::1',
-    '::ffff:10.1.2.3',
-    '::ffff:127.0.0.1',
-    '::10.1.2.3',
-    '::127.0.0.1',
-    '2002:a01:203::1',
-    '64:ff9b::10.1.2.3',
-    '64:ff9b:1::10.1.2.3',
-    '2001:0:a01:203::1',
-    'fd00::5efe:10.1.2.3',
   ]) {
     for (const port of [undefined, 0, 1, 22, 20000, 65535]) t.equal(decide(address, port), '403', address);
   }
+  t.end();
+});
+
+t.test('a re-encoding gets the answer of the address it hides', (t) => {
+  for (const form of RE_ENCODINGS) {
+    t.equal(decide(form('10.1.2.3'), 20000), '10.1.2.3', form('10.1.2.3'));
+    t.equal(decide(form('10.1.2.3'), undefined), '10.1.2.3');
+    t.equal(decide(form('10.1.2.3'), 22), '403');
+    t.equal(decide(form('10.1.2.3'), 0), '403');
+    t.equal(decide(form('10.1.2.4'), 20000), '403');
+    t.equal(decide(form('127.0.0.1'), 20000), '403');
+    t.equal(decide(form('10.1.2.3'), 20000, [4]), '443', 'it is written as IPv6');
+    t.equal(decide(form('10.1.2.3'), 20000, [6]), '403', 'no relay to send from');
+  }
+  t.end();
+});
+
+t.test('what a network’s own NAT64 prefix hides cannot be told', (t) => {
+  // RFC 6052 section 2.2 puts the octets at bytes 6, 7, 9 and 10 of a /48, and at the end of a /96.
+  for (const address of ['64:ff9b:1:a01:2:300::', '64:ff9b:1:abcd::10.1.2.3', '64:ff9b:1:0:1::10.1.2.3']) {
+    t.equal(decide(address, 20000), '403', address);
+  }
+  t.end();
+});
+
+t.test('property: no re-encoding changes a decision', (t) => {
+  const octet = fc.integer({ min: 0, max: 255 });
+  const anyIpv4 = fc.tuple(octet, octet, octet, octet).map((bytes) => bytes.join('.'));
+  const ipv4 = fc.oneof(fc.constant('10.1.2.3'), fc.constantFrom('0.0.0.2', '127.0.0.1'), anyIpv4);
+  const ports = fc.oneof(fc.constantFrom(undefined, 0, 22, 20000, 30000), fc.integer({ min: 0, max: 65535 }));
+  fc.assert(
+    fc.property(ipv4, ports, fc.constantFrom(...RE_ENCODINGS), (hidden, port, form) => {
+      // ::0.0.0.0 and ::0.0.0.1 are the unspecified address and loopback: addresses of their own, not allowed.
+      const plain = decidePeer(policy, parseIp(hidden)!, { families: [4, 6], port });
+      const written = decidePeer(policy, parseIp(form(hidden))!, { families: [4, 6], port });
+      assert.deepEqual(written, plain);
+    }),
+    { numRuns: 2000 },
+  );
+  t.pass('no difference found');
   t.end();
 });
 
@@ -80,7 +131,10 @@ t.test('a refusal names its reason', (t) => {
   t.equal(reason('10.0.0.5', 20000), '403 not-an-sfu');
   t.equal(reason('10.0.0.5', undefined), '403 not-an-sfu');
   t.equal(reason('10.1.2.3', 0), '403 port-zero');
-  t.equal(reason('::ffff:10.1.2.3', 20000), '403 re-encoded');
+  t.equal(reason('::ffff:10.1.2.3', 20000), 'allowed');
+  t.equal(reason('::ffff:10.1.2.4', 20000), '403 not-an-sfu');
+  t.equal(reason('::ffff:10.1.2.3', 20000, [6]), '403 re-encoded');
+  t.equal(reason('64:ff9b:1:1::10.1.2.3', 20000), '403 re-encoded');
   t.equal(reason('fd00::7', 20000, [4]), '443 wrong-family');
   t.end();
 });

@@ -65,6 +65,44 @@ t.test('permissions have a bound, a lifetime, and one family', (t) => {
   t.end();
 });
 
+const MAPPED = { address: '::ffff:10.0.0.9', port: 20000 };
+
+t.test('a peer written in another form is the peer itself', (t) => {
+  const bench = new Bench();
+  const client = bench.client(1);
+  bench.allocate(client, [addressFamily(ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY, 6)]);
+  t.same(bench.send(client, MAPPED), []);
+  t.equal(bench.core.drops.get('no-permission'), 1);
+  t.equal(bench.permit(client, MAPPED).code, 'success');
+  t.same([...allocation(bench).hosts.keys()], [PEER.address]);
+  t.equal(allocation(bench).hosts.get(PEER.address)!.ip.family, 4);
+  for (const written of [PEER, MAPPED]) {
+    t.match(bench.send(client, written), [{ type: 'send-peer', ...PEER, relay: { family: 4 } }]);
+  }
+  t.same(bench.send(client, { address: '::ffff:10.0.0.8', port: 20000 }), []);
+  t.equal(bench.core.drops.get('peer-refused'), 1);
+  t.equal(bench.bind(client, 0x4000, MAPPED).code, 'success');
+  t.equal(bench.bind(client, 0x4001, PEER).code, 400, 'the same peer on another channel');
+  t.match(allocation(bench).channels.get(0x4000), { ...PEER, relay: { family: 4 } });
+  const six = addressFamily(ATTRIBUTE.REQUESTED_ADDRESS_FAMILY, 6);
+  bench.request(client, METHOD.REFRESH, [lifetime(0), six]);
+  t.ok(allocation(bench).channels.has(0x4000), 'it went with IPv4, not with the form');
+  t.equal(bench.permit(client, MAPPED).code, 443);
+  t.end();
+});
+
+t.test('a re-encoding without a relay for what it hides is refused', (t) => {
+  const bench = new Bench();
+  const client = bench.client(1);
+  bench.allocate(client, [addressFamily(ATTRIBUTE.REQUESTED_ADDRESS_FAMILY, 6)]);
+  t.equal(bench.permit(client, MAPPED).code, 403);
+  t.equal(bench.bind(client, 0x4000, MAPPED).code, 403);
+  t.same(bench.send(client, MAPPED), []);
+  t.equal(bench.core.drops.get('peer-refused'), 1);
+  t.equal(allocation(bench).hosts.size, 0);
+  t.end();
+});
+
 t.test('ChannelBind', (t) => {
   const { bench, client } = allocated();
   const other = { address: PEER.address, port: 20001 };
@@ -74,7 +112,7 @@ t.test('ChannelBind', (t) => {
     ['a port outside the block', 0x4000, { ...PEER, port: 20010 }, 403],
     ['port 0', 0x4000, { ...PEER, port: 0 }, 403],
     ['another address', 0x4000, { ...PEER, address: '10.0.0.8' }, 403],
-    ['a v4-mapped address', 0x4000, { address: '::ffff:10.0.0.9', port: 20000 }, 403],
+    ['a v4-mapped address, which is written as IPv6', 0x4000, MAPPED, 443],
     ['another family', 0x4000, PEER6, 443],
     ['the first binding', 0x4000, PEER, 'success'],
     ['its refresh', 0x4000, PEER, 'success'],
