@@ -15,6 +15,7 @@ import { deviceRoutes } from './routes/devices.ts';
 import { deviceWebrtcRoutes } from './routes/device-webrtc.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { metricRoutes } from './routes/metrics.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { provisioningRoutes } from './routes/provisioning.ts';
 import { sessionRoutes } from './routes/session.ts';
@@ -62,6 +63,7 @@ export async function buildServer(
   installAuthentication(server, context, listener);
 
   healthRoutes(server, context, listener);
+  metricRoutes(server, context);
   sessionRoutes(server, context);
   userRoutes(server, context);
   namespaceRoutes(server, context);

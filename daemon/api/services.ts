@@ -10,6 +10,7 @@ import type {
   WebrtcStatus,
   CapturePolicy,
 } from '../contract/api.ts';
+import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 
 export type Unsubscribe = () => void;
@@ -35,6 +36,8 @@ export interface NamespaceService {
   disableWebrtc(name: string): { operationId: string };
   /** By live probes; takes at most a few seconds. */
   status(name: string): Promise<WebrtcStatus>;
+  /** What both services say of themselves; null while WebRTC is off, and for one that does not answer in time. */
+  probe(name: string): Promise<{ turn: TurnStatus | null; sfu: SfuStatus | null } | null>;
   operation(id: string): Operation;
   operations(): Operation[];
   subscribe(listener: (change: NamespaceChange) => void): Unsubscribe;

@@ -52,6 +52,6 @@ export async function installStaticConsole(server: FastifyInstance, consoleDir: 
 function isPage(request: FastifyRequest): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   const path = pathOf(request);
-  if (/^\/(?:v1|api|assets|healthz|readyz)(?:\/|$)/.test(path)) return false;
+  if (/^\/(?:v1|api|assets|healthz|readyz|metrics)(?:\/|$)/.test(path)) return false;
   return !/\.[A-Za-z0-9]{1,8}$/.test(path);
 }

@@ -24,6 +24,7 @@ const ACTIONS = {
   'room.read': { minRole: 'operator', scope: 'namespace' },
   'room.close': { minRole: 'owner', scope: 'namespace' },
   'api-key.change': { minRole: 'owner', scope: 'namespace' },
+  'metrics.read': { minRole: 'operator', scope: 'namespace' },
   'user.read': { minRole: 'owner', scope: 'host' },
   'user.change': { minRole: 'owner', scope: 'host' },
   /** Taking over an account: only who has the host. */

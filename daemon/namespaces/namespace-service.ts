@@ -3,6 +3,7 @@
  * SFU serves which namespace. The only one that changes services, ports and the state file.
  */
 import type { EnableWebrtc, Namespace, Operation, WebrtcStatus } from '../contract/api.ts';
+import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import { AppError } from '../contract/errors.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 import { namespaceNameSchema } from '../contract/names.ts';
@@ -257,11 +258,7 @@ export class Namespaces extends Lifecycle {
       credentialTtlSeconds: config?.ttlSeconds ?? this.#options.credentialTtlSeconds,
     };
     if (config === undefined) return { ...common, ...none };
-    const limitMs = this.#times.probeTimeoutMs;
-    const [turnAnswer, sfuAnswer] = await Promise.all([
-      this.#links.probeTurn(name, limitMs),
-      this.#links.probeSfu(name, limitMs),
-    ]);
+    const { turn: turnAnswer, sfu: sfuAnswer } = await this.#ask(name);
     const { turn, sfu } = this.#reports(name);
     return {
       ...common,
@@ -271,6 +268,14 @@ export class Namespaces extends Lifecycle {
       rooms: sfuAnswer?.rooms ?? null,
       allocations: turnAnswer?.allocations ?? null,
     };
+  }
+
+  /**
+   * What both services say of themselves, as it is; null while WebRTC is off. Takes at most the time
+   * limit of one probe.
+   */
+  async probe(name: string): Promise<{ turn: TurnStatus | null; sfu: SfuStatus | null } | null> {
+    return this.#store.webrtcConfig(name) === undefined ? null : this.#ask(name);
   }
 
   /**
@@ -375,6 +380,15 @@ export class Namespaces extends Lifecycle {
       }),
       operationId: running?.id ?? null,
     };
+  }
+
+  async #ask(name: string): Promise<{ turn: TurnStatus | null; sfu: SfuStatus | null }> {
+    const limitMs = this.#times.probeTimeoutMs;
+    const [turn, sfu] = await Promise.all([
+      this.#links.probeTurn(name, limitMs),
+      this.#links.probeSfu(name, limitMs),
+    ]);
+    return { turn, sfu };
   }
 
   #reports(name: string): Record<'turn' | 'sfu', ReturnType<ServiceManager['status']>> {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ApiClient } from '../../../cli/api-client.ts';
 import type { Operation, WebrtcStatus } from '../../contract/api.ts';
+import { parseExposition, sampleOf } from '../helpers/exposition.ts';
 
 const ADDRESS = '127.0.16.4';
 const root = join(import.meta.dirname, '../../..');
@@ -82,6 +83,25 @@ async function enable(api: ApiClient, namespace: string): Promise<Operation> {
   }
 }
 
+/** Enabling proved the relay: one allocation without credentials, one forbidden peer, one packet there and back. */
+async function metricsShowTheProof(t: Test, url: string, api: ApiClient): Promise<void> {
+  const { key } = await api.post<{ key: string }>('/v1/namespaces/demo/api-keys', {
+    name: 'prometheus',
+    role: 'operator',
+  });
+  const answer = await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${key}` } });
+  const { samples } = parseExposition(await answer.text());
+  const value = (name: string, labels: Record<string, string>): number =>
+    sampleOf(samples, `turnkeep_${name}`, { namespace: 'demo', ...labels });
+  t.equal(value('service_up', { service: 'turn' }), 1);
+  t.equal(value('service_up', { service: 'sfu' }), 1);
+  t.equal(value('cameras', {}), 1);
+  t.ok(value('turn_refusals_total', { method: 'Allocate', code: '401' }) >= 1);
+  t.ok(value('turn_refusals_total', { code: '403' }) >= 1);
+  t.ok(value('turn_relayed_packets_total', { direction: 'to-peer' }) >= 1);
+  t.equal((await fetch(`${url}/metrics`)).status, 401);
+}
+
 t.setTimeout(170_000);
 
 t.test('starts, signs in by code, answers both listeners, and SIGTERM leaves nothing', async (t) => {
@@ -131,6 +151,7 @@ t.test(
     const before = await api.get<WebrtcStatus>('/v1/namespaces/demo/webrtc/status');
     t.match(before, { state: 'enabled', turn: { up: 'up' }, sfu: { up: 'up' } });
     const { device } = await api.post<{ device: { id: string } }>('/api/devices', { name: 'Gate' });
+    await metricsShowTheProof(t, first.url, api);
 
     first.child.kill('SIGKILL');
     await first.exited;

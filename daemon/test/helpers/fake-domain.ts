@@ -1,5 +1,6 @@
 /** In-memory namespaces and cameras that keep the contracts of api/services.ts, for tests of the API. */
 import type { Device, Namespace, Operation } from '../../contract/api.ts';
+import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { CameraChange, CameraService, NamespaceChange, NamespaceService } from '../../api/services.ts';
 
@@ -56,6 +57,12 @@ export class FakeNamespaces implements NamespaceService {
       allocations: null,
       credentialTtlSeconds: 600,
     });
+  }
+  readonly reports = new Map<string, { turn: TurnStatus | null; sfu: SfuStatus | null }>();
+  probes = 0;
+  probe(name: string) {
+    this.probes += 1;
+    return Promise.resolve(this.reports.get(name) ?? null);
   }
   operation(id: string): Operation {
     const found = this.running.get(id);
