@@ -1,17 +1,27 @@
 /**
  * `npm run bench`: each work beside a peer in the same run on the same machine, as CPU time per packet from the
- * kernel's accounting. Figures are ratios to quote, not limits to assert. Parts: `npm run bench -- turn|sfu`.
+ * kernel's accounting. Figures are ratios to quote, not limits to assert. Parts: `npm run bench -- sfu`, and
+ * `npm run bench -- turn [--quick]`; the whole of turn writes its section of daemon/BENCHMARKS.md.
  */
 import { cpus } from 'node:os';
 import { benchSfu } from './bench/sfu.ts';
-import { benchTurn } from './bench/turn.ts';
+import { turnCommand } from './bench/turn.ts';
 
-const parts = { turn: benchTurn, sfu: benchSfu };
-const wanted = process.argv.slice(2);
+const [part, ...rest] = process.argv.slice(2);
+const parts: Record<string, () => Promise<void>> = {
+  turn: () => turnCommand(rest),
+  sfu: async () => {
+    console.table(await benchSfu());
+  },
+};
+if (part !== undefined && parts[part] === undefined) {
+  console.error(`There is no benchmark ${part}. Parts: ${Object.keys(parts).join(', ')}.`);
+  process.exit(1);
+}
 console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}\n`);
 for (const [name, bench] of Object.entries(parts)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  if (part !== undefined && part !== name) continue;
   console.log(name);
-  console.table(await bench());
+  await bench();
 }
 process.exit(0);

@@ -1,275 +1,247 @@
 /**
- * Relayed packets per CPU-second of our TURN process and of Debian's coturn: same client, same packets,
- * paired rounds in one run. `node scripts/bench/turn.ts [FOLDER...]`, or as a part of `npm run bench`. Each
+ * CPU time per relayed packet of our TURN service, Debian's coturn and npm's node-turn: same generator, same
+ * packets, paired rounds in one run, server and generator on different cores.
+ * `npm run bench -- turn [--quick] [FOLDER...]`: without `--quick` the tables go into daemon/BENCHMARKS.md. A
  * FOLDER is another copy of this repository, as `git worktree add` makes it: an earlier state to compare with.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, delimiter, join, resolve } from 'node:path';
-import { createInterface, type Interface } from 'node:readline';
-import { DEFAULT_TURN_LIMITS, type TurnServiceConfig } from '../../daemon/contract/turn-config.ts';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { issueRestCredential } from '../../daemon/credentials/turn-rest.ts';
-import type { Direction, LoadOptions, LoadResult } from './turn-load.ts';
+import { cpuNanoseconds, residentBytes } from './process-accounts.ts';
+import { machine, markdownTable, writeSection } from './report.ts';
+import { openFlow } from './turn-flows.ts';
+import { buildGenerator, Generator, type Direction, type Load } from './turn-generator.ts';
+import { NAMESPACE, PEER_ADDRESS, SECRET, serverKinds, type Place, type ServerKind } from './turn-servers.ts';
 
-const SECRET = 'only for the benchmark run';
-const NAMESPACE = 'bench';
-const PEER_ADDRESS = '127.0.11.62';
-const ROUNDS = 5;
-const ROUND_MS = 2000;
-const WARM_UP_MS = 1000;
-const ALLOCATIONS = 4;
+const CLIENT_ADDRESS = '127.0.38.3';
 const PAYLOAD_BYTES = 1200;
-const REPOSITORY = resolve(import.meta.dirname, '../..');
+const FLOWS = 4;
+/** Far below any socket buffer, the 208 kB of a server that asks for none included. */
+const WINDOW = 16;
+const LIGHT_RATE = 50_000;
+const LOSSLESS_RATE = 225_000;
+const MEMORY_ALLOCATIONS = 1000;
+/** Each client address may ask so often before it has an allocation. */
+const ALLOCATIONS_PER_SOURCE = 100;
+const WARM_UP_MS = 500;
 const DIRECTIONS: readonly Direction[] = ['up', 'down', 'both'];
-const START_LIMIT_MS = 30_000;
 
-/** One line of the table. `up` is client to peer as ChannelData. */
-export type TurnBenchRow = {
-  direction: string;
-  server: string;
-  /** Median over the rounds without loss. */
-  'packets per CPU-second': number | string;
-  'us per packet': number | string;
-  'packets per second': number | string;
-  /** In all rounds; a round that lost something does not count. */
-  lost: number;
-  /** Median over the pairs of rounds, this server divided by coturn. */
-  'times coturn': number | string;
-};
+type Row = Record<string, string | number>;
+type Scenario = { label: string; load: Load };
+type Plan = { rounds: number; roundMs: number; scenarios: Scenario[] };
+type Contender = { kind: ServerKind; place: Place; server: ChildProcess; peerPort: number };
+type Sample = { us: number; packetsPerSecond: number; lost: number };
 
-type Contender = { name: string; server: ChildProcess; load: ChildProcess; lines: Interface };
-type Sample = { packetsPerCpuSecond: number; packetsPerSecond: number; lost: number };
+/** The tables of one run. */
+export type TurnBench = { relaying: Row[]; lossless: Row[]; memory: Row[]; missing: string[] };
 
-/** Where a contender lives; `repository` is missing for coturn. */
-type Place = { name: string; address: string; peerPort: number; minRelayPort: number; repository?: string };
-
-/**
- * Runs the benchmark; without `turnserver` on the PATH only our own figures.
- * @param earlier Folders of other copies of this repository.
- */
-export async function benchTurn(earlier: readonly string[] = []): Promise<TurnBenchRow[]> {
+/** Runs the benchmark. @throws Error when a compiler is missing or a server does not start. */
+export async function benchTurn(options: { quick: boolean; earlier: readonly string[] }): Promise<TurnBench> {
   const dir = mkdtempSync(join(tmpdir(), 'tk-bench-'));
   const contenders: Contender[] = [];
   try {
-    for (const place of places(earlier)) contenders.push(await enter(place, dir));
-    for (const contender of contenders) await measure(contender, 'both', WARM_UP_MS);
-    const rows: TurnBenchRow[] = [];
-    for (const direction of DIRECTIONS) rows.push(...(await compare(contenders, direction)));
-    return rows;
-  } finally {
-    for (const { server, load } of contenders) {
-      load.kill();
-      await ended(server);
+    const program = buildGenerator();
+    const { kinds, missing } = serverKinds(options.earlier);
+    for (const [at, kind] of kinds.entries()) contenders.push(await enter(kind, at, dir));
+    const plan = options.quick ? QUICK : FULL;
+    const relaying: Row[] = [];
+    for (const scenario of plan.scenarios) {
+      relaying.push(...(await compare(contenders, scenario, plan, program)));
     }
+    const ours = contenders.filter(({ kind }) => kind.up === 'channel-data');
+    const lossless: Row[] = [];
+    for (const contender of ours) lossless.push(...(await tryRate(contender, plan, program)));
+    const memory: Row[] = [];
+    for (const contender of ours.filter(({ kind }) => !kind.name.startsWith('coturn'))) {
+      memory.push(await weigh(contender, dir));
+    }
+    return { relaying, lossless, memory, missing };
+  } finally {
+    for (const { server } of contenders) await ended(server);
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function places(earlier: readonly string[]): Place[] {
-  const names = ['turnkeep', ...earlier.map((folder) => basename(resolve(folder)))];
-  const found: Omit<Place, 'address' | 'peerPort' | 'minRelayPort'>[] = [REPOSITORY, ...earlier].map(
-    (repository, at) => ({ name: names[at] ?? '', repository }),
-  );
-  if (isInstalled('turnserver')) found.push({ name: 'coturn' });
-  return found.map((one, at) => ({
-    ...one,
-    address: `127.0.11.${60 + at}`,
-    peerPort: 21_000 + 1000 * at,
-    minRelayPort: 53_000 + 100 * at,
-  }));
-}
+const saturated = (direction: Direction, burst: number): Scenario => ({
+  label: burst === 1 ? 'saturated' : `saturated, bursts of ${burst}`,
+  load: { direction, burst, window: WINDOW },
+});
+const light = (direction: Direction): Scenario => ({
+  label: `${LIGHT_RATE / 1000} kpps`,
+  load: { direction, burst: 1, rate: LIGHT_RATE },
+});
+const FULL: Plan = {
+  rounds: 5,
+  roundMs: 1000,
+  scenarios: [
+    ...DIRECTIONS.map((direction) => saturated(direction, 1)),
+    ...DIRECTIONS.map((direction) => saturated(direction, 8)),
+    ...DIRECTIONS.map(light),
+  ],
+};
+const QUICK: Plan = {
+  rounds: 2,
+  roundMs: 500,
+  scenarios: [...DIRECTIONS.map((direction) => saturated(direction, 1)), saturated('both', 8), light('both')],
+};
 
-async function compare(contenders: readonly Contender[], direction: Direction): Promise<TurnBenchRow[]> {
-  const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []]));
-  for (let round = 0; round < ROUNDS; round += 1) {
-    // The order alternates, so that neither always runs on the warmer machine.
-    for (const contender of round % 2 === 0 ? contenders : [...contenders].reverse()) {
-      samples.get(contender.name)?.push(await measure(contender, direction, ROUND_MS));
-    }
-  }
-  const theirs = samples.get('coturn') ?? [];
-  return contenders.map(({ name }): TurnBenchRow => {
-    const all = samples.get(name) ?? [];
-    const clean = all.filter(({ lost }) => lost === 0);
-    const perCpu = median(clean.map((one) => one.packetsPerCpuSecond));
-    const ratio = median(
-      all.flatMap((one, at) => {
-        const other = theirs[at];
-        return other === undefined || one.lost + other.lost > 0
-          ? []
-          : [one.packetsPerCpuSecond / other.packetsPerCpuSecond];
-      }),
-    );
-    return {
-      direction,
-      server: name,
-      'packets per CPU-second': perCpu === undefined ? 'lost packets' : Math.round(perCpu),
-      'us per packet': perCpu === undefined ? '-' : round2(1_000_000 / perCpu),
-      'packets per second': Math.round(median(clean.map((one) => one.packetsPerSecond)) ?? 0),
-      lost: all.reduce((total, { lost }) => total + lost, 0),
-      'times coturn': name === 'coturn' ? 1 : ratio === undefined ? 'no coturn' : round2(ratio),
-    };
-  });
-}
-
-async function measure(contender: Contender, direction: Direction, milliseconds: number): Promise<Sample> {
-  const { server, load, lines } = contender;
-  const before = cpuNanoseconds(server);
-  load.stdin?.write(`${direction} ${milliseconds}\n`);
-  const result = JSON.parse(await nextLine(lines, contender.name)) as LoadResult;
-  const cpuSeconds = (cpuNanoseconds(server) - before) / 1e9;
-  return {
-    packetsPerCpuSecond: result.received / cpuSeconds,
-    packetsPerSecond: (result.received / result.elapsedMs) * 1000,
-    lost: result.sent - result.received,
+async function enter(kind: ServerKind, at: number, dir: string): Promise<Contender> {
+  const place: Place = {
+    address: `127.0.38.${10 + at}`,
+    minRelayPort: 50_000 + 1500 * at,
+    dir,
+    credential: issueRestCredential({
+      secret: SECRET,
+      namespace: NAMESPACE,
+      ttlSeconds: 3600,
+      nowMs: Date.now(),
+    }),
+    prefix: pinnedTo(0),
   };
+  return { kind, place, server: await kind.start(place), peerPort: 10_000 + 3000 * at };
 }
 
-/** Starts a server and its load generator. */
-async function enter(place: Place, dir: string): Promise<Contender> {
-  const { name, address, peerPort, repository } = place;
-  const server =
-    repository === undefined ? startCoturn(place, dir) : await startTurnkeep(place, repository, dir);
-  const { username, password } = issueRestCredential({
-    secret: SECRET,
-    namespace: NAMESPACE,
-    ttlSeconds: 3600,
-    nowMs: Date.now(),
-  });
-  const options: LoadOptions = {
-    server: { address, port: 3478 },
-    username,
-    password,
-    peerAddress: PEER_ADDRESS,
-    peerPort,
-    allocations: ALLOCATIONS,
+/** A core of its own for the server and for the generator, where there are two. */
+function pinnedTo(core: number): string[] {
+  return availableParallelism() < 2 ? [] : ['taskset', '-c', String(core)];
+}
+
+/** New allocations for each scenario: none comes near the end of its permission. */
+async function openGenerator(contender: Contender, program: string): Promise<Generator> {
+  const generator = new Generator([...pinnedTo(1), program]);
+  for (let count = 0; count < FLOWS; count += 1) {
+    contender.peerPort += 1;
+    await generator.add(await flowOf(contender, CLIENT_ADDRESS));
+  }
+  return generator;
+}
+
+function flowOf({ kind, place, peerPort }: Contender, clientAddress: string): ReturnType<typeof openFlow> {
+  return openFlow({
+    ...place.credential,
+    server: { address: place.address, port: 3478 },
+    // A port of its own for each allocation: one that was used again would get 437.
+    client: { address: clientAddress, port: peerPort },
+    peer: { address: PEER_ADDRESS, port: peerPort },
+    up: kind.up,
     payloadBytes: PAYLOAD_BYTES,
-  };
-  for (let attempt = 1; ; attempt += 1) {
-    const load = spawn(
-      process.execPath,
-      [join(import.meta.dirname, 'turn-load.ts'), JSON.stringify(options)],
-      {
-        stdio: ['pipe', 'pipe', attempt === 5 ? 'inherit' : 'ignore'],
-      },
-    );
-    const lines = createInterface({ input: load.stdout });
-    try {
-      await nextLine(lines, name);
-      return { name, server, load, lines };
-    } catch (error) {
-      // coturn says nothing when it is ready: a load generator that finds nobody is started again.
-      load.kill();
-      if (attempt < 5) continue;
-      await ended(server);
-      throw error;
+  });
+}
+
+async function compare(
+  contenders: readonly Contender[],
+  { label, load }: Scenario,
+  plan: Plan,
+  program: string,
+): Promise<Row[]> {
+  const pairs: { contender: Contender; generator: Generator; samples: Sample[] }[] = [];
+  try {
+    for (const contender of contenders) {
+      pairs.push({ contender, generator: await openGenerator(contender, program), samples: [] });
     }
+    for (const { contender, generator } of pairs) await measure(contender, generator, load, WARM_UP_MS);
+    for (let round = 0; round < plan.rounds; round += 1) {
+      // The order alternates, so that none always runs on the warmer machine.
+      for (const one of round % 2 === 0 ? pairs : [...pairs].reverse()) {
+        one.samples.push(await measure(one.contender, one.generator, load, plan.roundMs));
+      }
+    }
+  } finally {
+    for (const { generator } of pairs) generator.close();
+  }
+  const theirs = pairs.find(({ contender }) => contender.kind.name.startsWith('coturn'))?.samples;
+  return pairs.map(({ contender, samples }): Row => {
+    const clean = samples.filter(({ lost }) => lost === 0);
+    const costs = clean.map(({ us }) => us).sort((a, b) => a - b);
+    const ratios = samples.flatMap((one, at) => {
+      const other = theirs?.[at];
+      return other === undefined || one.lost + other.lost !== 0 ? [] : [one.us / other.us];
+    });
+    return {
+      load: label,
+      direction: load.direction,
+      server: contender.kind.name,
+      'us per packet': shown(median(costs)),
+      range: costs.length === 0 ? '-' : `${shown(costs[0])} to ${shown(costs.at(-1))}`,
+      "times coturn's CPU": samples === theirs ? '1' : shown(median(ratios)),
+      'packets/s': Math.round(median(clean.map((one) => one.packetsPerSecond)) ?? 0),
+      'clean rounds': `${clean.length} of ${samples.length}`,
+    };
+  });
+}
+
+async function measure(
+  { server }: Contender,
+  generator: Generator,
+  load: Load,
+  milliseconds: number,
+): Promise<Sample> {
+  const before = cpuNanoseconds(pidOf(server));
+  const { sent, received, elapsedMs } = await generator.run(load, milliseconds);
+  const nanoseconds = cpuNanoseconds(pidOf(server)) - before;
+  return {
+    us: nanoseconds / 1000 / received,
+    packetsPerSecond: (received / elapsedMs) * 1000,
+    lost: sent - received,
+  };
+}
+
+/** The best round of each direction: what the server can do when nobody else wants its core. */
+async function tryRate(contender: Contender, plan: Plan, program: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  const generator = await openGenerator(contender, program);
+  try {
+    for (const direction of DIRECTIONS) {
+      const samples: Sample[] = [];
+      for (let round = 0; round < plan.rounds; round += 1) {
+        const load: Load = { direction, burst: 1, rate: LOSSLESS_RATE };
+        samples.push(await measure(contender, generator, load, plan.roundMs));
+      }
+      const least = samples.reduce((best, one) => (one.lost < best.lost ? one : best));
+      rows.push({
+        server: contender.kind.name,
+        direction,
+        'offered/s': LOSSLESS_RATE,
+        'relayed/s': Math.round(least.packetsPerSecond),
+        'lost in the best round': least.lost,
+        'rounds without loss': `${samples.filter(({ lost }) => lost === 0).length} of ${samples.length}`,
+      });
+    }
+  } finally {
+    generator.close();
+  }
+  return rows;
+}
+
+/** A fresh process, idle and with all its allocations. */
+async function weigh(contender: Contender, dir: string): Promise<Row> {
+  const { kind } = contender;
+  const place = { ...contender.place, address: '127.0.38.9', minRelayPort: 60_000, dir };
+  const fresh: Contender = { kind, place, server: await kind.start(place), peerPort: 20_000 };
+  try {
+    await sleep(500);
+    const idle = residentBytes(pidOf(fresh.server));
+    for (let count = 0; count < MEMORY_ALLOCATIONS; count += 1) {
+      fresh.peerPort += 1;
+      await flowOf(fresh, `127.0.38.${100 + Math.floor(count / ALLOCATIONS_PER_SOURCE)}`);
+    }
+    const full = residentBytes(pidOf(fresh.server));
+    return {
+      server: kind.name,
+      'idle MB': Math.round(idle / 1e6),
+      [`MB with ${MEMORY_ALLOCATIONS} allocations`]: Math.round(full / 1e6),
+    };
+  } finally {
+    await ended(fresh.server);
   }
 }
 
-async function startTurnkeep(place: Place, repository: string, dir: string): Promise<ChildProcess> {
-  const { name, address, minRelayPort } = place;
-  const config: TurnServiceConfig = {
-    version: 1,
-    namespace: NAMESPACE,
-    realm: 'bench',
-    listeners: [{ transport: 'udp', address, port: 3478 }],
-    relay: { addresses: [address], minPort: minRelayPort, maxPort: minRelayPort + 99 },
-    peers: { scope: 'sfu', allow: [{ address: PEER_ADDRESS, minPort: 20_000, maxPort: 29_999 }] },
-    secrets: [{ id: 'bench', secret: SECRET }],
-    limits: DEFAULT_TURN_LIMITS,
-    rfc5766Channels: false,
-    controlSocket: join(dir, `${name}.sock`),
-  };
-  const file = join(dir, `${name}.json`);
-  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-  const service = join(repository, 'daemon/turn-service.ts');
-  const child = spawn(process.execPath, [service, '--config', file], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout });
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(reject, START_LIMIT_MS, new Error('the TURN service is not ready in time'));
-    lines.on('line', (line) => {
-      if (line !== '{"ready":true}') return;
-      clearTimeout(timer);
-      resolve();
-    });
-    child.once('close', () => {
-      reject(new Error('the TURN service ended'));
-    });
-  });
-  return child;
-}
-
-/** One relay thread, as our process has one; everything it does not need here is off. */
-function startCoturn(place: Place, dir: string): ChildProcess {
-  const { address, minRelayPort } = place;
-  const file = join(dir, 'coturn.conf');
-  const lines = [
-    `listening-ip=${address}`,
-    'listening-port=3478',
-    `relay-ip=${address}`,
-    `min-port=${minRelayPort}`,
-    `max-port=${minRelayPort + 99}`,
-    'relay-threads=1',
-    'use-auth-secret',
-    `static-auth-secret=${SECRET}`,
-    'realm=bench',
-    'allow-loopback-peers',
-    'no-tls',
-    'no-dtls',
-    'no-cli',
-    'no-tcp',
-    'no-rfc5780',
-    'log-file=/dev/null',
-    `pidfile=${join(dir, 'coturn.pid')}`,
-    `userdb=${join(dir, 'coturn.sqlite')}`,
-  ];
-  writeFileSync(file, lines.join('\n'), { mode: 0o600 });
-  return spawn('turnserver', ['-c', file], { stdio: 'ignore' });
-}
-
-/** Run time of all threads, from the scheduler's own accounting. */
-function cpuNanoseconds(child: ChildProcess): number {
-  const tasks = `/proc/${child.pid}/task`;
-  return readdirSync(tasks).reduce((total, task) => {
-    const [runNs = '0'] = readFileSync(join(tasks, task, 'schedstat'), 'utf8').split(' ');
-    return total + Number(runNs);
-  }, 0);
-}
-
-function nextLine(lines: Interface, name: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const finish = (): void => {
-      clearTimeout(timer);
-      lines.off('line', onLine);
-      lines.off('close', onClose);
-    };
-    const onLine = (line: string): void => {
-      finish();
-      resolve(line);
-    };
-    const onClose = (): void => {
-      finish();
-      reject(new Error(`${name}: the load generator ended`));
-    };
-    const timer = setTimeout(() => {
-      finish();
-      reject(new Error(`${name}: the load generator is silent`));
-    }, START_LIMIT_MS);
-    lines.on('line', onLine);
-    lines.on('close', onClose);
-  });
+function pidOf(child: ChildProcess): number {
+  if (child.pid === undefined) throw new Error('the server did not start');
+  return child.pid;
 }
 
 function ended(child: ChildProcess): Promise<void> {
@@ -282,23 +254,39 @@ function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-function isInstalled(tool: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, tool), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
 function median(values: readonly number[]): number | undefined {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-function round2(value: number): number {
-  return Math.round(value * 100) / 100;
+function shown(value: number | undefined): string {
+  return value === undefined ? '-' : value.toFixed(2);
 }
 
-if (import.meta.main) console.table(await benchTurn(process.argv.slice(2)));
+/** The effective buffers, as the kernel clamps them. */
+function bufferLimits(): string {
+  const read = (name: string): number =>
+    Number(readFileSync(`/proc/sys/net/core/${name}`, 'utf8').trim()) / 1024;
+  return `rmem_max ${read('rmem_max')} kB, wmem_max ${read('wmem_max')} kB (4096 kB asked for)`;
+}
+
+/** `npm run bench -- turn`: prints the tables; those of a whole run are written down. */
+export async function turnCommand(args: readonly string[]): Promise<void> {
+  const quick = args.includes('--quick');
+  const loadBefore = loadavg()[0] ?? 0;
+  const started = performance.now();
+  const result = await benchTurn({ quick, earlier: args.filter((one) => !one.startsWith('--')) });
+  const seconds = Math.round((performance.now() - started) / 1000);
+  for (const line of result.missing) console.log(line);
+  for (const table of [result.relaying, result.lossless, result.memory]) console.table(table);
+  if (quick) return;
+  writeSection('turn', [
+    `${machine()}; load average before the run ${loadBefore.toFixed(1)}; ${bufferLimits()}.`,
+    `Written by \`${['npm run bench -- turn', ...args].join(' ')}\` in ${seconds} s. Loopback, ${FLOWS} allocations, ${PAYLOAD_BYTES} bytes.`,
+    ...result.missing,
+    markdownTable(result.relaying),
+    markdownTable(result.lossless),
+    markdownTable(result.memory),
+  ]);
+}
+
+if (import.meta.main) await turnCommand(process.argv.slice(2));
