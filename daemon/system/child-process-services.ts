@@ -3,7 +3,7 @@
  * `services/` (configurations), `run/` (pid files, control sockets) and `logs/` below the data directory.
  */
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -162,7 +162,7 @@ export class ChildProcessServices implements ServiceManager {
         file: process.execPath,
         args: [resolve(entries[service.kind]), '--config', this.#configFile(service)],
       },
-      env: Object.fromEntries(kept),
+      env: { ...Object.fromEntries(kept), ...compileCache(this.#dataDir) },
       controlSocket: this.controlSocket(service),
       pidFile: join(this.#runDir, `${name}.pid`),
       log: log.child({ service: name }),
@@ -215,4 +215,19 @@ function runDirectory(dataDir: string): string {
     });
   }
   return path;
+}
+
+/**
+ * From the second start on, a service finds its program compiled: it starts sooner, and the 30 MB of memory that
+ * Node needs to strip types are never taken. What lies there is run, so the folder is ours alone.
+ */
+function compileCache(dataDir: string): { NODE_COMPILE_CACHE?: string } {
+  const folder = join(dataDir, 'cache', 'compile');
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+    return { NODE_COMPILE_CACHE: folder };
+  } catch {
+    return {}; // It only saves time and memory: no reason not to start a service.
+  }
 }

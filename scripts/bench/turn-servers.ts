@@ -141,5 +141,7 @@ function startNodeTurn(place: Place, folder: string): Promise<ChildProcess> {
 
 function start(place: Place, command: readonly string[], stdout: 'pipe' | 'ignore'): ChildProcess {
   const [program = '', ...args] = [...place.prefix, ...command];
-  return spawn(program, args, { stdio: ['ignore', stdout, stdout === 'pipe' ? 'inherit' : 'ignore'] });
+  // As the daemon starts a service.
+  const env = { ...process.env, NODE_COMPILE_CACHE: join(REPOSITORY, '.cache/bench/compile') };
+  return spawn(program, args, { env, stdio: ['ignore', stdout, stdout === 'pipe' ? 'inherit' : 'ignore'] });
 }

@@ -1,5 +1,5 @@
 /** The child-process service manager against real processes of the fixture service. */
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
@@ -118,6 +118,25 @@ t.test('logs are cut and configurations are private', async (t) => {
   t.equal(statSync(join(dataDir, 'logs/turn-demo.log.1')).size, 5000);
   t.equal(statSync(join(dataDir, 'services/turn-demo.json')).mode & 0o777, 0o600);
   await manager.stop(service);
+});
+
+t.test('a service leaves its compiled program in a private folder', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const manager = owned(t, make(dataDir));
+  await manager.writeConfig(service, fixtureConfig(manager, service));
+  await manager.start(service, { supervise: 'once-ready' });
+  await manager.waitReady(service, { timeoutMs: READY_MS });
+  await manager.stop(service);
+  const cache = join(dataDir, 'cache/compile');
+  t.equal(statSync(cache).mode & 0o777, 0o700, 'what lies here is run: nobody else may write it');
+  const compiled = (): number =>
+    readdirSync(cache, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length;
+  const first = compiled();
+  t.ok(first > 0, 'the next start finds it');
+  await manager.start(service, { supervise: 'once-ready' });
+  await manager.waitReady(service, { timeoutMs: READY_MS });
+  await manager.stop(service);
+  t.equal(compiled(), first, 'and adds nothing');
 });
 
 t.test('a data directory too deep for a socket name still works', async (t) => {
