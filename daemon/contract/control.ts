@@ -10,6 +10,8 @@ import { z } from 'zod';
 import { iceCandidateInitSchema, sdpSchema } from './ice.ts';
 import { roomIdSchema } from './names.ts';
 import { trackInfoSchema } from './signaling.ts';
+import { turnRefusalRecordSchema } from './turn-refusal.ts';
+import { disconnectedSchema, disconnectTargetSchema, turnSessionListSchema } from './turn-session.ts';
 
 export const CONTROL_VERSION = 1;
 export const CONTROL_MAX_LINE_BYTES = 1024 * 1024;
@@ -51,6 +53,10 @@ export const turnStatusSchema = z.object({
   drops: counters,
   /** Refusals by `method code`, for example `Allocate 401`. */
   refusals: counters,
+  /** What the DTLS listeners run on, where there are any. */
+  dtls: z.string().optional(),
+  /** Datagrams the kernel threw away before this process read them, since start: full receive buffers. */
+  kernelDrops: z.number().default(0),
   /** Bounds by the name they have in the configuration; `used` is left out where each source has its own. */
   limits: z
     .array(
@@ -80,8 +86,14 @@ export const turnControlMethods = {
     params: z.object({ limit: z.number().int().min(1).max(1000).default(100) }),
     result: z.object({ items: z.array(turnAllocationSchema), total: z.number() }),
   },
-  /** Ends every allocation of a username. */
-  disconnect: { params: z.object({ username: z.string() }), result: z.object({ ended: z.number() }) },
+  sessions: {
+    params: z.object({ limit: z.number().int().min(1).max(1000).default(100) }),
+    result: turnSessionListSchema,
+  },
+  /** The last refusals, newest first: what the counters of `status` cannot tell. */
+  refusals: { params: nothing, result: z.object({ items: z.array(turnRefusalRecordSchema) }) },
+  /** Ends every session of a username or subject, or one by its id. */
+  disconnect: { params: disconnectTargetSchema, result: disconnectedSchema },
 } as const;
 export const turnControlEvents = {} as const;
 

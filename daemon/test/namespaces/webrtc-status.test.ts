@@ -20,6 +20,7 @@ const turn = (change: Partial<TurnStatus> = {}): TurnStatus => ({
   relayed: { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 },
   drops: {},
   refusals: {},
+  kernelDrops: 0,
   limits: [],
   ...change,
 });

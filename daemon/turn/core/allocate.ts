@@ -23,6 +23,7 @@ export const MAX_LIFETIME_SECONDS = 3600;
 /** RFC 8656 section 7.2: a reservation lives for 30 seconds. */
 const RESERVATION_MS = 30_000;
 const TOKEN_BYTES = 8;
+const SESSION_ID_BYTES = 8;
 
 /** What an Allocate request asks for, after its attributes were checked. */
 type Wish = {
@@ -51,9 +52,11 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
   // 3.-9. Attributes.
   const wish = readWish(message, state.settings);
   if (typeof wish === 'number') return [refuse(state, request, wish)];
-  if (state.draining) return [refuse(state, request, 508)];
+  if (state.draining) return [refuse(state, request, 508, { detail: { reason: 'draining' } })];
   const reservation = takeReservation(state, request.username, wish.reservationToken);
-  if (reservation === 'none') return [refuse(state, request, 508)];
+  if (reservation === 'none') {
+    return [refuse(state, request, 508, { detail: { reason: 'reservation-unknown' } })];
+  }
   // 10. Quotas; a reservation brings its own unit along.
   const quota =
     reservation === undefined
@@ -61,9 +64,13 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
       : ({ ok: true, keys: reservation.quota } as const);
   if (!quota.ok) {
     const { name: bucket, code } = quota.full;
-    return [refuse(state, request, code), { type: 'quota-reached', username: request.username, bucket }];
+    return [
+      refuse(state, request, code, { detail: { reason: 'quota', bucket } }),
+      { type: 'quota-reached', username: request.username, bucket },
+    ];
   }
   const created = new Allocation<C, R>({
+    sessionId: state.randomBytes(SESSION_ID_BYTES).toString('hex'),
     client,
     username: request.username,
     key: request.key,
@@ -105,7 +112,9 @@ export function finishAllocate<C extends ClientRef, R extends RelayRef>(
   if (opened.length === 0) {
     return [
       ...state.endAllocation(allocation, 'no-relay'),
-      refuse(state, { client, message, key, hash, nowMs }, 508),
+      refuse(state, { client, message, username, key, hash, nowMs }, 508, {
+        detail: { reason: 'no-relay-port' },
+      }),
       { type: 'quota-reached', username, bucket: 'relay-ports' },
     ];
   }

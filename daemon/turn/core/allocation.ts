@@ -42,6 +42,8 @@ export type AllocateRequest = {
 
 export class Allocation<C extends ClientRef, R extends RelayRef> {
   readonly kind = 'allocation';
+  /** How operators name it: random, unlike its five-tuple never used again. */
+  readonly sessionId: string;
   readonly client: C;
   readonly username: string;
   /**
@@ -68,6 +70,7 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
   readonly channels = new Map<number, Channel<C, R>>();
 
   constructor(options: {
+    sessionId: string;
     client: C;
     username: string;
     key: Buffer;
@@ -75,6 +78,7 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
     request: AllocateRequest;
     createdAtMs: number;
   }) {
+    this.sessionId = options.sessionId;
     this.client = options.client;
     this.username = options.username;
     this.key = options.key;

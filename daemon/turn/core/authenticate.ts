@@ -2,6 +2,7 @@
  * The long-term credential mechanism (RFC 8489 section 9.2.4) with the rules of TURN: a credential's
  * expiry gates Allocate only, and an allocation keeps its user (RFC 8656 section 5).
  */
+import type { RefusalDetail } from '../../contract/turn-refusal.ts';
 import { ATTRIBUTE, METHOD } from '../codec/attribute-types.ts';
 import { verifyIntegrity, type IntegrityHash } from '../codec/message-integrity.ts';
 import { negotiatedAlgorithm } from '../codec/password-algorithms.ts';
@@ -13,10 +14,13 @@ import type { TurnState } from './turn-state.ts';
 /** RFC 8489 section 14.3. */
 const MAX_USERNAME_BYTES = 508;
 
+/** What was wrong with a credential: for the operator's journal, never for the client. */
+export type CredentialFault = Extract<RefusalDetail, { reason: 'credential' }>['why'];
+
 /** `hash` is the kind of integrity of the answer. */
 export type Authentication =
   | { ok: true; username: string; key: Buffer; hash: IntegrityHash }
-  | { ok: false; code: 400 | 401 | 438 }
+  | { ok: false; code: 400 | 401 | 438; why?: CredentialFault }
   /** Authenticated, but not the allocation's user: the answer is signed. */
   | { ok: false; code: 441; key: Buffer; hash: IntegrityHash };
 
@@ -40,7 +44,7 @@ export function authenticate<C extends ClientRef, R extends RelayRef>(
   const realm = attributeOf(message, ATTRIBUTE.REALM);
   const nonce = attributeOf(message, ATTRIBUTE.NONCE);
   if (name === undefined || realm === undefined || nonce === undefined) return { ok: false, code: 400 };
-  if (name.length > MAX_USERNAME_BYTES) return { ok: false, code: 401 };
+  if (name.length > MAX_USERNAME_BYTES) return { ok: false, code: 401, why: 'unknown-username' };
   // 3. A nonce that is not ours, not this client's or too old. Cheaper than the HMACs below.
   if (!state.nonces.isFresh(nonce.toString('latin1'), client, nowMs)) return { ok: false, code: 438 };
   // 4. What the client says we offered must be our offer, and who names an algorithm signs with SHA-256
@@ -63,7 +67,8 @@ export function authenticate<C extends ClientRef, R extends RelayRef>(
   const usable =
     credential.state === 'valid' || (credential.state === 'expired' && message.method !== METHOD.ALLOCATE);
   if (key === undefined || !usable || realm.toString('utf8') !== state.settings.realm) {
-    return { ok: false, code: 401 };
+    const mismatch = key === undefined ? 'wrong-password' : usable ? 'wrong-realm' : 'expired';
+    return { ok: false, code: 401, why: credential.state === 'unknown' ? 'unknown-username' : mismatch };
   }
   // 6. Another user than the one who allocated (RFC 8656 section 5).
   if (allocation !== undefined && !ofAllocation) return { ok: false, code: 441, key, hash: answerHash };

@@ -8,11 +8,14 @@ import type { Action } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
 import { decidePeer } from './peer-policy.ts';
+import { peerNotAllowed } from './refusal-journal.ts';
 import { refuse, success, type TurnRequest } from './request.ts';
 import type { TurnState } from './turn-state.ts';
 
 export const PERMISSION_MS = 300_000;
 export const CHANNEL_MS = 600_000;
+const PERMISSIONS_FULL = { reason: 'quota', bucket: 'permissionsPerAllocation' } as const;
+const CHANNELS_FULL = { reason: 'quota', bucket: 'channelsPerAllocation' } as const;
 
 /** All addresses of a request, or none. */
 export function handleCreatePermission<C extends ClientRef, R extends RelayRef>(
@@ -31,10 +34,14 @@ export function handleCreatePermission<C extends ClientRef, R extends RelayRef>(
       families: allocation.families,
       port: undefined,
     });
-    if (!decision.allowed) return [refuse(state, request, decision.code)];
+    if (!decision.allowed) {
+      return [refuse(state, request, decision.code, { detail: peerNotAllowed(peer, decision) })];
+    }
     accepted.set(decision.address, decision.ip);
   }
-  if (!hasRoom(state, allocation, [...accepted.keys()])) return [refuse(state, request, 508)];
+  if (!hasRoom(state, allocation, [...accepted.keys()])) {
+    return [refuse(state, request, 508, { detail: PERMISSIONS_FULL })];
+  }
   for (const [address, ip] of accepted) permit(state, allocation, { address, ip, nowMs });
   return [success(request, [])];
 }
@@ -59,7 +66,9 @@ export function handleChannelBind<C extends ClientRef, R extends RelayRef>(
     families: allocation.families,
     port: peer.port,
   });
-  if (!decision.allowed) return [refuse(state, request, decision.code)];
+  if (!decision.allowed) {
+    return [refuse(state, request, decision.code, { detail: peerNotAllowed(peer, decision) })];
+  }
   const { address, ip } = decision;
   const relay = allocation.relayOf(ip.family);
   if (relay === undefined) return [refuse(state, request, 443)];
@@ -67,11 +76,11 @@ export function handleChannelBind<C extends ClientRef, R extends RelayRef>(
   const sameNumber = allocation.channels.get(number);
   const samePeer = allocation.hosts.get(address)?.channels.get(peer.port);
   if (sameNumber !== samePeer) return [refuse(state, request, 400)];
-  if (
-    !hasRoom(state, allocation, [address]) ||
-    (sameNumber === undefined && allocation.channels.size >= state.settings.limits.channelsPerAllocation)
-  ) {
-    return [refuse(state, request, 508)];
+  if (!hasRoom(state, allocation, [address])) {
+    return [refuse(state, request, 508, { detail: PERMISSIONS_FULL })];
+  }
+  if (sameNumber === undefined && allocation.channels.size >= state.settings.limits.channelsPerAllocation) {
+    return [refuse(state, request, 508, { detail: CHANNELS_FULL })];
   }
   const host = permit(state, allocation, { address, ip, nowMs });
   const channel = sameNumber ?? allocation.bind(number, host, peer.port, relay);

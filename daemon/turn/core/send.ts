@@ -7,6 +7,7 @@ import type { Action } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
 import { decidePeer } from './peer-policy.ts';
+import { peerNotAllowed } from './refusal-journal.ts';
 import { unknownRequired } from './request.ts';
 import type { TurnState } from './turn-state.ts';
 
@@ -16,9 +17,10 @@ const UNFRAGMENTED_BYTES: Record<IpFamily, number> = { 4: 1472, 6: 1452 };
 export function handleSend<C extends ClientRef, R extends RelayRef>(
   state: TurnState<C, R>,
   message: StunMessage,
-  allocation: Allocation<C, R> | undefined,
+  from: { client: C; allocation: Allocation<C, R> | undefined; nowMs: number },
 ): Action<C, R>[] {
-  const { drops, settings } = state;
+  const { drops, settings, journal } = state;
+  const { client, allocation, nowMs } = from;
   if (allocation?.state !== 'open') {
     drops.add('no-allocation');
     return [];
@@ -40,6 +42,11 @@ export function handleSend<C extends ClientRef, R extends RelayRef>(
   });
   if (!decision.allowed) {
     drops.add(decision.code === 403 ? 'peer-refused' : 'peer-family');
+    if (journal.accepts('data-path', nowMs)) {
+      const { username } = allocation;
+      const detail = peerNotAllowed(peer, decision);
+      journal.add({ nowMs, method: 'Send', code: decision.code, client, username, detail });
+    }
     return [];
   }
   const { family } = decision.ip;

@@ -2,8 +2,9 @@
  * The TURN state machine (RFC 8656), Sans-IO: messages and events with the time in, actions out. The
  * data path does not pass through it: the shell reads `lookup`, channels and permissions directly.
  */
-import { METHOD, METHOD_NAMES } from '../codec/attribute-types.ts';
-import { buildStun, parseStun, type StunMessage } from '../codec/stun-message.ts';
+import { ATTRIBUTE, METHOD, METHOD_NAMES } from '../codec/attribute-types.ts';
+import { attributeOf, buildStun, parseStun, type StunMessage } from '../codec/stun-message.ts';
+import type { TurnRefusalRecord } from '../../contract/turn-refusal.ts';
 import type { DropCounter } from '../../kit/drop-counter.ts';
 import type { Action, DropReason, RelayOpened } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
@@ -31,6 +32,11 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
 
   get refusals(): Record<string, number> {
     return this.#state.refusals.totals();
+  }
+
+  /** The last refusals in detail, newest first. */
+  get journal(): TurnRefusalRecord[] {
+    return this.#state.journal.list();
   }
 
   get draining(): boolean {
@@ -104,7 +110,15 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
 
   /** Ends every allocation of a username. */
   disconnect(username: string): { ended: number; actions: Action<C, R>[] } {
-    const ending = [...this.#state.table.values()].filter((one) => one.username === username);
+    return this.disconnectWhere((one) => one.username === username);
+  }
+
+  /** Ends every allocation that `matches` picks. */
+  disconnectWhere(matches: (allocation: Allocation<C, R>) => boolean): {
+    ended: number;
+    actions: Action<C, R>[];
+  } {
+    const ending = [...this.#state.table.values()].filter(matches);
     const actions = ending.flatMap((one) => this.#state.endAllocation(one, 'disconnected'));
     return { ended: ending.length, actions };
   }
@@ -138,7 +152,7 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     const state = this.#state;
     const allocation = state.table.of(client);
     if (message.class === 'indication') {
-      if (message.method === METHOD.SEND) return handleSend(state, message, allocation);
+      if (message.method === METHOD.SEND) return handleSend(state, message, { client, allocation, nowMs });
       // A Binding indication keeps a NAT open and asks for nothing.
       if (message.method !== METHOD.BINDING) state.drops.add('unexpected-class');
       return [];
@@ -171,7 +185,14 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
         state.drops.add('rate-limited');
         return [];
       }
-      return [refuse(state, { client, message, ...signing, nowMs }, code)];
+      const username = attributeOf(message, ATTRIBUTE.USERNAME)?.toString('utf8');
+      const why = authentication.code === 441 ? undefined : authentication.why;
+      return [
+        refuse(state, { client, message, username, ...signing, nowMs }, code, {
+          source: 'stranger',
+          ...(why === undefined ? {} : { detail: { reason: 'credential', why } }),
+        }),
+      ];
     }
     const { username, key, hash } = authentication;
     const request = { client, message, username, key, hash, allocation, nowMs };
@@ -191,7 +212,9 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
   /** RFC 8489 section 12: no authentication, the smallest answer there is. */
   #binding(client: C, message: StunMessage, nowMs: number): Action<C, R> {
     const unknown = unknownRequired(message);
-    if (unknown.length > 0) return refuseUnknown(this.#state, { client, message, nowMs }, unknown);
+    if (unknown.length > 0) {
+      return refuseUnknown(this.#state, { client, message, nowMs }, unknown, 'stranger');
+    }
     const { method, transactionId, fingerprint } = message;
     const bytes = buildStun(
       { class: 'success', method, transactionId },

@@ -14,6 +14,7 @@ import { FiveTupleTable } from './five-tuple-table.ts';
 import { NonceIssuer } from './nonce.ts';
 import type { PeerPolicy } from './peer-policy.ts';
 import { QuotaLedger, type BucketKeys } from './quota.ts';
+import { RefusalJournal } from './refusal-journal.ts';
 
 export type TurnLimits = {
   allocationsPerUser: number;
@@ -68,6 +69,7 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
   readonly drops = new DropCounter<DropReason>();
   /** Keys are `Method code`: both sets are fixed. */
   readonly refusals = new DropCounter<string>();
+  readonly journal = new RefusalJournal();
   readonly randomBytes: (count: number) => Buffer;
   /** Totals of allocations that have ended. */
   readonly ended = { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 };

@@ -8,6 +8,7 @@ import { loadServiceConfig } from './service-config.ts';
 import type { TurnServer } from './turn-server.ts';
 import { restartReasons } from './turn-settings.ts';
 import type { ServiceAllocation } from './relay-socket.ts';
+import { isTarget, sessionView } from './session-view.ts';
 
 type Methods = typeof turnControlMethods;
 type Handlers = {
@@ -49,7 +50,7 @@ export function turnControlHandlers(options: {
       options.drain(deadlineMs);
       return {};
     },
-    status: () => ({
+    status: async () => ({
       ready: server.isOpen && !server.core.draining,
       draining: server.core.draining,
       listeners: server.listeners,
@@ -59,6 +60,7 @@ export function turnControlHandlers(options: {
       drops: server.core.drops.totals(),
       refusals: server.core.refusals,
       limits: server.connections.uses(),
+      kernelDrops: await server.kernelDrops(),
     }),
     allocations: ({ limit }) => {
       const items = [];
@@ -68,7 +70,14 @@ export function turnControlHandlers(options: {
       }
       return { items, total: server.core.sizes.allocations };
     },
-    disconnect: ({ username }) => ({ ended: server.disconnect(username) }),
+    sessions: ({ limit }) => {
+      const open = [...server.core.allocations()].filter(({ state }) => state === 'open');
+      return { items: open.slice(0, limit).map(sessionView), total: open.length };
+    },
+    refusals: () => ({ items: server.core.journal }),
+    disconnect: (target) => ({
+      ended: server.disconnect((allocation) => isTarget(target, allocation)),
+    }),
   };
 }
 

@@ -47,6 +47,11 @@ export class RelayPool {
     return this.#open.size;
   }
 
+  /** Where the open relay sockets are bound. */
+  get endpoints(): { address: string; port: number }[] {
+    return [...this.#open].map(({ address, port }) => ({ address, port }));
+  }
+
   /** Opens what a request wants. Never rejects: what cannot be opened is undefined. */
   async open(want: RelayWant, core: ServiceCore): Promise<RelayOpened<RelaySocket>> {
     const block = this.#blocks.get(want.family);

@@ -13,7 +13,8 @@ import { RateLimiter } from '../../kit/rate-limiter.ts';
 import type { Action } from '../core/actions.ts';
 import { TurnCore } from '../core/turn-core.ts';
 import type { ClientPath } from './client-path.ts';
-import type { ServiceCore } from './relay-socket.ts';
+import type { ServiceAllocation, ServiceCore } from './relay-socket.ts';
+import { KernelDrops } from './kernel-drops.ts';
 import { listenFailure } from './listen-failure.ts';
 import { RelayPool } from './relay-pool.ts';
 import type { RelaySocket } from './relay-socket.ts';
@@ -42,6 +43,7 @@ export class TurnServer {
   readonly #cleanup = new CleanupStack();
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #kernelDrops = new KernelDrops();
   readonly #logLimit = new RateLimiter(CLIENT_LOG_LIMIT, { maxKeys: 8 });
   #config: TurnServiceConfig;
   #certificate: Certificate | undefined;
@@ -121,9 +123,15 @@ export class TurnServer {
     }
   }
 
-  /** Ends every allocation of a username. @returns how many. */
-  disconnect(username: string): number {
-    const { ended, actions } = this.core.disconnect(username);
+  /** Datagrams the kernel dropped at our UDP sockets since start. */
+  kernelDrops(): Promise<number> {
+    const listeners = this.#listeners.filter(({ transport }) => transport === 'udp' || transport === 'dtls');
+    return this.#kernelDrops.read([...listeners, ...this.#pool.endpoints]);
+  }
+
+  /** Ends the sessions that `matches` picks. @returns how many. */
+  disconnect(matches: (allocation: ServiceAllocation) => boolean): number {
+    const { ended, actions } = this.core.disconnectWhere(matches);
     this.#execute(actions);
     return ended;
   }

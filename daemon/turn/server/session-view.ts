@@ -1,0 +1,37 @@
+/** An allocation as operators see it, and whether it is the one they name. */
+import type { DisconnectTarget, TurnSession } from '../../contract/turn-session.ts';
+import { parseRestUsername } from '../../credentials/turn-rest.ts';
+import { parseV1Username } from '../../credentials/turn-v1.ts';
+import { formatEndpoint } from '../../kit/ip-address.ts';
+import type { ServiceAllocation } from './relay-socket.ts';
+
+export function sessionView(allocation: ServiceAllocation): TurnSession {
+  const { sessionId, client, username, relays } = allocation;
+  return {
+    sessionId,
+    username,
+    subject: subjectOf(username),
+    transport: client.transport,
+    client: formatEndpoint(client.address, client.port),
+    relayed: relays.map(({ address, port }) => formatEndpoint(address, port)),
+    createdAtMs: allocation.createdAtMs,
+    expiresAtMs: allocation.expiresAtMs,
+    permissions: allocation.permissions.map(({ address }) => address),
+    channels: allocation.channels.size,
+    toPeerBytes: allocation.toPeerBytes,
+    toClientBytes: allocation.toClientBytes,
+    toPeerPackets: allocation.toPeerPackets,
+    toClientPackets: allocation.toClientPackets,
+  };
+}
+
+export function isTarget(target: DisconnectTarget, allocation: ServiceAllocation): boolean {
+  if ('sessionId' in target) return allocation.sessionId === target.sessionId;
+  if ('username' in target) return allocation.username === target.username;
+  return subjectOf(allocation.username) === target.subject;
+}
+
+/** Whom a username was issued to, in either model; null for one that names nobody. */
+export function subjectOf(username: string): string | null {
+  return (parseRestUsername(username) ?? parseV1Username(username))?.subject ?? null;
+}
