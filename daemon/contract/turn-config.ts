@@ -32,6 +32,25 @@ export const turnServiceConfigSchema = z.strictObject({
     .array(z.strictObject({ id: z.string(), secret: z.string().min(16) }))
     .min(1)
     .max(8),
+  /**
+   * Who may use derived names `v1:{expiry}:{kind}:{endpoint}:{subject}`. `key` is the derived key (32 bytes,
+   * hex), made with `realm` by `patTurnKey` or `appTurnKey`: never the token or a private key.
+   */
+  derived: z
+    .strictObject({
+      endpoint: z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/),
+      keys: z
+        .array(
+          z.strictObject({
+            kind: z.enum(['pat', 'app']),
+            subject: z.string().min(1).max(64),
+            key: z.string().regex(/^[0-9a-f]{64}$/),
+          }),
+        )
+        .max(1000),
+    })
+    .nullable()
+    .default(null),
   limits: z.strictObject({
     allocationsPerUser: z.number().int().min(1),
     allocations: z.number().int().min(1),

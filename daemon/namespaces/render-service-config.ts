@@ -48,6 +48,7 @@ export function renderTurnConfig(input: ServiceInputs, controlSocket: string): T
     relay: { addresses: [input.shieldAddress], ...input.blocks.turnRelay },
     peers: { scope: 'sfu', allow: [sfuMediaBlock(input)] },
     secrets: [{ id: '1', secret: input.turnSecret }],
+    derived: null,
     limits: { ...DEFAULT_TURN_LIMITS, allocations: Math.min(DEFAULT_TURN_LIMITS.allocations, relayPorts) },
     rfc5766Channels: false,
     controlSocket,

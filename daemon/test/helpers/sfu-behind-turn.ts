@@ -64,6 +64,7 @@ export class SfuBehindTurn {
       relay: { addresses: [options.turn], ...RELAY_PORTS },
       peers: { scope: 'sfu', allow: [{ address: options.shield, ...sfu.config.media }] },
       secrets: [{ id: 'one', secret: SECRET }],
+      derived: null,
       limits: DEFAULT_TURN_LIMITS,
       rfc5766Channels: false,
       controlSocket: join(directory, 'turn.sock'),

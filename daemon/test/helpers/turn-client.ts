@@ -41,6 +41,7 @@ export function turnConfig(change: Partial<TurnServiceConfig> = {}): TurnService
     relay: { addresses: ['127.0.11.21'], minPort: 52000, maxPort: 52199 },
     peers: { scope: 'sfu', allow: [{ address: '127.0.11.22', minPort: 1, maxPort: 65535 }] },
     secrets: [{ id: 'first', secret: TEST_SECRET }],
+    derived: null,
     limits: DEFAULT_TURN_LIMITS,
     rfc5766Channels: false,
     controlSocket: '/nowhere/control.sock',

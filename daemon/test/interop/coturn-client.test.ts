@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { DEFAULT_TURN_LIMITS } from '../../contract/turn-config.ts';
+import { issueV1Credential } from '../../credentials/turn-v1.ts';
 import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { runTool, startEcho, startTurnserver, withTools, type Run, type Target } from '../helpers/coturn.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
@@ -18,6 +19,7 @@ const OURS = '127.0.37.1';
 const RELAY = '127.0.37.2';
 const PEER = '127.0.37.3';
 const COTURN = '127.0.37.4';
+const DERIVED_KEY = 'ab'.repeat(32);
 const MESSAGES = 10;
 const CLIENTS = 2;
 const REPEATS = 3;
@@ -122,6 +124,13 @@ withTools(t, 'turnutils_uclient', ['turnutils_uclient', 'turnutils_peer', 'turns
       certificate,
       relay,
       rfc5766Channels: true,
+      derived: {
+        endpoint: 'demo-proj',
+        keys: [
+          { kind: 'pat', subject: '0a1b2c3d', key: DERIVED_KEY },
+          { kind: 'app', subject: 'client-1', key: DERIVED_KEY },
+        ],
+      },
       limits: { ...DEFAULT_TURN_LIMITS, allocationsPerUser: 700, connectionsPerAddress: 512 },
       // The client also binds the next port, for RTCP; with -y two clients of a relay talk to each other.
       peers: {
@@ -174,6 +183,22 @@ withTools(t, 'turnutils_uclient', ['turnutils_uclient', 'turnutils_peer', 'turns
     }
   }
 
+  for (const [kind, subject] of [
+    ['pat', '0a1b2c3d'],
+    ['app', 'client-1'],
+  ] as const) {
+    await t.test(`a derived credential, ${kind}`, async (t) => {
+      const key = Buffer.from(DERIVED_KEY, 'hex');
+      const issued = issueV1Credential({ key, kind, endpoint: 'demo-proj', subject, nowMs: Date.now() });
+      const withPassword = (password: string): Promise<Run> =>
+        runTool('turnutils_uclient', [
+          ...['-c', '-u', issued.username, '-w', password, '-p', String(ours.port)],
+          ...['-e', PEER, '-r', String(peerPort), '-n', String(MESSAGES), '-m', String(CLIENTS), ours.v4],
+        ]);
+      t.equal(faultOf(ROWS[0]!, await withPassword(issued.password)), '');
+      t.match((await withPassword('wrong')).output, /Cannot complete Allocation/);
+    });
+  }
   await t.test('a wrong secret is rejected', async (t) => {
     const { code, output } = await uclient(ours, ROWS[0]!, 'a secret of somebody else');
     t.not(code, 0);

@@ -3,17 +3,24 @@ import type { TurnServiceConfig } from '../../contract/turn-config.ts';
 import type { IpFamily } from '../../kit/ip-address.ts';
 import { ATTRIBUTE, COTURN_ADDITIONAL_ADDRESS_FAMILY } from '../codec/attribute-types.ts';
 import { CHANNEL_LAST, CHANNEL_LAST_RFC5766 } from '../codec/channel-data.ts';
-import { RestCredentials } from '../core/credential-model.ts';
+import { CredentialModels, DerivedCredentials, RestCredentials } from '../core/credential-model.ts';
 import { PeerPolicy } from '../core/peer-policy.ts';
 import type { TurnSettings } from '../core/turn-state.ts';
 
 export function turnSettings(config: TurnServiceConfig, relayFamilies: readonly IpFamily[]): TurnSettings {
   return {
     realm: config.realm,
-    credentials: new RestCredentials({
-      namespace: config.namespace,
-      realm: config.realm,
-      secrets: config.secrets.map(({ secret }) => secret),
+    credentials: new CredentialModels({
+      rest: new RestCredentials({
+        namespace: config.namespace,
+        realm: config.realm,
+        secrets: config.secrets.map(({ secret }) => secret),
+      }),
+      derived: new DerivedCredentials({
+        endpoint: config.derived?.endpoint ?? '',
+        realm: config.realm,
+        keys: config.derived?.keys ?? [],
+      }),
     }),
     policy: new PeerPolicy(config.peers.allow),
     limits: config.limits,
