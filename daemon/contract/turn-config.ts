@@ -70,6 +70,8 @@ export const turnServiceConfigSchema = z.strictObject({
   controlSocket: z.string(),
 });
 export type TurnServiceConfig = z.infer<typeof turnServiceConfigSchema>;
+/** The file before its defaults are filled in: every key an older file does not have is optional. */
+export type TurnServiceConfigInput = z.input<typeof turnServiceConfigSchema>;
 
 export const DEFAULT_TURN_LIMITS: TurnServiceConfig['limits'] = {
   allocationsPerUser: 16,
