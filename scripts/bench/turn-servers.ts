@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DEFAULT_TURN_LIMITS, type TurnServiceConfig } from '../../daemon/contract/turn-config.ts';
+import { DEFAULT_TURN_LIMITS, type TurnServiceConfigInput } from '../../daemon/contract/turn-config.ts';
 import { installPeerPackage, NODE_TURN } from '../peer-package.ts';
 
 export const NAMESPACE = 'bench';
@@ -61,7 +61,7 @@ export function serverKinds(earlier: readonly string[]): { kinds: ServerKind[]; 
 
 async function startTurnkeep(place: Place, repository: string): Promise<ChildProcess> {
   const { address, minRelayPort, dir } = place;
-  const config: TurnServiceConfig = {
+  const config: TurnServiceConfigInput = {
     version: 1,
     namespace: NAMESPACE,
     realm: REALM,
