@@ -25,8 +25,16 @@ export const turnServiceConfigSchema = z.strictObject({
   certificate: z.strictObject({ certFile: z.string(), keyFile: z.string() }).optional(),
   /** Relayed addresses: one block of ports, on the shield address of each family. */
   relay: z.intersection(z.object({ addresses: z.array(ipSchema).min(1).max(2) }), portRangeSchema),
-  /** `sfu`: peers are exactly these blocks. */
-  peers: z.strictObject({ scope: z.literal('sfu'), allow: z.array(addressBlockSchema).max(64) }),
+  /**
+   * `sfu`: peers are exactly the blocks of `allow`. `public`: also every public address except those of
+   * `deny`, of the host's interfaces and of the special-purpose registries.
+   */
+  peers: z.strictObject({
+    scope: z.enum(['sfu', 'public']),
+    allow: z.array(addressBlockSchema).max(64),
+    /** Addresses of this host that its interfaces do not show, such as the public one in front of a NAT. */
+    deny: z.array(ipSchema).max(256).optional(),
+  }),
   /** Shared secrets of the REST model, newest first; each is used as its UTF-8 text. */
   secrets: z
     .array(z.strictObject({ id: z.string(), secret: z.string().min(16) }))

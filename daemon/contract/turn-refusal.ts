@@ -52,6 +52,8 @@ const PEER_SENTENCES: Readonly<Record<string, string>> = {
   're-encoded': 'hides an IPv4 address that this session cannot reach',
   'wrong-family': 'has an address family that this session has no relay for',
   'port-zero': 'has port 0, where nothing can listen',
+  'own-address': 'is an address of this host',
+  'special-purpose': 'is no public address: a public relay refuses private, local and reserved ones',
 };
 
 const CREDENTIAL_SENTENCES = {

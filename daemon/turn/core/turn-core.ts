@@ -59,9 +59,9 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     return this.#state.table.get(listener, address, port);
   }
 
-  /** The data path's question for datagrams that match no channel. */
+  /** The data path's question for datagrams that match no channel, of a peer that has a permission. */
   allowsPeer(address: string, port: number): boolean {
-    return this.#state.settings.policy.allows(address, port);
+    return this.#state.settings.policy.allowsPort(address, port);
   }
 
   allocations(): Generator<Allocation<C, R>> {
@@ -128,8 +128,9 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     this.#state.settings = settings;
     const { policy } = settings;
     for (const allocation of this.#state.table.values()) {
-      this.#state.dropPeers(allocation, (host, port) =>
-        port === undefined ? !policy.allowsAddress(host.address) : !policy.allows(host.address, port),
+      this.#state.dropPeers(
+        allocation,
+        (host, port) => policy.refusal(host.ip, host.address, port) !== undefined,
       );
     }
   }

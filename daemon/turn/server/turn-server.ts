@@ -16,6 +16,7 @@ import type { ClientPath } from './client-path.ts';
 import type { ServiceAllocation, ServiceCore } from './relay-socket.ts';
 import { KernelDrops } from './kernel-drops.ts';
 import { listenFailure } from './listen-failure.ts';
+import { interfaceAddresses } from './own-addresses.ts';
 import { RelayPool } from './relay-pool.ts';
 import type { RelaySocket } from './relay-socket.ts';
 import { ConnectionLimits } from './connection-limits.ts';
@@ -65,7 +66,7 @@ export class TurnServer {
     this.#pool = new RelayPool({ ...config.relay, clock: options.clock, log: options.log });
     this.connections = new ConnectionLimits(config.limits);
     this.core = new TurnCore<ClientPath, RelaySocket>({
-      settings: turnSettings(config, this.#pool.families),
+      settings: turnSettings(config, this.#pool.families, interfaceAddresses),
       nonceKey: randomBytes(32),
       randomBytes,
     });
@@ -116,7 +117,7 @@ export class TurnServer {
     this.#config = config;
     this.#certificate = certificate;
     this.connections.configure(config.limits);
-    this.core.configure(turnSettings(config, this.#pool.families));
+    this.core.configure(turnSettings(config, this.#pool.families, interfaceAddresses));
     if (certificate === undefined) return;
     for (const { server } of this.#listeners) {
       if (server instanceof StreamListener) server.setCertificate(certificate);

@@ -7,7 +7,12 @@ import { CredentialModels, DerivedCredentials, RestCredentials } from '../core/c
 import { PeerPolicy } from '../core/peer-policy.ts';
 import type { TurnSettings } from '../core/turn-state.ts';
 
-export function turnSettings(config: TurnServiceConfig, relayFamilies: readonly IpFamily[]): TurnSettings {
+/** @param interfaceAddresses of the host, as they are now; asked for a public relay only. */
+export function turnSettings(
+  config: TurnServiceConfig,
+  relayFamilies: readonly IpFamily[],
+  interfaceAddresses: () => readonly string[],
+): TurnSettings {
   return {
     realm: config.realm,
     credentials: new CredentialModels({
@@ -22,7 +27,7 @@ export function turnSettings(config: TurnServiceConfig, relayFamilies: readonly 
         keys: config.derived?.keys ?? [],
       }),
     }),
-    policy: new PeerPolicy(config.peers.allow),
+    policy: peerPolicy(config, interfaceAddresses),
     limits: config.limits,
     relayFamilies,
     lastChannel: config.rfc5766Channels ? CHANNEL_LAST_RFC5766 : CHANNEL_LAST,
@@ -30,6 +35,13 @@ export function turnSettings(config: TurnServiceConfig, relayFamilies: readonly 
       ? [ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY, COTURN_ADDITIONAL_ADDRESS_FAMILY]
       : [ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY],
   };
+}
+
+function peerPolicy(config: TurnServiceConfig, interfaceAddresses: () => readonly string[]): PeerPolicy {
+  const { scope, allow, deny = [] } = config.peers;
+  if (scope === 'sfu') return new PeerPolicy(allow);
+  const served = [...config.relay.addresses, ...config.listeners.map(({ address }) => address)];
+  return new PeerPolicy(allow, { own: [...deny, ...served, ...interfaceAddresses()] });
 }
 
 /** Keys whose change a reload cannot follow: sockets and identity of the running process. */
