@@ -363,8 +363,8 @@ export class TestPeer {
     return this.socket.address().port;
   }
 
-  async next(): Promise<{ bytes: Buffer; port: number; address: string }> {
-    const untilMs = Date.now() + WAIT_MS;
+  async next(waitMs = WAIT_MS): Promise<{ bytes: Buffer; port: number; address: string }> {
+    const untilMs = Date.now() + waitMs;
     for (;;) {
       const got = this.#got.shift();
       if (got !== undefined) return got;
