@@ -78,6 +78,11 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
     'method',
     'code',
   ]);
+  const kernelDrops = family(
+    'counter',
+    'turn_kernel_drops_total',
+    'Datagrams the kernel dropped because a socket of the TURN service was full.',
+  );
   const sessions = family('gauge', 'sfu_sessions', 'Signaling sessions now.');
   const rooms = family('gauge', 'sfu_rooms', 'Rooms now.');
   const publishers = family('gauge', 'sfu_publishers', 'Participants that publish now.');
@@ -102,6 +107,7 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
       for (const [transport, open] of openListeners(turn)) listeners.add(open, { namespace, transport });
       allocations.add(turn.allocations, { namespace });
       connections.add(turn.connections, { namespace });
+      kernelDrops.add(turn.kernelDrops, { namespace });
       const { relayed } = turn;
       packets.add(relayed.toPeerPackets, { namespace, direction: 'to-peer' });
       packets.add(relayed.toClientPackets, { namespace, direction: 'to-client' });

@@ -19,6 +19,7 @@ const turn = (change: Partial<TurnStatus> = {}): TurnStatus => ({
   refusals: { 'Allocate 401': 5, 'CreatePermission 403': 2 },
   kernelDrops: 0,
   limits: [],
+  kernelDrops: 9,
   ...change,
 });
 const sfu: SfuStatus = {
@@ -53,6 +54,7 @@ t.test('a scrape shows what the services report', async (t) => {
   t.equal(value('turn_relayed_packets_total', { direction: 'to-peer' }), 10);
   t.equal(value('turn_relayed_bytes_total', { direction: 'to-client' }), 2000);
   t.equal(value('turn_drops_total', { reason: 'no-permission' }), 4);
+  t.equal(value('turn_kernel_drops_total'), 9);
   t.equal(value('turn_refusals_total', { method: 'Allocate', code: '401' }), 5);
   t.equal(value('turn_listeners_open', { transport: 'udp' }), 1);
   t.equal(value('turn_listeners_open', { transport: 'tcp' }), 0);
