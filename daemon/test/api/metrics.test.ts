@@ -19,7 +19,6 @@ const turn = (change: Partial<TurnStatus> = {}): TurnStatus => ({
   refusals: { 'Allocate 401': 5, 'CreatePermission 403': 2 },
   kernelDrops: 0,
   limits: [],
-  kernelDrops: 9,
   ...change,
 });
 const sfu: SfuStatus = {
