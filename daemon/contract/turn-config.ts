@@ -59,9 +59,23 @@ export const turnServiceConfigSchema = z.strictObject({
     })
     .nullable()
     .default(null),
+  /**
+   * Nested: `PerUser` is a credential (the username as presented), `PerSubject` all credentials of one
+   * subject, without either the namespace, `OfNode` this service's share of the node.
+   */
   limits: z.strictObject({
     allocationsPerUser: z.number().int().min(1),
+    allocationsPerSubject: z.number().int().min(1).default(64),
     allocations: z.number().int().min(1),
+    allocationsOfNode: z.number().int().min(1).default(4000),
+    permissionsPerUser: z.number().int().min(1).default(128),
+    permissionsPerSubject: z.number().int().min(1).default(512),
+    permissions: z.number().int().min(1).default(5600),
+    permissionsOfNode: z.number().int().min(1).default(32_000),
+    channelsPerUser: z.number().int().min(1).default(128),
+    channelsPerSubject: z.number().int().min(1).default(512),
+    channels: z.number().int().min(1).default(5600),
+    channelsOfNode: z.number().int().min(1).default(32_000),
     permissionsPerAllocation: z.number().int().min(1),
     channelsPerAllocation: z.number().int().min(1),
     /** Open TCP/TLS connections of the service and of one source: an IPv4 address or an IPv6 /64. */
@@ -83,7 +97,17 @@ export type TurnServiceConfigInput = z.input<typeof turnServiceConfigSchema>;
 
 export const DEFAULT_TURN_LIMITS: TurnServiceConfig['limits'] = {
   allocationsPerUser: 16,
+  allocationsPerSubject: 64,
   allocations: 700,
+  allocationsOfNode: 4000,
+  permissionsPerUser: 128,
+  permissionsPerSubject: 512,
+  permissions: 5600,
+  permissionsOfNode: 32_000,
+  channelsPerUser: 128,
+  channelsPerSubject: 512,
+  channels: 5600,
+  channelsOfNode: 32_000,
   permissionsPerAllocation: 16,
   channelsPerAllocation: 16,
   connections: 2048,

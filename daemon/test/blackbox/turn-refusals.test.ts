@@ -1,6 +1,7 @@
 /** The TURN process against clients and peers that want more than they may. */
 import { connect } from 'node:net';
 import t from 'tap';
+import { DEFAULT_TURN_LIMITS } from '../../contract/turn-config.ts';
 import { METHOD } from '../../turn/codec/attribute-types.ts';
 import { requestedTransport } from '../../turn/codec/attributes.ts';
 import { credential, relayedPort, startTurn, TestPeer, TurnClient } from '../helpers/turn-client.ts';
@@ -18,6 +19,7 @@ t.test('refusals', async (t) => {
       relay: { addresses: ['127.0.11.31'], minPort: 52300, maxPort: 52349 },
       peers: { ...peers, allow: [...peers.allow] },
       limits: {
+        ...DEFAULT_TURN_LIMITS,
         allocationsPerUser: 12,
         allocations: 30,
         permissionsPerAllocation: 16,

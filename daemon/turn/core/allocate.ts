@@ -14,7 +14,7 @@ import { parseIp, type IpFamily } from '../../kit/ip-address.ts';
 import type { Action, RelayOpened, RelayWant } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import { Allocation } from './allocation.ts';
-import type { Bucket } from './quota.ts';
+import { quotaHolder } from './quota.ts';
 import { refuse, refuseUnknown, unknownRequired, type TurnRequest } from './request.ts';
 import type { Reservation, TurnSettings, TurnState } from './turn-state.ts';
 
@@ -58,15 +58,16 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
     return [refuse(state, request, 508, { detail: { reason: 'reservation-unknown' } })];
   }
   // 10. Quotas; a reservation brings its own unit along.
-  const quota =
-    reservation === undefined
-      ? state.quotas.take(bucketsOf(state, request.username))
-      : ({ ok: true, keys: reservation.quota } as const);
-  if (!quota.ok) {
-    const { name: bucket, code } = quota.full;
+  const holder = reservation?.holder ?? quotaHolder(request.username);
+  const full =
+    reservation === undefined ? state.quotas.take('allocations', holder, state.settings.limits) : undefined;
+  if (full !== undefined) {
+    const { username } = request;
     return [
-      refuse(state, request, code, { detail: { reason: 'quota', bucket } }),
-      { type: 'quota-reached', username: request.username, bucket },
+      refuse(state, request, full.ofHolder ? 486 : 508, {
+        detail: { reason: 'quota', bucket: full.name },
+      }),
+      { type: 'quota-reached', username, bucket: full.name },
     ];
   }
   const created = new Allocation<C, R>({
@@ -74,7 +75,7 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
     client,
     username: request.username,
     key: request.key,
-    quota: quota.keys,
+    holder,
     createdAtMs: nowMs,
     request: {
       transactionId: Buffer.from(message.transactionId),
@@ -131,7 +132,7 @@ export function finishAllocate<C extends ClientRef, R extends RelayRef>(
   attributes.push(lifetime(request.lifetimeSeconds));
   for (const { reserved } of opened) {
     if (reserved === undefined) continue;
-    const token = reserve(state, username, reserved, nowMs);
+    const token = reserve(state, allocation, reserved, nowMs);
     if (token === undefined) actions.push({ type: 'close-relay', relay: reserved });
     else attributes.push({ type: ATTRIBUTE.RESERVATION_TOKEN, value: token });
   }
@@ -218,29 +219,17 @@ function readWish(
   };
 }
 
-function bucketsOf<C extends ClientRef, R extends RelayRef>(
-  state: TurnState<C, R>,
-  username: string,
-): Bucket[] {
-  const { allocationsPerUser, allocations } = state.settings.limits;
-  return [
-    { name: 'allocationsPerUser', key: username, limit: allocationsPerUser, code: 486 },
-    { name: 'allocations', key: '', limit: allocations, code: 508 },
-  ];
-}
-
 /** Keeps the second socket of a pair for its user. @returns undefined when a quota is full. */
 function reserve<C extends ClientRef, R extends RelayRef>(
   state: TurnState<C, R>,
-  username: string,
+  { username, holder }: Allocation<C, R>,
   relay: R,
   nowMs: number,
 ): Buffer | undefined {
-  const quota = state.quotas.take(bucketsOf(state, username));
-  if (!quota.ok) return undefined;
+  if (state.quotas.take('allocations', holder, state.settings.limits) !== undefined) return undefined;
   const value = state.randomBytes(TOKEN_BYTES);
   const token = value.toString('hex');
-  const reservation: Reservation<R> = { kind: 'reservation', token, username, relay, quota: quota.keys };
+  const reservation: Reservation<R> = { kind: 'reservation', token, username, relay, holder };
   state.reservations.set(token, reservation);
   state.deadlines.set(reservation, nowMs + RESERVATION_MS);
   return value;

@@ -5,7 +5,7 @@
 import type { IntegrityHash } from '../codec/message-integrity.ts';
 import type { IpAddress, IpFamily } from '../../kit/ip-address.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
-import type { BucketKeys } from './quota.ts';
+import type { QuotaHolder } from './quota.ts';
 
 /** `opening`: authenticated and counted, its relay sockets are being bound. */
 export type AllocationState = 'opening' | 'open' | 'ended';
@@ -51,7 +51,7 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
    * back to a weaker password algorithm.
    */
   readonly key: Buffer;
-  readonly quota: BucketKeys;
+  readonly holder: QuotaHolder;
   readonly request: AllocateRequest;
   readonly createdAtMs: number;
   state: AllocationState = 'opening';
@@ -74,7 +74,7 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
     client: C;
     username: string;
     key: Buffer;
-    quota: BucketKeys;
+    holder: QuotaHolder;
     request: AllocateRequest;
     createdAtMs: number;
   }) {
@@ -82,7 +82,7 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
     this.client = options.client;
     this.username = options.username;
     this.key = options.key;
-    this.quota = options.quota;
+    this.holder = options.holder;
     this.request = options.request;
     this.createdAtMs = options.createdAtMs;
   }

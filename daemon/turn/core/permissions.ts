@@ -14,8 +14,6 @@ import type { TurnState } from './turn-state.ts';
 
 export const PERMISSION_MS = 300_000;
 export const CHANNEL_MS = 600_000;
-const PERMISSIONS_FULL = { reason: 'quota', bucket: 'permissionsPerAllocation' } as const;
-const CHANNELS_FULL = { reason: 'quota', bucket: 'channelsPerAllocation' } as const;
 
 /** All addresses of a request, or none. */
 export function handleCreatePermission<C extends ClientRef, R extends RelayRef>(
@@ -39,9 +37,8 @@ export function handleCreatePermission<C extends ClientRef, R extends RelayRef>(
     }
     accepted.set(decision.address, decision.ip);
   }
-  if (!hasRoom(state, allocation, [...accepted.keys()])) {
-    return [refuse(state, request, 508, { detail: PERMISSIONS_FULL })];
-  }
+  const full = takePermissions(state, allocation, [...accepted.keys()]);
+  if (full !== undefined) return refuseFull(state, request, full);
   for (const [address, ip] of accepted) permit(state, allocation, { address, ip, nowMs });
   return [success(request, [])];
 }
@@ -76,12 +73,8 @@ export function handleChannelBind<C extends ClientRef, R extends RelayRef>(
   const sameNumber = allocation.channels.get(number);
   const samePeer = allocation.hosts.get(address)?.channels.get(peer.port);
   if (sameNumber !== samePeer) return [refuse(state, request, 400)];
-  if (!hasRoom(state, allocation, [address])) {
-    return [refuse(state, request, 508, { detail: PERMISSIONS_FULL })];
-  }
-  if (sameNumber === undefined && allocation.channels.size >= state.settings.limits.channelsPerAllocation) {
-    return [refuse(state, request, 508, { detail: CHANNELS_FULL })];
-  }
+  const full = takeChannel(state, allocation, { address, isNew: sameNumber === undefined });
+  if (full !== undefined) return refuseFull(state, request, full);
   const host = permit(state, allocation, { address, ip, nowMs });
   const channel = sameNumber ?? allocation.bind(number, host, peer.port, relay);
   state.deadlines.set(channel, nowMs + CHANNEL_MS);
@@ -98,12 +91,47 @@ function permit<C extends ClientRef, R extends RelayRef>(
   return host;
 }
 
-function hasRoom<C extends ClientRef, R extends RelayRef>(
+/**
+ * Counts the permissions that are new. @returns the limit that is reached; nothing was counted then.
+ * RFC 8656 sections 10.2 and 12.2 know one answer to that: 508; 486 is of Allocate.
+ */
+function takePermissions<C extends ClientRef, R extends RelayRef>(
   state: TurnState<C, R>,
   allocation: Allocation<C, R>,
   addresses: readonly string[],
-): boolean {
-  const permitted = allocation.permissions;
-  const added = addresses.filter((address) => allocation.hosts.get(address)?.permitted !== true);
-  return permitted.length + added.length <= state.settings.limits.permissionsPerAllocation;
+): string | undefined {
+  const { limits } = state.settings;
+  const added = addresses.filter((address) => allocation.hosts.get(address)?.permitted !== true).length;
+  if (added > 0 && allocation.permissions.length + added > limits.permissionsPerAllocation) {
+    return 'permissionsPerAllocation';
+  }
+  return state.quotas.take('permissions', allocation.holder, limits, added)?.name;
+}
+
+/** A binding brings the permission of its peer along: both, or neither. */
+function takeChannel<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  allocation: Allocation<C, R>,
+  channel: { address: string; isNew: boolean },
+): string | undefined {
+  const { limits } = state.settings;
+  if (channel.isNew && allocation.channels.size >= limits.channelsPerAllocation) {
+    return 'channelsPerAllocation';
+  }
+  const full = channel.isNew ? state.quotas.take('channels', allocation.holder, limits)?.name : undefined;
+  if (full !== undefined) return full;
+  const fullPermissions = takePermissions(state, allocation, [channel.address]);
+  if (fullPermissions !== undefined && channel.isNew) state.quotas.release('channels', allocation.holder);
+  return fullPermissions;
+}
+
+function refuseFull<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  request: TurnRequest<C, R>,
+  bucket: string,
+): Action<C, R>[] {
+  return [
+    refuse(state, request, 508, { detail: { reason: 'quota', bucket } }),
+    { type: 'quota-reached', username: request.username, bucket },
+  ];
 }

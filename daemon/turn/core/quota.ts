@@ -1,35 +1,104 @@
 /**
- * Nested quotas: a reservation takes one unit of every bucket or of none. Buckets exist while they hold
- * something, so the table is bounded by what is allocated.
+ * Nested counts of what allocations hold: of a credential, of a subject (all credentials of one person or
+ * device, so that renewing a credential gains nothing), of the namespace and of its share of the node. A
+ * unit is taken of all four or of none. Entries exist while they hold something, so the tables are bounded
+ * by what is allocated.
  */
+import { parseRestUsername } from '../../credentials/turn-rest.ts';
+import { parseV1Username } from '../../credentials/turn-v1.ts';
+import type { LimitUse } from './limit-use.ts';
 
-/** `code` is what the client is told when this bucket is full. */
-export type Bucket = { name: string; key: string; limit: number; code: 486 | 508 };
-export type BucketKeys = readonly string[];
+export const QUOTA_RESOURCES = ['allocations', 'permissions', 'channels'] as const;
+export type QuotaResource = (typeof QUOTA_RESOURCES)[number];
+/** Whose limit: a credential's, a subject's, the namespace's, its share of the node. */
+const SCOPES = ['PerUser', 'PerSubject', '', 'OfNode'] as const;
+type Scope = (typeof SCOPES)[number];
+/** Key of the configuration, name in status, metrics and log. */
+export type QuotaName = `${QuotaResource}${Scope}`;
+export type QuotaLimits = Record<QuotaName, number>;
+
+/** Who holds a unit: the username as presented, and the subject in it. */
+export type QuotaHolder = { readonly credential: string; readonly subject: string };
+
+/** A name without a subject is a subject of its own; a subject never equals such a name: it has no colon. */
+export function quotaHolder(username: string): QuotaHolder {
+  const v1 = parseV1Username(username);
+  if (v1 !== undefined) return { credential: username, subject: `${v1.kind}:${v1.subject}` };
+  return { credential: username, subject: parseRestUsername(username)?.subject ?? username };
+}
+
+type Counts = { perCredential: Map<string, number>; perSubject: Map<string, number>; total: number };
 
 export class QuotaLedger {
-  readonly #used = new Map<string, number>();
+  readonly #counts: Record<QuotaResource, Counts> = {
+    allocations: emptyCounts(),
+    permissions: emptyCounts(),
+    channels: emptyCounts(),
+  };
+  readonly #refused = new Map<QuotaName, number>();
 
-  /** Buckets that hold something, for the tests' invariants. */
+  /** Holders with something, for the tests' invariants. */
   get size(): number {
-    return this.#used.size;
+    return Object.values(this.#counts).reduce(
+      (sum, { perCredential, perSubject }) => sum + perCredential.size + perSubject.size,
+      0,
+    );
   }
 
-  /** @returns the keys to release later, or the first bucket that is full. */
-  take(buckets: readonly Bucket[]): { ok: true; keys: BucketKeys } | { ok: false; full: Bucket } {
-    const keys = buckets.map((bucket) => `${bucket.name}\n${bucket.key}`);
-    for (const [at, bucket] of buckets.entries()) {
-      if ((this.#used.get(keys[at] ?? '') ?? 0) >= bucket.limit) return { ok: false, full: bucket };
+  /**
+   * Takes `count` units, or none. A count of 0 always fits: what is held already stays.
+   * @returns the first limit that is full (counted as refused), or undefined.
+   */
+  take(
+    resource: QuotaResource,
+    holder: QuotaHolder,
+    limits: QuotaLimits,
+    count = 1,
+  ): { name: QuotaName; ofHolder: boolean } | undefined {
+    if (count === 0) return undefined;
+    const counts = this.#counts[resource];
+    for (const scope of SCOPES) {
+      const name = `${resource}${scope}` as const;
+      if (usedBy(counts, scope, holder) + count <= limits[name]) continue;
+      this.#refused.set(name, (this.#refused.get(name) ?? 0) + 1);
+      return { name, ofHolder: scope === 'PerUser' || scope === 'PerSubject' };
     }
-    for (const key of keys) this.#used.set(key, (this.#used.get(key) ?? 0) + 1);
-    return { ok: true, keys };
+    change(counts.perCredential, holder.credential, count);
+    change(counts.perSubject, holder.subject, count);
+    counts.total += count;
+    return undefined;
   }
 
-  release(keys: BucketKeys): void {
-    for (const key of keys) {
-      const left = (this.#used.get(key) ?? 0) - 1;
-      if (left > 0) this.#used.set(key, left);
-      else this.#used.delete(key);
-    }
+  release(resource: QuotaResource, holder: QuotaHolder): void {
+    const counts = this.#counts[resource];
+    change(counts.perCredential, holder.credential, -1);
+    change(counts.perSubject, holder.subject, -1);
+    counts.total -= 1;
   }
+
+  uses(limits: QuotaLimits): LimitUse[] {
+    return QUOTA_RESOURCES.flatMap((resource) =>
+      SCOPES.map((scope) => {
+        const name = `${resource}${scope}` as const;
+        const used = scope === '' || scope === 'OfNode' ? this.#counts[resource].total : undefined;
+        return { name, limit: limits[name], used, refused: this.#refused.get(name) ?? 0 };
+      }),
+    );
+  }
+}
+
+function emptyCounts(): Counts {
+  return { perCredential: new Map(), perSubject: new Map(), total: 0 };
+}
+
+function usedBy(counts: Counts, scope: Scope, holder: QuotaHolder): number {
+  if (scope === 'PerUser') return counts.perCredential.get(holder.credential) ?? 0;
+  if (scope === 'PerSubject') return counts.perSubject.get(holder.subject) ?? 0;
+  return counts.total;
+}
+
+function change(used: Map<string, number>, key: string, by: number): void {
+  const left = (used.get(key) ?? 0) + by;
+  if (left > 0) used.set(key, left);
+  else used.delete(key);
 }

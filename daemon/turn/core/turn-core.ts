@@ -9,6 +9,7 @@ import type { DropCounter } from '../../kit/drop-counter.ts';
 import type { Action, DropReason, RelayOpened } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
+import type { LimitUse } from './limit-use.ts';
 import { finishAllocate, handleAllocate, mappedAddress } from './allocate.ts';
 import { authenticate } from './authenticate.ts';
 import { handleChannelBind, handleCreatePermission } from './permissions.ts';
@@ -37,6 +38,11 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
   /** The last refusals in detail, newest first. */
   get journal(): TurnRefusalRecord[] {
     return this.#state.journal.list();
+  }
+
+  /** Every counted bound with its use. */
+  get limits(): LimitUse[] {
+    return this.#state.quotas.uses(this.#state.settings.limits);
   }
 
   get draining(): boolean {

@@ -13,12 +13,10 @@ import type { CredentialModel } from './credential-model.ts';
 import { FiveTupleTable } from './five-tuple-table.ts';
 import { NonceIssuer } from './nonce.ts';
 import type { PeerPolicy } from './peer-policy.ts';
-import { QuotaLedger, type BucketKeys } from './quota.ts';
+import { QuotaLedger, type QuotaHolder, type QuotaLimits } from './quota.ts';
 import { RefusalJournal } from './refusal-journal.ts';
 
-export type TurnLimits = {
-  allocationsPerUser: number;
-  allocations: number;
+export type TurnLimits = QuotaLimits & {
   permissionsPerAllocation: number;
   channelsPerAllocation: number;
 };
@@ -43,7 +41,7 @@ export type Reservation<R extends RelayRef> = {
   readonly token: string;
   readonly username: string;
   readonly relay: R;
-  readonly quota: BucketKeys;
+  readonly holder: QuotaHolder;
 };
 
 type Timed<C extends ClientRef, R extends RelayRef> =
@@ -88,7 +86,7 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
     this.table.delete(allocation.client);
     this.deadlines.delete(allocation);
     this.dropPeers(allocation, () => true);
-    this.quotas.release(allocation.quota);
+    this.quotas.release('allocations', allocation.holder);
     this.ended.toPeerPackets += allocation.toPeerPackets;
     this.ended.toPeerBytes += allocation.toPeerBytes;
     this.ended.toClientPackets += allocation.toClientPackets;
@@ -108,12 +106,12 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
     for (const channel of [...allocation.channels.values()]) {
       if (!unwanted(channel.host, channel.port)) continue;
       this.deadlines.delete(channel);
-      allocation.unbind(channel);
+      this.#unbind(channel);
     }
     for (const host of [...allocation.hosts.values()]) {
       if (!unwanted(host, undefined)) continue;
       this.deadlines.delete(host);
-      allocation.forbid(host);
+      this.#forbid(host);
     }
   }
 
@@ -130,18 +128,29 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
           actions.push(...this.endAllocation(due, 'expired'));
           break;
         case 'permission':
-          due.allocation.forbid(due);
+          this.#forbid(due);
           break;
         case 'channel':
-          due.allocation.unbind(due);
+          this.#unbind(due);
           break;
         case 'reservation':
           this.reservations.delete(due.token);
-          this.quotas.release(due.quota);
+          this.quotas.release('allocations', due.holder);
           actions.push({ type: 'close-relay', relay: due.relay });
           break;
       }
     }
     return actions;
+  }
+
+  #forbid(host: PeerHost<C, R>): void {
+    // A host without permission stays while channels are bound to it: its unit is back already.
+    if (host.permitted) this.quotas.release('permissions', host.allocation.holder);
+    host.allocation.forbid(host);
+  }
+
+  #unbind(channel: Channel<C, R>): void {
+    this.quotas.release('channels', channel.allocation.holder);
+    channel.allocation.unbind(channel);
   }
 }

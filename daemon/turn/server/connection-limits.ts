@@ -3,18 +3,11 @@
  * (an IPv4 address or an IPv6 /64), and of handshakes under way. Whoever accepts a connection enters it,
  * says when its handshake is done, and leaves when it closes.
  */
+import type { LimitUse } from '../core/limit-use.ts';
 import { sourcePrefix } from '../core/source-prefix.ts';
 
 /** Names are those of the configuration's `limits`. */
 export type ConnectionLimitName = 'connections' | 'connectionsPerAddress' | 'halfOpenConnections';
-
-/** `used` is undefined for a bound that is not one number but one for each source. */
-export type LimitUse = {
-  name: ConnectionLimitName;
-  limit: number;
-  used?: number | undefined;
-  refused: number;
-};
 
 /** One counted connection. Both methods do nothing when called again. */
 export type ConnectionSlot = { established: () => void; leave: () => void };

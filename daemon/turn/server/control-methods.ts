@@ -59,7 +59,7 @@ export function turnControlHandlers(options: {
       relayed: server.core.relayed(),
       drops: server.core.drops.totals(),
       refusals: server.core.refusals,
-      limits: server.connections.uses(),
+      limits: [...server.connections.uses(), ...server.core.limits],
       kernelDrops: await server.kernelDrops(),
     }),
     allocations: ({ limit }) => {

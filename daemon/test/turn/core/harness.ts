@@ -1,5 +1,6 @@
 /** The core without sockets: clients and relays are plain objects, relays "open" when a test says so. */
 import { createHash } from 'node:crypto';
+import { DEFAULT_TURN_LIMITS } from '../../../contract/turn-config.ts';
 import { issueRestCredential } from '../../../credentials/turn-rest.ts';
 import type { IpFamily } from '../../../kit/ip-address.ts';
 import { ATTRIBUTE, METHOD, TRANSPORT_UDP } from '../../../turn/codec/attribute-types.ts';
@@ -37,6 +38,7 @@ export function settings(change: Partial<TurnSettings> = {}): TurnSettings {
       { address: '10.0.0.10', minPort: 20000, maxPort: 20009 },
     ]),
     limits: {
+      ...DEFAULT_TURN_LIMITS,
       allocationsPerUser: 3,
       allocations: 5,
       permissionsPerAllocation: 2,
