@@ -4,15 +4,15 @@
  * 10 s, a second signal at once. It may be killed at any time: the next start takes up what it finds.
  */
 import { mkdirSync } from 'node:fs';
-import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openControlPlane } from './api/control-plane.ts';
 import { openDatabaseOrStandIn } from './api/database-or-stand-in.ts';
 import { assertOnlyDaemon, assertPortFree } from './api/listeners.ts';
 import { CameraService } from './cameras/camera-service.ts';
-import { advertisedTunnel, certificateSubject, listenAddress } from './config/addresses.ts';
+import { advertisedTunnel, listenAddress } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
+import { openHostCertificates } from './host-certificates.ts';
 import { relayProof } from './health/relay-proof.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
@@ -27,7 +27,6 @@ import { ChildProcessServices } from './system/child-process-services.ts';
 import { UnixControlConnector } from './system/control-connector.ts';
 import { HostKey } from './system/host-key.ts';
 import { loadOrCreateKeyFile } from './system/key-file.ts';
-import { loadOrCreateLocalCa } from './system/local-ca.ts';
 import { BindingPortProbe } from './system/port-probe.ts';
 import { FileStateStore } from './system/state-file-store.ts';
 import { EmbeddedEngine } from './tunnels/embedded-engine/engine.ts';
@@ -70,11 +69,15 @@ async function start(): Promise<void> {
     clock,
   });
   stack.push('services', () => services.close());
+  // Before the namespaces: their TURN services show certificates of this host's CA.
+  const certificates = await openHostCertificates({ config, log: part('certificates'), clock });
   const namespaces = new Namespaces({
     node: 'local',
     shieldAddress: config.shield.address,
     publicAddresses: config.public.addresses,
     turnBindAddresses: config.turn.bindAddresses,
+    turnEncryptedOnly: config.turn.encryptedOnly,
+    turnCertificates: certificates.turn,
     ports: portPlanOf(config.ports),
     credentialTtlSeconds: config.turn.credentialTtlSeconds,
     store: new SqliteNamespaceStore(database),
@@ -90,15 +93,11 @@ async function start(): Promise<void> {
   stack.push('namespaces', () => namespaces.stop());
   await namespaces.start();
 
-  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const addresses = own.map(({ address }) => address);
-  const subject = certificateSubject(config, { hostname: hostname(), addresses });
-  const certificate = await loadOrCreateLocalCa(inDataDir('ca'), { ...subject, nowMs: clock.nowMs() });
   const advertise = advertisedTunnel(config);
   const engine = new EmbeddedEngine({
     listen: listenAddress(tunnels.embedded.listen),
     ...(advertise === undefined ? {} : { advertise }),
-    certificate,
+    certificate: certificates.server,
     tokenKey: await loadOrCreateKeyFile(inDataDir('keys', 'tunnel-token.key'), 32),
     log: part('tunnels'),
     clock,
@@ -126,7 +125,7 @@ async function start(): Promise<void> {
     namespaces,
     rooms: sfus,
     database: cameras && { cameras, identityStore: new SqliteIdentityStore(database) },
-    certificate,
+    certificate: certificates.server,
     tunnelCaPem: engine.caPem,
     problems: () => problems,
     consoleDir: join(root, 'web', 'dist'),

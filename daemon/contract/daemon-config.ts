@@ -106,6 +106,17 @@ export const daemonConfigSchema = z.strictObject({
     .strictObject({
       bindAddresses: z.array(ipSchema).min(1).max(8).default(['127.0.0.1']),
       credentialTtlSeconds: z.number().int().min(60).max(86400).default(600),
+      encryptedOnly: z.boolean().default(false),
+      certificate: z
+        .strictObject({
+          certFile: z.string().min(1).nullable().default(null),
+          keyFile: z.string().min(1).nullable().default(null),
+        })
+        .refine(
+          ({ certFile, keyFile }) => (certFile === null) === (keyFile === null),
+          'needs both certFile and keyFile; leave both null to use the local CA',
+        )
+        .prefault({}),
     })
     .prefault({}),
   shield: z.strictObject({ address: shieldSchema.default('127.0.0.1') }).prefault({}),

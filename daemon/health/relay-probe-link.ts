@@ -1,34 +1,40 @@
 /**
- * A client's path to a TURN server, UDP or TCP, that hands over whole frames. It owns one socket;
+ * A client's path to a TURN server, UDP, TCP or TLS, that hands over whole frames. It owns one socket;
  * failures close it and are told once.
  */
 import { createSocket } from 'node:dgram';
-import { connect, isIPv6 } from 'node:net';
+import { connect, isIP, isIPv6, type Socket } from 'node:net';
+import { checkServerIdentity, connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { StreamFramer } from '../turn/codec/stream-framer.ts';
 
 const MAX_FRAME_BYTES = 65_600;
 
 export interface TurnLink {
-  /** TCP delivers or fails; over UDP the caller sends again. */
+  /** TCP and TLS deliver or fail; over UDP the caller sends again. */
   readonly reliable: boolean;
   send(bytes: Buffer): void;
   close(): void;
 }
 
+/** How a TLS server is verified: the chain ends at a certificate of `trustPem` and names `host`. */
+export type TlsTrust = { trustPem: string; host: string };
+
 /**
  * Opens a link. Rejects with the system error, or with the signal's reason when it is aborted first; once
  * open the link lives until `close()`.
+ * @param options.tls for `tls`; without it the system's authorities and `address` count.
  * @param options.onClosed the link broke or the server closed it; never called after `close()`.
  */
 export function openTurnLink(options: {
-  transport: 'udp' | 'tcp';
+  transport: 'udp' | 'tcp' | 'tls';
   address: string;
   port: number;
+  tls?: TlsTrust;
   signal: AbortSignal;
   onFrame: (frame: Buffer) => void;
   onClosed: (error: Error) => void;
 }): Promise<TurnLink> {
-  return options.transport === 'udp' ? openUdp(options) : openTcp(options);
+  return options.transport === 'udp' ? openUdp(options) : openStream(options);
 }
 
 type LinkOptions = Parameters<typeof openTurnLink>[0];
@@ -70,9 +76,11 @@ function openUdp(options: LinkOptions): Promise<TurnLink> {
   });
 }
 
-function openTcp(options: LinkOptions): Promise<TurnLink> {
-  const { address, port, signal } = options;
-  const socket = connect({ host: address, port });
+function openStream(options: LinkOptions): Promise<TurnLink> {
+  const { transport, address, port, signal, tls } = options;
+  const target = { host: address, port };
+  const socket: Socket =
+    transport === 'tcp' ? connect(target) : connectTls({ ...target, ...verifiedBy(tls) });
   const framer = new StreamFramer({ maxFrameBytes: MAX_FRAME_BYTES });
   let open = true;
   let failure = new Error('the server closed the connection');
@@ -100,7 +108,7 @@ function openTcp(options: LinkOptions): Promise<TurnLink> {
       failure = new Error('the server sent something that is not TURN');
       socket.destroy();
     });
-    socket.on('connect', () => {
+    socket.on(transport === 'tcp' ? 'connect' : 'secureConnect', () => {
       signal.removeEventListener('abort', onAbort);
       socket.setNoDelay(true);
       resolve({
@@ -112,6 +120,19 @@ function openTcp(options: LinkOptions): Promise<TurnLink> {
       });
     });
   });
+}
+
+/** TLS options: a certificate of `trustPem` itself is trusted too, whoever signed it. */
+function verifiedBy(tls: TlsTrust | undefined): ConnectionOptions {
+  if (tls === undefined) return {};
+  const { trustPem, host } = tls;
+  return {
+    ca: trustPem,
+    allowPartialTrustChain: true,
+    // An address may not stand in the SNI (RFC 6066 section 3), and it is not the one that is dialled.
+    servername: isIP(host) === 0 ? host : '',
+    checkServerIdentity: (_dialled, certificate) => checkServerIdentity(host, certificate),
+  };
 }
 
 function abortReason(signal: AbortSignal): Error {

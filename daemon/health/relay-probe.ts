@@ -31,7 +31,7 @@ import {
   type ClientAnswer,
   type ClientRequest,
 } from '../turn/core/client-session.ts';
-import { openTurnLink, type TurnLink } from './relay-probe-link.ts';
+import { openTurnLink, type TlsTrust, type TurnLink } from './relay-probe-link.ts';
 
 const DEFAULT_TIMEOUT_MS = 5000;
 /** First wait before a UDP request is sent again; doubles (RFC 8489 section 6.2.1). */
@@ -43,10 +43,12 @@ const RELEASE_TIMEOUT_MS = 1000;
 export type ProbeAddress = { address: string; port: number };
 
 export type RelayProbeOptions = {
-  transport: 'udp' | 'tcp';
+  transport: 'udp' | 'tcp' | 'tls';
   /** The TURN server. */
   address: string;
   port: number;
+  /** For `tls`: what is trusted, and whom the certificate must name. */
+  tls?: TlsTrust;
   username: string;
   password: string;
   /** Who must answer a STUN Binding request through the relay. */
@@ -165,12 +167,13 @@ class RelayProbe {
   }
 
   async #connect(): Promise<void> {
-    const { transport, address, port } = this.#options;
+    const { transport, address, port, tls } = this.#options;
     try {
       this.#link = await openTurnLink({
         transport,
         address,
         port,
+        ...(tls === undefined ? {} : { tls }),
         signal: this.#abort.signal,
         onFrame: (frame) => {
           this.#onFrame(frame);

@@ -1,12 +1,12 @@
 /** What each step of an enable does and how it is taken back. Every undo is harmless when repeated. */
 import { issueRestCredential } from '../credentials/turn-rest.ts';
 import { InvalidStateError } from '../kit/errors.ts';
-import { isUnspecified, parseIp } from '../kit/ip-address.ts';
 import { randomToken } from '../kit/secret.ts';
 import type { Clock } from '../kit/clock.ts';
 import { serviceRefs, type EnabledNamespaces } from './enabled-namespaces.ts';
+import { reachableAt } from './listener-address.ts';
 import type { PortReservations } from './port-reservation.ts';
-import type { ServiceInputs } from './render-service-config.ts';
+import { turnHosts, turnListeners, type ServiceInputs } from './render-service-config.ts';
 import type { SagaStep } from './saga-runner.ts';
 import type { EnableStepId } from './saga.ts';
 import type { StateKeeper } from './state-keeper.ts';
@@ -125,7 +125,8 @@ export function enableSteps(
     },
     'prove-relay': {
       run: async () => {
-        const target = proofTarget(inputs(), clock.nowMs());
+        const { trustPem } = await enabled.certificate(inputs());
+        const target = proofTarget(inputs(), trustPem, clock.nowMs());
         const { rttMs } = await dependencies.proof.prove(target, { timeoutMs: times.proofTimeoutMs, signal });
         return `The SFU answered through the relay in ${rttMs.toFixed(1)} ms.`;
       },
@@ -144,9 +145,13 @@ export function enableSteps(
   };
 }
 
-/** Where and with what the relay is proven. Pure. */
-export function proofTarget(inputs: ServiceInputs, nowMs: number): RelayProofTarget {
-  const { namespace, blocks, shieldAddress, turnSecret, ticketKey, turnBindAddresses } = inputs;
+/** Where and with what the relay is proven: on the first listener, verified like by a client. Pure. */
+export function proofTarget(inputs: ServiceInputs, trustPem: string, nowMs: number): RelayProofTarget {
+  const { namespace, blocks, shieldAddress, turnSecret, ticketKey } = inputs;
+  const listener = turnListeners(inputs).find(({ transport }) => transport === 'udp' || transport === 'tls');
+  if (listener === undefined) throw new InvalidStateError('a TURN service without listeners');
+  const address = reachableAt(listener.address);
+  const { port } = listener;
   const credential = issueRestCredential({
     secret: turnSecret,
     namespace,
@@ -156,7 +161,10 @@ export function proofTarget(inputs: ServiceInputs, nowMs: number): RelayProofTar
   });
   return {
     namespace,
-    turn: { transport: 'udp', address: reachable(turnBindAddresses[0] ?? '127.0.0.1'), port: blocks.turn },
+    turn:
+      listener.transport === 'udp'
+        ? { transport: 'udp', address, port }
+        : { transport: 'tls', address, port, tls: { trustPem, host: turnHosts(inputs)[0] ?? address } },
     username: credential.username,
     password: credential.password,
     peer: { address: shieldAddress, port: blocks.sfuMedia.minPort },
@@ -166,11 +174,4 @@ export function proofTarget(inputs: ServiceInputs, nowMs: number): RelayProofTar
       port: FORBIDDEN_PORT,
     },
   };
-}
-
-/** How this host reaches a listener bound to `address`. */
-function reachable(address: string): string {
-  const parsed = parseIp(address);
-  if (parsed === undefined || !isUnspecified(parsed)) return address;
-  return parsed.family === 4 ? '127.0.0.1' : '::1';
 }

@@ -4,14 +4,23 @@
  */
 import type { PortBlocks } from '../contract/api.ts';
 import type { ControlLinks } from './control-links.ts';
-import { renderSfuConfig, renderTurnConfig, type ServiceInputs } from './render-service-config.ts';
-import type { Sealer, ServiceManager, ServiceRef, WebrtcRecord } from './system.ts';
+import { reachableAt } from './listener-address.ts';
+import { renderSfuConfig, renderTurnConfig, turnHosts, type ServiceInputs } from './render-service-config.ts';
+import type {
+  Sealer,
+  ServiceManager,
+  ServiceRef,
+  TurnCertificate,
+  TurnCertificates,
+  WebrtcRecord,
+} from './system.ts';
 
 /** What does not differ between namespaces. */
 export type NodeAddresses = {
   shieldAddress: string;
   publicAddresses: readonly string[];
   turnBindAddresses: readonly string[];
+  encryptedOnly: boolean;
 };
 
 const CONNECT_WAIT_MS = 3000;
@@ -26,6 +35,7 @@ export class EnabledNamespaces {
     sealer: Sealer;
     services: ServiceManager;
     links: ControlLinks;
+    certificates: TurnCertificates;
     addresses: NodeAddresses;
   };
   readonly #inputs = new Map<string, ServiceInputs>();
@@ -34,6 +44,7 @@ export class EnabledNamespaces {
     sealer: Sealer;
     services: ServiceManager;
     links: ControlLinks;
+    certificates: TurnCertificates;
     addresses: NodeAddresses;
   }) {
     this.#options = options;
@@ -62,12 +73,21 @@ export class EnabledNamespaces {
     };
   }
 
+  /** The certificate of its TURN service, made or renewed when it has to be. */
+  certificate(inputs: ServiceInputs): Promise<TurnCertificate> {
+    // What clients dial, and what this host dials itself to prove the relay.
+    const hosts = [...turnHosts(inputs), ...inputs.turnBindAddresses.map(reachableAt)];
+    return this.#options.certificates.ensure(inputs.namespace, hosts);
+  }
+
   /** @returns which of the two differ from what the service was last started with. */
   async writeConfigs(inputs: ServiceInputs): Promise<{ turn: boolean; sfu: boolean }> {
     const { services } = this.#options;
     const { turn, sfu } = serviceRefs(inputs.namespace);
+    const certificate = await this.certificate(inputs);
+    const turnConfig = renderTurnConfig(inputs, services.controlSocket(turn), certificate);
     return {
-      turn: await services.writeConfig(turn, renderTurnConfig(inputs, services.controlSocket(turn))),
+      turn: await services.writeConfig(turn, turnConfig),
       sfu: await services.writeConfig(sfu, renderSfuConfig(inputs, services.controlSocket(sfu))),
     };
   }
@@ -76,6 +96,7 @@ export class EnabledNamespaces {
     const { turn, sfu } = serviceRefs(namespace);
     await this.#options.services.removeConfig(sfu);
     await this.#options.services.removeConfig(turn);
+    await this.#options.certificates.remove(namespace);
   }
 
   /** Resolves when its services are connected; late ones are waited for in the background. */

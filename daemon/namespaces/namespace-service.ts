@@ -31,6 +31,7 @@ import type {
   ServiceManager,
   SfuControl,
   StateFileStore,
+  TurnCertificates,
   Unsubscribe,
   WebrtcRecord,
 } from './system.ts';
@@ -65,6 +66,9 @@ export type NamespacesOptions = {
   /** Host parts of the TURN URIs, as clients reach this node. */
   publicAddresses: readonly string[];
   turnBindAddresses: readonly string[];
+  /** TURN over TLS only: no listeners and no URIs in the clear. */
+  turnEncryptedOnly: boolean;
+  turnCertificates: TurnCertificates;
   ports: PortPlan;
   credentialTtlSeconds: number;
   store: NamespaceStore;
@@ -121,7 +125,13 @@ export class Namespaces extends Lifecycle {
       sealer,
       services,
       links: this.#links,
-      addresses: { shieldAddress, publicAddresses, turnBindAddresses },
+      certificates: options.turnCertificates,
+      addresses: {
+        shieldAddress,
+        publicAddresses,
+        turnBindAddresses,
+        encryptedOnly: options.turnEncryptedOnly,
+      },
     });
     this.#state = new StateKeeper({ node, store, file: options.stateFile, clock });
     this.#reservations = new PortReservations({
@@ -409,8 +419,8 @@ export class Namespaces extends Lifecycle {
   }
 
   #uris(config: WebrtcRecord | undefined, blocks: NonNullable<WebrtcStatus['ports']>): string[] {
-    const { publicAddresses } = this.#options;
-    return turnUris({ blocks, publicAddresses, domain: config?.domain ?? null });
+    const { publicAddresses, turnEncryptedOnly: encryptedOnly } = this.#options;
+    return turnUris({ blocks, publicAddresses, encryptedOnly, domain: config?.domain ?? null });
   }
 
   /** Tells the listeners what changed about a namespace, if anything did. */

@@ -105,6 +105,30 @@ export interface Sealer {
   unseal(purpose: SealPurpose, namespace: string, sealed: string): string;
 }
 
+// -- Certificates --------------------------------------------------------------------------------------
+
+/** PEM files of a certificate chain and its key; both may be one file, which is replaced in one step. */
+export type CertificateFiles = { certFile: string; keyFile: string };
+
+export type TurnCertificate = CertificateFiles & {
+  /** PEM of what a client has to trust to verify the chain. */
+  trustPem: string;
+  /** The files have been made or replaced by this call. */
+  changed: boolean;
+};
+
+/** The certificate that each namespace's TURN service shows on its encrypted listeners. */
+export interface TurnCertificates {
+  /**
+   * Sees to it that the namespace has a certificate that is current, at paths that never change.
+   * @param hosts addresses and names it is verified for.
+   * Rejects with an AdapterError when there is none and none can be made.
+   */
+  ensure(namespace: string, hosts: readonly string[]): Promise<TurnCertificate>;
+  /** Harmless when there is none. */
+  remove(namespace: string): Promise<void>;
+}
+
 // -- Services ------------------------------------------------------------------------------------------
 
 export type ServiceKind = 'turn' | 'sfu';
@@ -201,7 +225,13 @@ export interface StateFileStore {
 export type RelayProofTarget = {
   namespace: string;
   /** Where the TURN service listens, as this host reaches it. */
-  turn: { transport: 'udp' | 'tcp'; address: string; port: number };
+  turn: {
+    transport: 'udp' | 'tcp' | 'tls';
+    address: string;
+    port: number;
+    /** How a `tls` listener proves itself: to whom trusts `trustPem` and dials `host`. */
+    tls?: { trustPem: string; host: string };
+  };
   username: string;
   password: string;
   /** The SFU's shared media port: the peer. */

@@ -24,8 +24,8 @@ const KEY = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' } as const;
 
 export type LocalCertificate = { caPem: string; certPem: string; keyPem: string };
-type Pair = { certPem: string; keyPem: string };
-type Subject = { names: string[]; addresses: string[]; nowMs: number };
+export type Pair = { certPem: string; keyPem: string };
+export type Subject = { names: string[]; addresses: string[]; nowMs: number };
 
 /**
  * Loads the CA and the server certificate, and makes what is missing. The server certificate is made
@@ -60,6 +60,34 @@ export async function loadOrCreateLocalCa(directory: string, subject: Subject): 
       ? known
       : await writePair(directory, 'server', await createServerPair(ca, wanted, subject.nowMs));
   return { caPem: ca.certPem, certPem: server.certPem, keyPem: server.keyPem };
+}
+
+/**
+ * A certificate of the CA that `loadOrCreateLocalCa` made in `directory`: `known`, or a new one under the
+ * conditions told there. Writes nothing.
+ * @throws AdapterError
+ */
+export async function issueFromLocalCa(
+  directory: string,
+  known: Pair | undefined,
+  subject: Subject,
+): Promise<Pair & { caPem: string }> {
+  const wanted = alternativeNames(subject);
+  try {
+    const ca = await readPair(directory, 'ca');
+    if (ca === undefined) throw new Error('it is not there');
+    const current = known !== undefined && isCurrent(known, ca, wanted, subject.nowMs);
+    return {
+      ...(current ? known : await createServerPair(ca, wanted, subject.nowMs)),
+      caPem: ca.certPem,
+    };
+  } catch (cause) {
+    throw new AdapterError(`The certificate authority in ${directory} cannot be used: ${messageOf(cause)}`, {
+      operation: 'local-ca',
+      target: directory,
+      cause,
+    });
+  }
 }
 
 async function createCa(nowMs: number): Promise<Pair> {

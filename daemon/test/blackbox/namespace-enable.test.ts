@@ -52,7 +52,11 @@ t.test('enables with proof, tells the truth, disables without a trace', async (t
     turn: { up: 'up', pid: Number, restarts: 0 },
     sfu: { up: 'up', pid: Number, restarts: 0 },
     ports: { turn: 26500, sfuSignaling: 26000 },
-    uris: [`turn:${address}:26500?transport=udp`, `turn:${address}:26500?transport=tcp`],
+    uris: [
+      `turn:${address}:26500?transport=udp`,
+      `turn:${address}:26500?transport=tcp`,
+      `turns:${address}:26520?transport=tcp`,
+    ],
     sessions: 0,
     rooms: 0,
   });
@@ -72,6 +76,7 @@ t.test('enables with proof, tells the truth, disables without a trace', async (t
   t.same(store.portClaims(), []);
   t.same(store.webrtcConfigs(), []);
   t.notOk(existsSync(join(dataDir, 'services/turn-demo.json')));
+  t.notOk(existsSync(join(dataDir, 'turn-certificates/demo.pem')));
   t.match(await namespaces.status('demo'), { state: 'disabled', turn: null, sfu: null, uris: [] });
   t.throws(() => namespaces.turnCredentials('demo', { subject: 'x' }), { code: 'webrtc_not_enabled' });
   t.equal(namespaces.signaling('demo'), undefined);

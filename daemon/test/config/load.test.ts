@@ -106,6 +106,13 @@ t.test('the environment overrides the file, and is named in problems', (t) => {
   t.end();
 });
 
+t.test('a certificate for TURN has both of its files or none', (t) => {
+  const files = { certFile: 'a.pem', keyFile: 'a.key' };
+  t.strictSame(read('turn: { certificate: { certFile: a.pem, keyFile: a.key } }').turn.certificate, files);
+  t.match(refused('turn: { certificate: { certFile: a.pem } }').message, 'needs both certFile and keyFile');
+  t.end();
+});
+
 t.test('loads a file, makes paths absolute, and says when it is not there', (t) => {
   const path = join(mkdtempSync(join(tmpdir(), 'turnkeep-config-')), 'turnkeep.yaml');
   writeFileSync(path, 'dataDir: ./somewhere\n');

@@ -167,6 +167,12 @@ export class World {
       shieldAddress: '10.9.0.1',
       publicAddresses: ['192.0.2.7'],
       turnBindAddresses: ['0.0.0.0'],
+      turnEncryptedOnly: false,
+      turnCertificates: {
+        ensure: () =>
+          Promise.resolve({ certFile: '/c.pem', keyFile: '/c.pem', trustPem: '', changed: false }),
+        remove: () => Promise.resolve(),
+      },
       ports: DEFAULT_PORT_PLAN,
       credentialTtlSeconds: 600,
       store: this.#powered(this.store, /^(insert|delete|set|update|finish)/),

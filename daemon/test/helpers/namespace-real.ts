@@ -11,8 +11,10 @@ import { SqliteNamespaceStore } from '../../store/sqlite/namespace-store.ts';
 import { ChildProcessServices } from '../../system/child-process-services.ts';
 import { UnixControlConnector } from '../../system/control-connector.ts';
 import { HostKey } from '../../system/host-key.ts';
+import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { BindingPortProbe } from '../../system/port-probe.ts';
 import { FileStateStore } from '../../system/state-file-store.ts';
+import { FileTurnCertificates } from '../../system/turn-certificates.ts';
 
 const daemonDir = join(import.meta.dirname, '../..');
 /** Outside the ephemeral range, and apart from the product's own defaults. */
@@ -60,6 +62,8 @@ export async function realNode(options: {
     shieldAddress: address,
     publicAddresses: [address],
     turnBindAddresses: [address],
+    turnEncryptedOnly: false,
+    turnCertificates: await localTurnCertificates(dataDir),
     ports: portPlanOf(TEST_PORTS),
     credentialTtlSeconds: 600,
     store,
@@ -89,6 +93,19 @@ export async function realNode(options: {
       database.close();
     },
   };
+}
+
+/** As the daemon makes them: of a local CA. */
+async function localTurnCertificates(dataDir: string): Promise<FileTurnCertificates> {
+  const caDirectory = join(dataDir, 'ca');
+  await loadOrCreateLocalCa(caDirectory, { names: ['localhost'], addresses: [], nowMs: Date.now() });
+  return new FileTurnCertificates({
+    directory: join(dataDir, 'turn-certificates'),
+    caDirectory,
+    source: null,
+    log: createLogger({ name: 'test', level: 'silent' }),
+    clock: systemClock,
+  });
 }
 
 /** Resolves with the operation when it has ended. */

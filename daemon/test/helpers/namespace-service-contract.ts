@@ -20,6 +20,7 @@ const INPUT: ServiceInputs = {
   shieldAddress: '127.0.15.1',
   publicAddresses: ['127.0.15.1'],
   turnBindAddresses: ['127.0.15.1'],
+  encryptedOnly: false,
   domain: null,
 };
 
@@ -33,7 +34,9 @@ export function fixtureConfig(
   service: ServiceRef,
   behaviour = 'well',
 ): TurnServiceConfig {
-  const config = renderTurnConfig({ ...INPUT, namespace: service.namespace }, manager.controlSocket(service));
+  const files = { certFile: '/certificate.pem', keyFile: '/certificate.pem' };
+  const input = { ...INPUT, namespace: service.namespace };
+  const config = renderTurnConfig(input, manager.controlSocket(service), files);
   return { ...config, realm: behaviour };
 }
 

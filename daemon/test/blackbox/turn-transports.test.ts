@@ -1,0 +1,150 @@
+/** Every transport of a namespace's TURN service on both families, as its credentials hand it out. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { openTurnLink } from '../../health/relay-probe-link.ts';
+import { probeRelay } from '../../health/relay-probe.ts';
+import { probePassword } from '../../credentials/probe.ts';
+import { formatEndpoint } from '../../kit/ip-address.ts';
+import type { NamespacesOptions } from '../../namespaces/namespace-service.ts';
+import { portPlanOf } from '../../namespaces/port-ledger.ts';
+import { METHOD } from '../../turn/codec/attribute-types.ts';
+import { buildStun, parseStun } from '../../turn/codec/stun-message.ts';
+import { temporaryDirectory } from '../helpers/namespace-directory.ts';
+import { ended, realNode, TEST_PORTS, type RealNode } from '../helpers/namespace-real.ts';
+
+t.jobs = 1;
+t.setTimeout(170_000);
+
+type Transport = 'udp' | 'tcp' | 'tls';
+type Listener = { transport: Transport; address: string; port: number };
+
+const address = '127.0.32.1';
+/** ::1 is shared by all tests: the ports are this file's own. */
+const PORTS = portPlanOf({
+  ...TEST_PORTS,
+  turn: { minPort: 26540, maxPort: 26559 },
+  turns: { minPort: 26560, maxPort: 26579 },
+});
+
+/** @returns whether a STUN Binding request is answered; rejects when nobody listens or TLS fails. */
+async function binds(listener: Listener, tls: { trustPem: string; host: string }): Promise<boolean> {
+  const transactionId = Buffer.alloc(12, 9);
+  const signal = AbortSignal.timeout(10_000);
+  let answered: (ok: boolean) => void;
+  let failed: (error: Error) => void;
+  const answer = new Promise<boolean>((resolve, reject) => {
+    answered = resolve;
+    failed = reject;
+    signal.addEventListener('abort', () => {
+      reject(new Error('no answer'));
+    });
+  });
+  answer.catch(() => undefined);
+  const link = await openTurnLink({
+    ...listener,
+    tls,
+    signal,
+    onFrame: (frame) => {
+      const stun = parseStun(frame);
+      answered(stun?.class === 'success' && stun.transactionId.equals(transactionId));
+    },
+    onClosed: (error) => {
+      failed(error);
+    },
+  });
+  link.send(buildStun({ class: 'request', method: METHOD.BINDING, transactionId }, []));
+  try {
+    return await answer;
+  } finally {
+    link.close();
+  }
+}
+
+/** A URI of RFC 7065 in parts. */
+function listenerOf(uri: string): Listener {
+  const match = /^(turns?):(?:\[(.+)\]|([^:]+)):(\d+)\?transport=(udp|tcp)$/.exec(uri);
+  if (match === null) throw new Error(uri);
+  const [, scheme, v6, v4, port, transport] = match;
+  return {
+    transport: scheme === 'turns' ? 'tls' : (transport as Transport),
+    address: v6 ?? v4 ?? '',
+    port: Number(port),
+  };
+}
+
+async function enabledNode(
+  t: Test,
+  change: Partial<NamespacesOptions>,
+): Promise<RealNode & { caPem: string }> {
+  const dataDir = temporaryDirectory(t);
+  const node = await realNode({
+    dataDir,
+    address,
+    stopServicesOnExit: true,
+    change: {
+      turnBindAddresses: [address, '::1'],
+      publicAddresses: [address, '::1'],
+      ports: PORTS,
+      ...change,
+    },
+  });
+  t.teardown(() => node.close());
+  await node.namespaces.start();
+  node.namespaces.create('demo');
+  const started = node.namespaces.enableWebrtc('demo', { dryRun: false });
+  const operation = await ended(node.namespaces, 'operationId' in started ? started.operationId : '');
+  t.match(operation, { state: 'succeeded' }, JSON.stringify(operation.error));
+  return { ...node, caPem: readFileSync(join(dataDir, 'ca/ca.pem'), 'utf8') };
+}
+
+t.test('UDP, TCP and TLS on IPv4 and IPv6: each answers and relays to the SFU', async (t) => {
+  const { namespaces, caPem } = await enabledNode(t, {});
+  const status = await namespaces.status('demo');
+  const { uris, username, password } = namespaces.turnCredentials('demo', { subject: 'viewer' });
+  t.same(uris, status.uris);
+  t.same(
+    uris,
+    [address, '::1'].flatMap((host) => [
+      `turn:${formatEndpoint(host, 26540)}?transport=udp`,
+      `turn:${formatEndpoint(host, 26540)}?transport=tcp`,
+      `turns:${formatEndpoint(host, 26560)}?transport=tcp`,
+    ]),
+  );
+  const { ticketKey } = namespaces.signaling('demo')!;
+  for (const uri of uris) {
+    const listener = listenerOf(uri);
+    const tls = { trustPem: caPem, host: listener.address };
+    t.ok(await binds(listener, tls), `${uri} answers Binding`);
+    const proof = await probeRelay({
+      ...listener,
+      tls,
+      username,
+      password,
+      peer: { address, port: status.ports!.sfuMedia.minPort },
+      probePassword: probePassword(ticketKey),
+      forbiddenPeer: { address: '192.0.2.1', port: 9 },
+      timeoutMs: 20_000,
+    });
+    t.ok(proof.ok, `${uri} relays: ${proof.sentence ?? ''}`);
+  }
+  await t.rejects(
+    binds({ transport: 'tls', address, port: 26560 }, { trustPem: caPem, host: 'elsewhere.test' }),
+    { code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+    'the certificate is verified',
+  );
+});
+
+t.test('encryptedOnly: TLS alone listens, is handed out and is what the relay is proven on', async (t) => {
+  const { namespaces, caPem } = await enabledNode(t, { turnEncryptedOnly: true });
+  const expected = [`turns:${address}:26560?transport=tcp`, 'turns:[::1]:26560?transport=tcp'];
+  t.same(namespaces.turnCredentials('demo', { subject: 'viewer' }).uris, expected);
+  t.same((await namespaces.status('demo')).uris, expected);
+  for (const host of [address, '::1']) {
+    const tls = { trustPem: caPem, host };
+    t.ok(await binds({ transport: 'tls', address: host, port: 26560 }, tls));
+    for (const transport of ['udp', 'tcp'] as const) {
+      await t.rejects(binds({ transport, address: host, port: 26540 }, tls), { code: 'ECONNREFUSED' });
+    }
+  }
+});
