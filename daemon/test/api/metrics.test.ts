@@ -17,7 +17,7 @@ const turn = (change: Partial<TurnStatus> = {}): TurnStatus => ({
   relayed: { toPeerPackets: 10, toPeerBytes: 1000, toClientPackets: 20, toClientBytes: 2000 },
   drops: { 'no-permission': 4 },
   refusals: { 'Allocate 401': 5, 'CreatePermission 403': 2 },
-  kernelDrops: 0,
+  kernelDrops: 9,
   limits: [],
   ...change,
 });
