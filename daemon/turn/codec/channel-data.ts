@@ -52,7 +52,16 @@ export function buildChannelData(channel: number, payload: Buffer, options: { pa
   return bytes;
 }
 
-/** A Data indication (RFC 8656 section 11.3) with XOR-PEER-ADDRESS and DATA. */
+/**
+ * Longest payload of a Data indication from an IPv6 peer: the length of a STUN message has 16 bits and is a
+ * multiple of four. A datagram of IPv6 can be 23 bytes longer, one of IPv4 never is.
+ */
+export const MAX_INDICATED_BYTES = 65_504;
+
+/**
+ * A Data indication (RFC 8656 section 11.3) with XOR-PEER-ADDRESS and DATA.
+ * @param payload At most `MAX_INDICATED_BYTES` from an IPv6 peer: more cannot be written, and throws.
+ */
 export function buildDataIndication(peer: IpAddress, peerPort: number, payload: Buffer): Buffer {
   const addressBytes = peer.bytes.length;
   const dataAt = STUN_HEADER_BYTES + 8 + addressBytes;

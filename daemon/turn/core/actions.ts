@@ -41,6 +41,7 @@ export type DropReason =
   | 'peer-refused'
   | 'peer-family'
   | 'would-fragment'
+  | 'too-long'
   | 'send-queue-full'
   | 'send-failed'
   | 'slow-client'

@@ -2,6 +2,7 @@
  * One relayed transport address: a UDP socket on the shield. Datagrams from permitted peers go to the
  * allocation's client at once, everything else is counted and forgotten.
  */
+import { MAX_INDICATED_BYTES } from '../codec/channel-data.ts';
 import type { RelayRef } from '../core/endpoints.ts';
 import type { IpFamily } from '../../kit/ip-address.ts';
 import type { Allocation } from '../core/allocation.ts';
@@ -79,11 +80,14 @@ export class RelaySocket implements RelayRef {
     const channel = host.channels.get(from.port);
     if (channel !== undefined) {
       allocation.client.sendChannelData(channel.number, bytes);
-    } else if (this.#core.allowsPeer(from.address, from.port)) {
-      allocation.client.sendDataIndication(host.ip, from.port, bytes);
-    } else {
+    } else if (!this.#core.allowsPeer(from.address, from.port)) {
       this.#core.drops.add('peer-refused');
       return;
+    } else if (this.family === 6 && bytes.length > MAX_INDICATED_BYTES) {
+      this.#core.drops.add('too-long');
+      return;
+    } else {
+      allocation.client.sendDataIndication(host.ip, from.port, bytes);
     }
     allocation.toClientPackets += 1;
     allocation.toClientBytes += bytes.length;
