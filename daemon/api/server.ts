@@ -19,6 +19,7 @@ import { metricRoutes } from './routes/metrics.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { provisioningRoutes } from './routes/provisioning.ts';
 import { sessionRoutes } from './routes/session.ts';
+import { turnRoutes } from './routes/turn.ts';
 import { userRoutes } from './routes/users.ts';
 import { webrtcRoutes } from './routes/webrtc.ts';
 import { installStaticConsole } from './static-console.ts';
@@ -67,6 +68,7 @@ export async function buildServer(
   sessionRoutes(server, context);
   userRoutes(server, context);
   namespaceRoutes(server, context);
+  turnRoutes(server, context);
   webrtcRoutes(server, context, listener);
   provisioningRoutes(server, context);
   deviceRoutes(server, context);

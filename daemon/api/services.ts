@@ -12,6 +12,12 @@ import type {
 } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
+import type {
+  DisconnectTarget,
+  TurnOperationsStatus,
+  TurnRefusalList,
+  TurnSessionList,
+} from '../contract/turn-operations.ts';
 
 export type Unsubscribe = () => void;
 
@@ -20,8 +26,18 @@ export type NamespaceChange =
   | { type: 'namespace-removed'; name: string }
   | { type: 'operation'; operation: Operation };
 
+/** One namespace's TURN service. Throws webrtc_not_enabled, or unavailable when the service does not answer. */
+export interface TurnService {
+  status(namespace: string): Promise<TurnOperationsStatus>;
+  sessions(namespace: string, options: { limit: number }): Promise<TurnSessionList>;
+  refusals(namespace: string): Promise<TurnRefusalList>;
+  disconnect(namespace: string, target: DisconnectTarget): Promise<{ ended: number }>;
+  drain(namespace: string, options: { deadlineSeconds: number }): Promise<void>;
+}
+
 /** Refusals are AppErrors with the codes of the table (namespace_not_found, operation_in_progress, ...). */
 export interface NamespaceService {
+  readonly turn: TurnService;
   list(): Namespace[];
   /** Throws namespace_not_found. */
   get(name: string): Namespace;

@@ -21,6 +21,10 @@ const ACTIONS = {
   /** Seed 002's capability: watch a camera. */
   live_view: { minRole: 'viewer', scope: 'namespace' },
   'turn.credentials': { minRole: 'viewer', scope: 'namespace' },
+  /** Sessions and refusals name users and their addresses. */
+  'turn.read': { minRole: 'operator', scope: 'namespace' },
+  /** End sessions, drain, credentials for somebody else. */
+  'turn.change': { minRole: 'owner', scope: 'namespace' },
   'room.read': { minRole: 'operator', scope: 'namespace' },
   'room.close': { minRole: 'owner', scope: 'namespace' },
   'api-key.change': { minRole: 'owner', scope: 'namespace' },

@@ -233,6 +233,11 @@ export class ControlLinks {
     ]);
   }
 
+  /** The TURN service's control as soon as it is connected; undefined when that takes too long. */
+  async turn(namespace: string, timeoutMs: number): Promise<TurnControl | undefined> {
+    return this.#turn.get(namespace)?.connected(timeoutMs);
+  }
+
   /** @returns null when the service does not answer in time. */
   async probeTurn(namespace: string, timeoutMs: number): Promise<TurnStatus | null> {
     const control = await this.#turn.get(namespace)?.connected(timeoutMs);

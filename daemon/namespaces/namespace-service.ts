@@ -35,6 +35,7 @@ import type {
   Unsubscribe,
   WebrtcRecord,
 } from './system.ts';
+import { TurnOperations } from './turn-operations.ts';
 import { serviceView, webrtcState } from './webrtc-status.ts';
 
 /** Shortest and longest life of a credential that a caller may ask for, in seconds. */
@@ -90,6 +91,8 @@ export type NamespaceChange =
   | { type: 'operation'; operation: Operation };
 
 export class Namespaces extends Lifecycle {
+  /** What operators do with the TURN services. */
+  readonly turn: TurnOperations;
   readonly #options: NamespacesOptions;
   readonly #times: NamespaceTimes;
   readonly #store: NamespaceStore;
@@ -165,6 +168,20 @@ export class Namespaces extends Lifecycle {
         if (ended?.state === 'succeeded') this.#broken.delete(namespace);
         this.#tell(namespace);
       },
+    });
+    const requireEnabled = (name: string): void => {
+      this.get(name);
+      if (this.#store.webrtcConfig(name) === undefined) throw notEnabled(name);
+    };
+    this.turn = new TurnOperations({
+      links: this.#links,
+      services,
+      requireEnabled,
+      requireIdle: (name) => {
+        requireEnabled(name);
+        this.#operations.refuseWhileRunning(name);
+      },
+      probeTimeoutMs: this.#times.probeTimeoutMs,
     });
   }
 

@@ -163,8 +163,11 @@ export interface ServiceManager {
   start(service: ServiceRef, options: { supervise: 'always' | 'once-ready' }): Promise<void>;
   /** Rejects with AppError service_failed, whose sentence holds what the service said last. */
   waitReady(service: ServiceRef, options: { timeoutMs: number; signal?: AbortSignal }): Promise<void>;
-  /** Tells it to take no new work and to end when empty; from now on its end is no crash. */
-  drain(service: ServiceRef, options: { deadlineMs: number }): Promise<void>;
+  /**
+   * Tells it to take no new work and to end when empty; from now on its end is no crash. Resolves when it is
+   * gone. With `wait: false` as soon as it has taken the order, and rejects with service_failed if it did not.
+   */
+  drain(service: ServiceRef, options: { deadlineMs: number; wait?: boolean }): Promise<void>;
   /** Resolves when the process is confirmed gone; harmless when it is not there. */
   stop(service: ServiceRef): Promise<void>;
   status(service: ServiceRef): ServiceReport;

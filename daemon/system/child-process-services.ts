@@ -100,7 +100,7 @@ export class ChildProcessServices implements ServiceManager {
     return this.#of(service).waitReady(options);
   }
 
-  drain(service: ServiceRef, options: { deadlineMs: number }): Promise<void> {
+  drain(service: ServiceRef, options: { deadlineMs: number; wait?: boolean }): Promise<void> {
     return this.#of(service).drain(options);
   }
 

@@ -69,6 +69,8 @@ export class SupervisedService {
   #supervise: 'always' | 'once-ready' = 'once-ready';
   #crashesMs: number[] = [];
   #draining = false;
+  /** Drained for its own sake, with no stop to follow: its end is told. */
+  #leftToDrain = false;
   #cancelWait: Cancel = () => undefined;
   /** Stops a child from keeping this process running. */
   #letGo: () => void = () => undefined;
@@ -141,8 +143,12 @@ export class SupervisedService {
   }
 
   /** Asks it to end when empty; an end before or at the deadline is its own. */
-  drain(options: { deadlineMs: number }): Promise<void> {
+  drain(options: { deadlineMs: number; wait?: boolean }): Promise<void> {
     return this.#exclusive(async () => {
+      const wait = options.wait ?? true;
+      if (!wait && this.#state !== 'ready') {
+        throw new AppError('service_failed', this.#failure ?? `${this.#name} is not running.`);
+      }
       this.#draining = true;
       this.#cancelWait();
       const target = this.#process ?? (await this.#find());
@@ -160,8 +166,16 @@ export class SupervisedService {
           client.close();
         }
       } catch (error) {
-        // Deaf or still starting: there is nobody to be told, and a stop follows.
         this.#options.log.warn({ err: error }, 'service takes no drain');
+        // Deaf or still starting: there is nobody to be told, and a stop follows.
+        if (wait) return;
+        this.#draining = false;
+        throw new AppError('service_failed', `${this.#name} did not take the order to drain.`, {
+          cause: error,
+        });
+      }
+      if (!wait) {
+        this.#leftToDrain = true;
         return;
       }
       await this.#gone(target, options.deadlineMs + POLL_MS * 20);
@@ -182,6 +196,7 @@ export class SupervisedService {
       await rm(this.#options.controlSocket, { force: true });
       this.#process = undefined;
       this.#draining = false;
+      this.#leftToDrain = false;
       this.#failure = null;
       this.#become('stopped');
     });
@@ -202,6 +217,7 @@ export class SupervisedService {
 
   async #begin(): Promise<void> {
     this.#draining = false;
+    this.#leftToDrain = false;
     this.#failure = null;
     const running = await this.#find();
     if (running !== undefined) {
@@ -305,6 +321,9 @@ export class SupervisedService {
     this.#process = undefined;
     this.#sinceMs = null;
     if (this.#draining) {
+      if (this.#leftToDrain) {
+        this.#failure = `${this.#name} was drained and has ended. Disable and enable WebRTC, or restart the daemon, to have it back.`;
+      }
       this.#become('stopped');
       return;
     }

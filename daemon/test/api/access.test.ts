@@ -26,6 +26,14 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /v1/operations', undefined, [401, 403, 200, 200, 403, 200, 200, 200]],
   ['GET /v1/operations/op-1', undefined, [401, 403, 200, 200, 403, 200, 404, 200]],
   ['POST /v1/webrtc/turn/credentials', { namespace: 'a' }, [401, 200, 200, 200, 200, 200, 403, 200]],
+  ['GET /v1/namespaces/a/turn/status', undefined, [401, 403, 200, 200, 403, 200, 403, 200]],
+  ['GET /v1/namespaces/b/turn/status', undefined, [401, 403, 409, 409, 403, 403, 409, 409]],
+  ['GET /v1/namespaces/a/turn/sessions?limit=5', undefined, [401, 403, 200, 200, 403, 200, 403, 200]],
+  ['GET /v1/namespaces/a/turn/refusals', undefined, [401, 403, 200, 200, 403, 200, 403, 200]],
+  ['POST /v1/namespaces/a/turn/disconnect', { subject: 'x' }, [401, 403, 403, 200, 403, 200, 403, 200]],
+  ['POST /v1/namespaces/a/turn/credentials', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],
+  ['POST /v1/namespaces/a/turn/credentials', { subject: 'x' }, [401, 403, 403, 200, 403, 200, 403, 200]],
+  ['POST /v1/namespaces/a/turn/drain', { deadlineSeconds: 5 }, [401, 403, 403, 200, 403, 200, 403, 200]],
   ['POST /v1/webrtc/tickets', { namespace: 'a' }, [401, 201, 201, 201, 201, 201, 403, 201]],
   ['GET /v1/webrtc/rooms?namespace=a', undefined, [401, 403, 503, 503, 403, 503, 403, 503]],
   ['DELETE /v1/webrtc/rooms/r?namespace=a', undefined, [401, 403, 403, 503, 403, 503, 403, 503]],
@@ -143,6 +151,8 @@ t.test('answers that carry a credential are not cached and not shared', async (t
   bench.cameras.put({ ...device, online: true });
   for (const [text, payload] of [
     ['POST /v1/webrtc/turn/credentials', { namespace: 'a' }],
+    ['POST /v1/namespaces/a/turn/credentials', undefined],
+    ['GET /v1/namespaces/a/turn/sessions', undefined],
     ['POST /v1/webrtc/tickets', { namespace: 'a' }],
     ['GET /api/devices/cam-1/webrtc', undefined],
     ['POST /api/devices', { name: 'new', namespace: 'a' }],

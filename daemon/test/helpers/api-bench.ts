@@ -49,6 +49,7 @@ export async function apiBench(
   const apiKeys = new ApiKeys({ store, clock });
   const namespaces = new FakeNamespaces(['a', 'b']);
   namespaces.targets.set('a', { address: '127.0.0.1', port: 9, ticketKey: 'k'.repeat(43) });
+  namespaces.turn.open.set('a', []);
   const cameras = new FakeCameras();
   const live = new LiveEvents({ namespaces, clock, log: silentLog });
   live.attachCameras(cameras);

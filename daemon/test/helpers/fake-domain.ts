@@ -2,11 +2,75 @@
 import type { Device, Namespace, Operation } from '../../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
-import type { CameraChange, CameraService, NamespaceChange, NamespaceService } from '../../api/services.ts';
+import {
+  turnOperationsStatusSchema,
+  type DisconnectTarget,
+  type TurnRefusal,
+  type TurnSession,
+} from '../../contract/turn-operations.ts';
+import type {
+  CameraChange,
+  CameraService,
+  NamespaceChange,
+  NamespaceService,
+  TurnService,
+} from '../../api/services.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 
+/** Sessions by namespace; a namespace without a list has no WebRTC. */
+export class FakeTurn implements TurnService {
+  readonly open = new Map<string, TurnSession[]>();
+  readonly drained: string[] = [];
+  refused: TurnRefusal[] = [];
+
+  status(namespace: string) {
+    const allocations = this.#of(namespace).length;
+    return Promise.resolve(turnOperationsStatusSchema.parse({ ...TURN_STATUS, allocations }));
+  }
+  sessions(namespace: string, { limit }: { limit: number }) {
+    const items = this.#of(namespace);
+    return Promise.resolve({ items: items.slice(0, limit), total: items.length });
+  }
+  refusals(namespace: string) {
+    this.#of(namespace);
+    return Promise.resolve({ items: this.refused });
+  }
+  disconnect(namespace: string, target: DisconnectTarget) {
+    const items = this.#of(namespace);
+    const left = items.filter((one) =>
+      Object.entries(target).some(([key, is]) => one[key as 'username'] !== is),
+    );
+    this.open.set(namespace, left);
+    return Promise.resolve({ ended: items.length - left.length });
+  }
+  drain(namespace: string) {
+    this.#of(namespace);
+    this.drained.push(namespace);
+    return Promise.resolve();
+  }
+  #of(namespace: string): TurnSession[] {
+    const items = this.open.get(namespace);
+    if (items === undefined)
+      throw new AppError('webrtc_not_enabled', `WebRTC is not enabled for ${namespace}.`);
+    return items;
+  }
+}
+
+const TURN_STATUS = {
+  ready: true,
+  draining: false,
+  listeners: [{ transport: 'udp', address: '127.0.0.1', port: 3478, open: true }],
+  connections: 0,
+  relayed: { toPeerPackets: 1, toPeerBytes: 5, toClientPackets: 0, toClientBytes: 0 },
+  drops: { 'no-permission': 2 },
+  refusals: { 'Allocate 401': 1 },
+  kernelDrops: 3,
+  sentence: 'The TURN service answers.',
+};
+
 export class FakeNamespaces implements NamespaceService {
+  readonly turn = new FakeTurn();
   readonly spaces = new Map<string, Namespace>();
   readonly running = new Map<string, Operation>();
   readonly targets = new Map<string, { address: string; port: number; ticketKey: string }>();

@@ -130,6 +130,21 @@ export function serviceManagerContract(t: Test, make: MakeManager): void {
     t.equal(manager.status(service).state, 'stopped');
   });
 
+  t.test('a service left to drain ends by itself, says so, and can be started anew', async (t) => {
+    const manager = make(t);
+    await manager.writeConfig(service, fixtureConfig(manager, service));
+    await t.rejects(manager.drain(service, { deadlineMs: 0, wait: false }), { code: 'service_failed' });
+    await manager.start(service, { supervise: 'always' });
+    await manager.waitReady(service, { timeoutMs: READY_MS });
+    const drained = nextReport(manager, service, ({ state }) => state === 'stopped');
+    await manager.drain(service, { deadlineMs: 5000, wait: false });
+    t.match(await drained, { failure: /was drained and has ended/ });
+    await manager.start(service, { supervise: 'always' });
+    await manager.waitReady(service, { timeoutMs: READY_MS });
+    t.equal(manager.status(service).failure, null);
+    await manager.stop(service);
+  });
+
   t.test('a wait ends when the daemon stops', async (t) => {
     const manager = make(t);
     await manager.writeConfig(service, fixtureConfig(manager, service, 'mute'));

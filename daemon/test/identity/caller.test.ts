@@ -15,7 +15,14 @@ const key = (role: 'owner' | 'operator' | 'viewer'): Caller => ({
 
 /** Written out again on purpose: a change of the table must be meant. */
 const VIEWER: Action[] = ['events.watch', 'namespace.read', 'device.read', 'live_view', 'turn.credentials'];
-const OPERATOR: Action[] = [...VIEWER, 'operation.read', 'device.change', 'room.read', 'metrics.read'];
+const OPERATOR: Action[] = [
+  ...VIEWER,
+  'operation.read',
+  'device.change',
+  'turn.read',
+  'room.read',
+  'metrics.read',
+];
 const HOST: Action[] = ['namespace.create', 'namespace.delete', 'user.read', 'user.change', 'user.take-over'];
 const allowed = (caller: Caller, namespace?: string): Action[] =>
   ALL_ACTIONS.filter((action) => may(caller, action, namespace));
