@@ -12,6 +12,11 @@ import { enableCommand } from './commands/namespace/enable.ts';
 import { listCommand as listNamespaces } from './commands/namespace/list.ts';
 import { webrtcStatusCommand } from './commands/namespace/webrtc-status.ts';
 import { statusCommand } from './commands/status/show.ts';
+import { credentialsCommand } from './commands/turn/credentials.ts';
+import { disconnectCommand } from './commands/turn/disconnect.ts';
+import { drainCommand } from './commands/turn/drain.ts';
+import { sessionsCommand } from './commands/turn/sessions.ts';
+import { statusCommand as turnStatus } from './commands/turn/status.ts';
 import { createCommand as createUser } from './commands/user/create.ts';
 import { deleteCommand as deleteUser } from './commands/user/delete.ts';
 import { listCommand as listUsers } from './commands/user/list.ts';
@@ -72,6 +77,13 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     listCameras(contextOf),
     removeCommand(contextOf),
     rotateCommand(contextOf),
+  ]);
+  noun('turn', 'the TURN service of a namespace', [
+    turnStatus(contextOf),
+    sessionsCommand(contextOf),
+    disconnectCommand(contextOf),
+    credentialsCommand(contextOf),
+    drainCommand(contextOf),
   ]);
   noun('user', 'users of the console', [
     listUsers(contextOf),

@@ -175,3 +175,57 @@ void t.test('a daemon that answers nonsense is reported, not believed', async (t
   t.teardown(() => server.close());
   t.match(await runner(socket)('namespace', 'list'), { code: 1, err: /not understood/ });
 });
+
+void t.test('turn: status, sessions, disconnect, credentials and drain', async (t) => {
+  const { bench, cli } = await setUp(t);
+  const session = (sessionId: string, subject: string) => ({
+    sessionId,
+    username: `1800000000:a:${subject}`,
+    subject,
+    transport: 'udp',
+    client: '192.0.2.7:1000',
+    relayed: ['10.0.0.1:50000'],
+    createdAtMs: Date.now(),
+    expiresAtMs: Date.now(),
+    permissions: ['10.0.0.9'],
+    channels: 0,
+    toPeerBytes: 5,
+    toClientBytes: 7,
+    toPeerPackets: 1,
+    toClientPackets: 1,
+  });
+  const { turn } = bench.namespaces;
+  t.match(await cli('turn', 'sessions', '-n', 'a'), { code: 0, out: 'There is no session.\n' });
+  turn.open.set('a', [session('s1', 'alice'), session('s2', 'bob'), session('s3', 'bob')]);
+  turn.refused = [
+    {
+      atMs: 0,
+      method: 'CreatePermission',
+      code: 403,
+      client: '192.0.2.7:1000',
+      username: 'a\u001b[2J',
+      reason: 'peer-not-allowed',
+      sentence: 'peer 10.0.0.5:22 is not an SFU of this namespace',
+    },
+  ];
+  const { out } = await cli('turn', 'status', '--namespace', 'a');
+  t.match(out, /^TURN +The TURN service answers\.\nListeners +udp 127\.0\.0\.1 port 3478\nAllocations +3\n/);
+  t.match(out, /Drops +no-permission: 2\n +kernel: 3\nRefusals +Allocate 401: 1\n/);
+  t.match(out, / a\?\[2J: peer 10\.0\.0\.5:22 is not an SFU of this namespace\n$/);
+  t.match(JSON.parse((await cli('turn', 'status', '-n', 'a', '--json')).out), { kernelDrops: 3 });
+  t.match(await cli('turn', 'sessions', '-n', 'a', '--limit', '1'), {
+    out: /^SESSION .*\ns1 +alice +udp +192\.0\.2\.7:1000 +10\.0\.0\.1:50000 .* 5 B +7 B +10\.0\.0\.9\n2 more/,
+  });
+  t.match(await cli('turn', 'disconnect', '-n', 'a', '--subject', 'bob'), { out: '2 sessions ended.\n' });
+  t.match(await cli('turn', 'disconnect', '-n', 'a', '--session', 's1'), { out: '1 session ended.\n' });
+  t.match(await cli('turn', 'disconnect', '-n', 'a'), { code: 2, err: /exactly one of/ });
+  const both = ['--subject', 'x', '--session', 's1'];
+  t.match(await cli('turn', 'disconnect', '-n', 'a', ...both), { code: 2, err: /exactly one of/ });
+  t.match(await cli('turn', 'credentials', '-n', 'a', '--subject', 'alice'), {
+    out: /^Username +[0-9]+:a:alice\nPassword +p\nValid for +600 s\nURIs +turn:/,
+  });
+  t.match(await cli('turn', 'drain', '-n', 'a', '--deadline', 'x'), { code: 2, err: /number of seconds/ });
+  t.match(await cli('turn', 'drain', '-n', 'a'), { code: 0, out: /takes no new sessions/ });
+  t.same(turn.drained, ['a']);
+  t.match(await cli('turn', 'status', '-n', 'b'), { code: 4, err: /WebRTC is not enabled for b/ });
+});

@@ -1,0 +1,33 @@
+import { Command, InvalidArgumentError } from 'commander';
+import type { ContextOf } from '../../cli-context.ts';
+import { turnPath } from './turn-path.ts';
+
+const MAX_SECONDS = 86_400;
+
+/** `turnkeep turn drain --namespace NAME` */
+export function drainCommand(contextOf: ContextOf): Command {
+  return new Command('drain')
+    .description('take no new sessions; the service ends when it is empty or at the deadline')
+    .requiredOption('-n, --namespace <name>', 'the namespace')
+    .option('--deadline <seconds>', 'end what is left after so many seconds', readSeconds, 300)
+    .addHelpText(
+      'after',
+      `
+Example:
+  turnkeep turn drain --namespace demo --deadline 600
+
+It stays drained until WebRTC is disabled and enabled again, or the daemon starts.
+`,
+    )
+    .action(async ({ namespace, deadline }: { namespace: string; deadline: number }, command: Command) => {
+      const { client, output } = contextOf(command);
+      const answer = await client.post(turnPath(namespace, 'drain'), { deadlineSeconds: deadline });
+      output.show(answer, () => `The TURN service of ${namespace} takes no new sessions.`);
+    });
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (/^[0-9]+$/.test(text) && seconds <= MAX_SECONDS) return seconds;
+  throw new InvalidArgumentError(`A deadline is a number of seconds from 0 to ${String(MAX_SECONDS)}.`);
+}

@@ -1,0 +1,53 @@
+import { Command } from 'commander';
+import { turnSessionListSchema, type TurnSession } from '../../../daemon/contract/turn-operations.ts';
+import type { ContextOf } from '../../cli-context.ts';
+import { table } from '../../output.ts';
+import { turnPath } from './turn-path.ts';
+
+/** `turnkeep turn sessions --namespace NAME` */
+export function sessionsCommand(contextOf: ContextOf): Command {
+  return new Command('sessions')
+    .description('who relays now: subject, transport, age, bytes and permissions')
+    .requiredOption('-n, --namespace <name>', 'the namespace')
+    .option('--limit <count>', 'at most so many, 1 to 1000', '100')
+    .addHelpText('after', '\nExample:\n  turnkeep turn sessions --namespace demo --json\n')
+    .action(async (options: { namespace: string; limit: string }, command: Command) => {
+      const { client, output } = contextOf(command);
+      const path = turnPath(options.namespace, `sessions?limit=${encodeURIComponent(options.limit)}`);
+      const list = await client.get(path, turnSessionListSchema);
+      const nowMs = Date.now();
+      output.show(list, () => {
+        if (list.items.length === 0) return 'There is no session.';
+        const shown = table(
+          [
+            'SESSION',
+            'SUBJECT',
+            'TRANSPORT',
+            'CLIENT',
+            'RELAY',
+            'AGE',
+            'TO PEER',
+            'TO CLIENT',
+            'PERMISSIONS',
+          ],
+          list.items.map((session) => row(session, nowMs)),
+        );
+        const hidden = list.total - list.items.length;
+        return hidden > 0 ? `${shown}\n${String(hidden)} more: --limit shows them.` : shown;
+      });
+    });
+}
+
+function row(session: TurnSession, nowMs: number): string[] {
+  return [
+    session.sessionId,
+    session.subject ?? '-',
+    session.transport,
+    session.client,
+    session.relayed.join(' '),
+    `${String(Math.max(0, Math.round((nowMs - session.createdAtMs) / 1000)))} s`,
+    `${String(session.toPeerBytes)} B`,
+    `${String(session.toClientBytes)} B`,
+    session.permissions.join(' '),
+  ];
+}
