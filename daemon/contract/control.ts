@@ -53,8 +53,6 @@ export const turnStatusSchema = z.object({
   drops: counters,
   /** Refusals by `method code`, for example `Allocate 401`. */
   refusals: counters,
-  /** What the DTLS listeners run on, where there are any. */
-  dtls: z.string().optional(),
   /** Datagrams the kernel threw away before this process read them, since start: full receive buffers. */
   kernelDrops: z.number().default(0),
   /** Bounds by the name they have in the configuration; `used` is left out where each source has its own. */
@@ -63,6 +61,10 @@ export const turnStatusSchema = z.object({
       z.object({ name: z.string(), limit: z.number(), used: z.number().optional(), refused: z.number() }),
     )
     .default([]),
+  /** What terminates DTLS; `none`: the addon is not built or does not fit, DTLS listeners are off. */
+  dtls: z.enum(['openssl-addon', 'none']).optional(),
+  /** What new TLS and DTLS sessions get. `problem`: why a newer certificate is not used, or empty. */
+  certificate: z.object({ notAfterMs: z.number(), fingerprint: z.string(), problem: z.string() }).optional(),
 });
 export type TurnStatus = z.infer<typeof turnStatusSchema>;
 

@@ -6,7 +6,11 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { turnControlEvents, turnControlMethods } from '../../contract/control.ts';
-import { DEFAULT_TURN_LIMITS, type TurnServiceConfig } from '../../contract/turn-config.ts';
+import {
+  DEFAULT_TURN_LIMITS,
+  type TurnServiceConfig,
+  type TurnTransport,
+} from '../../contract/turn-config.ts';
 import { issueRestCredential } from '../../credentials/turn-rest.ts';
 import { openTurnLink, type TurnLink } from '../../health/relay-probe-link.ts';
 import { parseIp } from '../../kit/ip-address.ts';
@@ -22,6 +26,7 @@ import {
 import type { IntegrityHash } from '../../turn/codec/message-integrity.ts';
 import { attributeOf, type StunAttribute, type StunMessage } from '../../turn/codec/stun-message.ts';
 import { ClientSession, type ClientRequest } from '../../turn/core/client-session.ts';
+import { openDtlsLink } from './dtls-link.ts';
 import { tempDir } from './temp-dir.ts';
 
 type Test = { teardown: (fn: () => unknown) => void };
@@ -103,7 +108,7 @@ export type TurnProcess = {
 /** Starts the process with these listeners' transports on one free port, and waits for its ready line. */
 export async function startTurn(
   t: Test,
-  options: { address: string; transports?: ('udp' | 'tcp' | 'tls')[]; config?: Partial<TurnServiceConfig> },
+  options: { address: string; transports?: TurnTransport[]; config?: Partial<TurnServiceConfig> },
 ): Promise<TurnProcess> {
   const { address, transports = ['udp', 'tcp'] } = options;
   const dir = tempDir(t);
@@ -193,7 +198,7 @@ export class TurnClient {
   static async open(
     t: Test,
     options: {
-      transport: 'udp' | 'tcp';
+      transport: 'udp' | 'tcp' | 'dtls';
       address: string;
       port: number;
       username: string;
@@ -204,10 +209,11 @@ export class TurnClient {
   ): Promise<TurnClient> {
     const frames: Buffer[] = [];
     const late: { client?: TurnClient } = {};
-    const link = await openTurnLink({
+    const { transport } = options;
+    const common = {
       ...options,
       signal: AbortSignal.timeout(WAIT_MS),
-      onFrame: (frame) => {
+      onFrame: (frame: Buffer) => {
         frames.push(Buffer.from(frame));
         late.client?.wake();
       },
@@ -216,7 +222,9 @@ export class TurnClient {
         late.client.#closed = true;
         late.client.wake();
       },
-    });
+    };
+    const link =
+      transport === 'dtls' ? await openDtlsLink(common) : await openTurnLink({ ...common, transport });
     const client = new TurnClient(link, new ClientSession({ ...options, randomBytes }), frames);
     late.client = client;
     t.teardown(() => {

@@ -48,4 +48,8 @@ export type DropReason =
   | 'stream-broken'
   | 'connection-limit'
   | 'half-open-limit'
-  | 'tls-handshake';
+  | 'tls-handshake'
+  | 'dtls-handshake'
+  | 'dtls-no-session'
+  | 'dtls-record'
+  | 'dtls-message-size';

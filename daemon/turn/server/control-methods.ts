@@ -4,6 +4,7 @@ import { CONTROL_VERSION, type turnControlMethods } from '../../contract/control
 import { AppError } from '../../contract/errors.ts';
 import { formatEndpoint } from '../../kit/ip-address.ts';
 import type { Logger } from '../../kit/logger.ts';
+import { CertificateError } from './certificate.ts';
 import { loadServiceConfig } from './service-config.ts';
 import type { TurnServer } from './turn-server.ts';
 import { restartReasons } from './turn-settings.ts';
@@ -61,6 +62,8 @@ export function turnControlHandlers(options: {
       refusals: server.core.refusals,
       limits: [...server.connections.uses(), ...server.core.limits],
       kernelDrops: await server.kernelDrops(),
+      dtls: server.dtls,
+      certificate: server.certificate,
     }),
     allocations: ({ limit }) => {
       const items = [];
@@ -87,7 +90,27 @@ export async function reloadConfig(options: {
   configFile: string;
   log: Logger;
 }): Promise<void> {
-  const { server, configFile, log } = options;
+  const { server, log } = options;
+  try {
+    await applyConfig(options);
+  } catch (error) {
+    if (error instanceof CertificateError) {
+      server.keepCertificate(error.message);
+      log.error({ reason: error.message }, 'certificate kept: the new one cannot be used');
+    }
+    throw error;
+  }
+}
+
+async function applyConfig({
+  server,
+  configFile,
+  log,
+}: {
+  server: TurnServer;
+  configFile: string;
+  log: Logger;
+}): Promise<void> {
   const { config, certificate } = await loadServiceConfig(configFile);
   const reasons = restartReasons(server.config, config);
   if (reasons.length > 0) {

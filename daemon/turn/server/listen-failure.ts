@@ -29,10 +29,7 @@ function reasonAndRemedy(
   if (isErrno(cause, 'EACCES')) {
     return `ports below 1024 need a privilege; choose a port above 1023 or grant CAP_NET_BIND_SERVICE.`;
   }
-  if (listener.transport === 'dtls') {
-    return 'this build has no DTLS; remove the listener from the configuration.';
-  }
-  if (listener.transport === 'tls') {
+  if (listener.transport === 'tls' || listener.transport === 'dtls') {
     return `${messageOf(cause)}; check the certificate and key files.`;
   }
   return `${messageOf(cause)}.`;

@@ -4,7 +4,7 @@ import { createSecureContext } from 'node:tls';
 import { turnServiceConfigSchema, type TurnServiceConfig } from '../../contract/turn-config.ts';
 import { AppError } from '../../contract/errors.ts';
 import { messageOf } from '../../kit/errors.ts';
-import type { Certificate } from './stream-listener.ts';
+import { CertificateError, type Certificate } from './certificate.ts';
 
 export type LoadedConfig = { config: TurnServiceConfig; certificate: Certificate | undefined };
 
@@ -29,10 +29,10 @@ export async function loadServiceConfig(file: string): Promise<LoadedConfig> {
 }
 
 async function loadCertificate(config: TurnServiceConfig): Promise<Certificate | undefined> {
-  const needed = config.listeners.some(({ transport }) => transport === 'tls');
+  const needed = config.listeners.some(({ transport }) => transport === 'tls' || transport === 'dtls');
   if (config.certificate === undefined) {
     if (!needed) return undefined;
-    throw new AppError('invalid_request', 'certificate: a tls listener needs certFile and keyFile');
+    throw new CertificateError('certificate: a tls or dtls listener needs certFile and keyFile');
   }
   const { certFile, keyFile } = config.certificate;
   try {
@@ -40,10 +40,8 @@ async function loadCertificate(config: TurnServiceConfig): Promise<Certificate |
     createSecureContext({ cert, key }); // Refuses a pair that does not match before anything changes.
     return { cert, key };
   } catch (cause) {
-    throw new AppError(
-      'invalid_request',
-      `certificate: cannot use ${certFile} with ${keyFile}: ${messageOf(cause)}`,
-      { cause },
-    );
+    throw new CertificateError(`certificate: cannot use ${certFile} with ${keyFile}: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }

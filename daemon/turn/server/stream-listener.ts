@@ -4,14 +4,12 @@ import { createServer as createTlsServer, type Server as TlsServer, type TLSSock
 import type { Clock } from '../../kit/clock.ts';
 import { InvalidStateError } from '../../kit/errors.ts';
 import type { ConnectionLimits, ConnectionSlot } from './connection-limits.ts';
+import type { Certificate } from './certificate.ts';
 import { StreamClient } from './stream-client.ts';
 import type { ListenerOptions } from './udp-listener.ts';
 import type { ClientPath } from './client-path.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
-
-/** PEM texts. */
-export type Certificate = { cert: string; key: string };
 
 export type StreamListenerOptions = ListenerOptions & {
   transport: 'tcp' | 'tls';

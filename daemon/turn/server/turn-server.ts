@@ -6,12 +6,19 @@ import { randomBytes } from 'node:crypto';
 import type { TurnServiceConfig, TurnTransport } from '../../contract/turn-config.ts';
 import { CleanupStack } from '../../kit/cleanup-stack.ts';
 import type { Cancel, Clock } from '../../kit/clock.ts';
-import { assertNever } from '../../kit/errors.ts';
+import { assertNever, messageOf } from '../../kit/errors.ts';
 import { formatEndpoint } from '../../kit/ip-address.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { RateLimiter } from '../../kit/rate-limiter.ts';
 import type { Action } from '../core/actions.ts';
 import { TurnCore } from '../core/turn-core.ts';
+import {
+  CertificateError,
+  describeCertificate,
+  isSameCertificate,
+  type Certificate,
+  type CertificateStatus,
+} from './certificate.ts';
 import type { ClientPath } from './client-path.ts';
 import type { ServiceAllocation, ServiceCore } from './relay-socket.ts';
 import { KernelDrops } from './kernel-drops.ts';
@@ -20,7 +27,9 @@ import { interfaceAddresses } from './own-addresses.ts';
 import { RelayPool } from './relay-pool.ts';
 import type { RelaySocket } from './relay-socket.ts';
 import { ConnectionLimits } from './connection-limits.ts';
-import { StreamListener, type Certificate } from './stream-listener.ts';
+import { DtlsListener } from './dtls/dtls-listener.ts';
+import { loadDtlsEngine } from './dtls/openssl-engine.ts';
+import { StreamListener } from './stream-listener.ts';
 import { turnSettings } from './turn-settings.ts';
 import { UdpListener } from './udp-listener.ts';
 
@@ -28,7 +37,7 @@ type Listener = {
   transport: TurnTransport;
   address: string;
   port: number;
-  server: UdpListener | StreamListener;
+  server: UdpListener | StreamListener | DtlsListener | undefined;
 };
 
 /** Log lines that a client can cause; the counters in `status` stay exact. */
@@ -45,9 +54,11 @@ export class TurnServer {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #kernelDrops = new KernelDrops();
+  readonly #dtls = loadDtlsEngine();
   readonly #logLimit = new RateLimiter(CLIENT_LOG_LIMIT, { maxKeys: 8 });
   #config: TurnServiceConfig;
   #certificate: Certificate | undefined;
+  #certificateProblem = '';
   #timer: { atMs: number; cancel: Cancel } | undefined;
   #onEmpty: (() => void) | undefined;
   #state: 'closed' | 'open' = 'closed';
@@ -90,19 +101,25 @@ export class TurnServer {
       transport,
       address,
       port,
-      open: server.isOpen,
+      open: server?.isOpen ?? false,
     }));
   }
 
-  /** Opens all listeners. Rejects with an AdapterError naming the one that failed; nothing stays open. */
+  /** What terminates DTLS here; `none`: this installation has no engine, its DTLS listeners are off. */
+  get dtls(): 'openssl-addon' | 'none' {
+    return 'engine' in this.#dtls ? this.#dtls.engine.name : 'none';
+  }
+
+  /** Opens all listeners; those of DTLS stay off, with a log line, where there is no engine. Rejects with an AdapterError naming the one that failed; nothing stays open. */
   async open(): Promise<void> {
     this.#cleanup.push('relay sockets', () => this.#pool.close());
     this.#cleanup.push('timer', () => this.#timer?.cancel());
     for (const [id, { transport, address, port }] of this.#config.listeners.entries()) {
       try {
         const server = this.#createListener(id, { transport, address, port });
-        await server.open();
+        await server?.open();
         this.#listeners.push({ transport, address, port, server });
+        if (server === undefined) continue;
         this.#cleanup.push(`${transport} ${formatEndpoint(address, port)}`, () => server.close());
       } catch (error) {
         await this.#cleanup.run();
@@ -112,16 +129,30 @@ export class TurnServer {
     this.#state = 'open';
   }
 
-  /** Swaps what may change while allocations live; see `restartReasons` for what may not. */
+  /** The certificate that new TLS and DTLS sessions get, and why a newer one is not used. */
+  get certificate(): CertificateStatus | undefined {
+    if (this.#certificate === undefined) return undefined;
+    return describeCertificate(this.#certificate, this.#certificateProblem);
+  }
+
+  /** A new certificate was refused: the old one goes on, and status says why. */
+  keepCertificate(problem: string): void {
+    this.#certificateProblem = problem;
+  }
+
+  /**
+   * Swaps what may change while allocations live; see `restartReasons` for what may not.
+   * @throws CertificateError, and nothing has changed, when DTLS cannot use the certificate.
+   */
   reconfigure(config: TurnServiceConfig, certificate: Certificate | undefined): void {
+    if (certificate !== undefined && !isSameCertificate(certificate, this.#certificate)) {
+      this.#swapCertificate(certificate);
+    }
+    this.#certificateProblem = '';
     this.#config = config;
     this.#certificate = certificate;
     this.connections.configure(config.limits);
     this.core.configure(turnSettings(config, this.#pool.families, interfaceAddresses));
-    if (certificate === undefined) return;
-    for (const { server } of this.#listeners) {
-      if (server instanceof StreamListener) server.setCertificate(certificate);
-    }
   }
 
   /** Datagrams the kernel dropped at our UDP sockets since start. */
@@ -153,10 +184,25 @@ export class TurnServer {
     }
   }
 
+  #swapCertificate(certificate: Certificate): void {
+    // DTLS first: it tries the pair, and what suits one listener suits all.
+    for (const { server } of this.#listeners) {
+      if (!(server instanceof DtlsListener)) continue;
+      try {
+        server.setCertificate(certificate);
+      } catch (cause) {
+        throw new CertificateError(`certificate: DTLS cannot use it: ${messageOf(cause)}`, { cause });
+      }
+    }
+    for (const { server } of this.#listeners) {
+      if (server instanceof StreamListener) server.setCertificate(certificate);
+    }
+  }
+
   #createListener(
     id: number,
     where: { transport: TurnTransport; address: string; port: number },
-  ): UdpListener | StreamListener {
+  ): UdpListener | StreamListener | DtlsListener | undefined {
     const { transport, address, port } = where;
     const common = {
       id,
@@ -171,17 +217,19 @@ export class TurnServer {
       },
     };
     if (transport === 'udp') return new UdpListener(common);
-    if (transport === 'dtls') throw new Error('this build has no DTLS');
-    return new StreamListener({
+    const session = {
       ...common,
-      transport,
       certificate: this.#certificate,
       limits: this.connections,
       clock: this.#clock,
-      onClientClosed: (client) => {
+      onClientClosed: (client: ClientPath): void => {
         this.#execute(this.core.clientClosed(client, this.#clock.nowMs()));
       },
-    });
+    };
+    if (transport !== 'dtls') return new StreamListener({ ...session, transport });
+    if ('engine' in this.#dtls) return new DtlsListener({ ...session, engine: this.#dtls.engine });
+    this.#log.error({ address, port }, `DTLS listener is off: ${this.#dtls.problem}`);
+    return undefined;
   }
 
   #execute(actions: readonly Action<ClientPath, RelaySocket>[]): void {
