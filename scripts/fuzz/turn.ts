@@ -1,0 +1,241 @@
+/**
+ * Fuzzes a TURN process of its own: mutated traffic, signed and not, on every listener and from a peer, while an
+ * honest session must keep relaying. A batch after which it does not is written to `corpus/turn/`, whose files are
+ * sent first in every run.
+ */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { loadOrCreateLocalCa } from '../../daemon/system/local-ca.ts';
+import {
+  credential,
+  endpoint,
+  freePort,
+  relayedPort,
+  startTurn,
+} from '../../daemon/test/helpers/turn-client.ts';
+import { TestPeer, TurnClient } from '../../daemon/test/helpers/turn-client.ts';
+import { METHOD } from '../../daemon/turn/codec/attribute-types.ts';
+import { channelNumber, lifetime, requestedTransport } from '../../daemon/turn/codec/attributes.ts';
+import { buildChannelData } from '../../daemon/turn/codec/channel-data.ts';
+import { buildStun } from '../../daemon/turn/codec/stun-message.ts';
+import { mutate, seeded } from './mutate.ts';
+
+const ADDRESS = '127.0.37.40';
+const RELAY = '127.0.37.41';
+const PEER = '127.0.37.42';
+const CORPUS = join(import.meta.dirname, 'corpus/turn');
+const BATCH = 64;
+const MAX_RSS_GROWTH = 64 * 1024 * 1024;
+/** A heap that may not grow shows a leak; with Node's own limit, garbage of closed connections would hide it. */
+const SMALL_HEAP = '--max-old-space-size=48';
+const CHANNEL = 0x4000;
+
+export type FuzzResult = {
+  seed: number;
+  inputs: number;
+  batches: number;
+  rssGrowthMb: number;
+  sockets: number;
+};
+
+type Path = { name: string; send: (inputs: readonly Buffer[]) => Promise<void> };
+
+/** @throws when the service ends, stops relaying, grows or keeps sockets; the message names the seed. */
+export async function fuzzTurn(options: { seed: number; seconds: number }): Promise<FuzzResult> {
+  const { seed, seconds } = options;
+  const random = seeded(seed);
+  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)]!;
+  const cleanups: (() => unknown)[] = [];
+  const scope = { teardown: (fn: () => unknown) => cleanups.push(fn) };
+  try {
+    const { turn, tlsPort } = await startService(scope);
+    const peer = await TestPeer.open(scope, PEER);
+    const open = (transport: 'udp' | 'tcp', subject: string): Promise<TurnClient> =>
+      TurnClient.open(scope, { ...turn, transport, ...credential({ subject }) });
+    const honest = [await open('udp', 'honest'), await open('tcp', 'honest')];
+    for (const client of honest) {
+      assert.equal((await client.allocate()).code, 'success');
+      assert.equal((await client.bind(CHANNEL, peer)).code, 'success');
+    }
+    const relays = async (): Promise<void> => {
+      for (const [at, client] of honest.entries()) {
+        const payload = randomBytes(16);
+        client.raw(buildChannelData(CHANNEL, payload, { padded: at === 1 }));
+        for (;;) if ((await peer.next(10_000)).bytes.equals(payload)) break;
+      }
+    };
+    const target = await open('udp', 'target');
+    const relayed = { address: RELAY, port: relayedPort(await target.allocate()) };
+    await target.permit(peer);
+    const paths: Path[] = [
+      { name: 'udp', send: (inputs) => datagrams(inputs, turn) },
+      { name: 'tcp', send: (inputs) => stream(connect(turn.port, ADDRESS), inputs) },
+      {
+        name: 'tls',
+        send: (inputs) =>
+          stream(connectTls({ host: ADDRESS, port: tlsPort, rejectUnauthorized: false }), inputs),
+      },
+      {
+        name: 'signed',
+        send: (inputs) => {
+          for (const bytes of inputs) target.raw(bytes);
+          return Promise.resolve();
+        },
+      },
+      { name: 'peer', send: (inputs) => datagrams(inputs, relayed) },
+    ];
+    const kept = readdirSync(CORPUS)
+      .filter((file) => file.endsWith('.hex'))
+      .map((file) => linesOf(readFileSync(join(CORPUS, file), 'utf8')));
+    for (const inputs of kept) for (const { send } of paths) await send(inputs);
+    await relays();
+
+    const before = rssOf(turn.child.pid!);
+    const socketsBefore = socketsOf(turn.child.pid!);
+    const result: FuzzResult = { seed, inputs: 0, batches: 0, rssGrowthMb: 0, sockets: 0 };
+    const untilMs = Date.now() + seconds * 1000;
+    while (Date.now() < untilMs) {
+      const path = pick(paths);
+      const valid = messagesOf(target, peer, path.name === 'signed');
+      const inputs = Array.from({ length: BATCH }, () => mutate(pick(valid), random));
+      try {
+        await path.send(inputs);
+        await relays();
+        assert.equal(turn.child.exitCode, null, 'the service ended');
+      } catch (cause) {
+        const file = join(CORPUS, `${path.name}-${seed}-${result.batches}.hex`);
+        writeFileSync(file, `${inputs.map((bytes) => bytes.toString('hex')).join('\n')}\n`);
+        throw new Error(`seed ${seed}, batch ${result.batches} on ${path.name}: kept in ${file}`, { cause });
+      }
+      result.inputs += inputs.length;
+      result.batches += 1;
+    }
+    const growth = rssOf(turn.child.pid!) - before;
+    result.rssGrowthMb = Math.round(growth / 1024 / 1024);
+    result.sockets = await settled(() => socketsOf(turn.child.pid!) - socketsBefore);
+    assert.ok(growth < MAX_RSS_GROWTH, `seed ${seed}: RSS grew by ${result.rssGrowthMb} MB`);
+    assert.ok(result.sockets <= 0, `seed ${seed}: ${result.sockets} sockets more than before`);
+    assert.equal(await turn.stop(), 0, `seed ${seed}: the service ends cleanly`);
+    return result;
+  } finally {
+    for (const clean of cleanups.reverse()) await clean();
+  }
+}
+
+async function startService(scope: {
+  teardown: (fn: () => unknown) => unknown;
+}): Promise<{ turn: Awaited<ReturnType<typeof startTurn>>; tlsPort: number }> {
+  const test = { teardown: (fn: () => unknown) => void scope.teardown(fn) };
+  const dir = mkdtempSync(join(tmpdir(), 'tk-fuzz-'));
+  test.teardown(() => {
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const subject = { names: ['fuzz.test'], addresses: [], nowMs: Date.now() };
+  const { certPem, keyPem } = await loadOrCreateLocalCa(join(dir, 'ca'), subject);
+  const certificate = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
+  writeFileSync(certificate.certFile, certPem);
+  writeFileSync(certificate.keyFile, keyPem);
+  const port = await freePort(ADDRESS);
+  const tlsPort = await freePort(ADDRESS);
+  const outerOptions = process.env['NODE_OPTIONS'];
+  process.env['NODE_OPTIONS'] = SMALL_HEAP;
+  test.teardown(() => {
+    if (outerOptions === undefined) delete process.env['NODE_OPTIONS'];
+    else process.env['NODE_OPTIONS'] = outerOptions;
+  });
+  const turn = await startTurn(test, {
+    address: ADDRESS,
+    config: {
+      listeners: [
+        { transport: 'udp', address: ADDRESS, port },
+        { transport: 'tcp', address: ADDRESS, port },
+        { transport: 'tls', address: ADDRESS, port: tlsPort },
+      ],
+      certificate,
+      relay: { addresses: [RELAY], minPort: 56_100, maxPort: 56_299 },
+      peers: { scope: 'sfu', allow: [{ address: PEER, minPort: 1, maxPort: 65_535 }] },
+    },
+  });
+  return { turn: { ...turn, port }, tlsPort };
+}
+
+/** Valid traffic to mutate; `signed` by the client whose allocation the mutations may hit. */
+function messagesOf(client: TurnClient, peer: TestPeer, signed: boolean): Buffer[] {
+  const plain = { class: 'request', method: METHOD.BINDING, transactionId: randomBytes(12) } as const;
+  const { session } = client;
+  const about = endpoint(peer);
+  return [
+    buildStun(plain, [], { fingerprint: true }),
+    buildStun({ ...plain, method: METHOD.ALLOCATE }, [requestedTransport(17)]),
+    buildChannelData(0x4001, randomBytes(40), { padded: true }),
+    session.send(about, randomBytes(40)),
+    ...(signed
+      ? [
+          session.request(METHOD.REFRESH, [lifetime(600)]).bytes,
+          session.peerRequest(METHOD.CREATE_PERMISSION, about).bytes,
+          session.peerRequest(METHOD.CHANNEL_BIND, about, [channelNumber(0x4001)]).bytes,
+        ]
+      : []),
+  ];
+}
+
+/** Sends from a socket of its own and waits until the kernel took all. */
+async function datagrams(inputs: readonly Buffer[], to: { address: string; port: number }): Promise<void> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(0, PEER, resolve);
+  });
+  for (const bytes of inputs) {
+    await new Promise<void>((resolve) => {
+      socket.send(bytes, to.port, to.address, () => {
+        resolve();
+      });
+    });
+  }
+  await new Promise<void>((resolve) => socket.close(resolve));
+}
+
+/** One connection for a batch: the server may end it at the first frame that is none. */
+function stream(socket: Socket, inputs: readonly Buffer[]): Promise<void> {
+  return new Promise((resolve) => {
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      resolve();
+    });
+    socket.resume();
+    for (const bytes of inputs) socket.write(bytes);
+    socket.end();
+    setTimeout(() => socket.destroy(), 2000).unref();
+  });
+}
+
+function linesOf(text: string): Buffer[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => Buffer.from(line, 'hex'));
+}
+
+function rssOf(pid: number): number {
+  const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
+}
+
+function socketsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Closed connections leave a moment later. */
+async function settled(count: () => number): Promise<number> {
+  for (let attempt = 0; attempt < 100 && count() > 0; attempt += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return count();
+}
