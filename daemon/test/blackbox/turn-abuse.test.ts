@@ -10,9 +10,10 @@ import { DEFAULT_TURN_LIMITS } from '../../contract/turn-config.ts';
 import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { METHOD, TRANSPORT_UDP } from '../../turn/codec/attribute-types.ts';
 import { requestedTransport } from '../../turn/codec/attributes.ts';
+import { buildChannelData } from '../../turn/codec/channel-data.ts';
 import { buildStun } from '../../turn/codec/stun-message.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
-import { credential, startTurn, TurnClient } from '../helpers/turn-client.ts';
+import { credential, relayedPort, startTurn, TestPeer, TurnClient } from '../helpers/turn-client.ts';
 
 const SERVER = '127.0.35.10';
 const relay = { addresses: ['127.0.35.11'], minPort: 52000, maxPort: 52399 };
@@ -153,4 +154,31 @@ t.test('TLS handshakes under way are bounded; one that is done makes room', asyn
   t.equal(status.connections, 4);
   t.equal(status.drops['half-open-limit'], 1);
   t.match(status.limits[2], { name: 'halfOpenConnections', limit: 2, used: 2, refused: 1 });
+});
+
+t.test('a packet rate bounds both directions; what is above it is dropped and counted', async (t) => {
+  const peer = await TestPeer.open(t, '127.0.35.13');
+  const limits = { ...DEFAULT_TURN_LIMITS, packetsPerSecondPerUser: 4 };
+  const peers = { scope: 'sfu' as const, allow: [{ address: '127.0.35.13', minPort: 1, maxPort: 65535 }] };
+  const turn = await startTurn(t, { address: SERVER, transports: ['udp'], config: { limits, relay, peers } });
+  const where = { transport: 'udp', address: SERVER, port: turn.port } as const;
+  const client = await TurnClient.open(t, { ...where, ...credential() });
+  const relayed = { address: '127.0.35.11', port: relayedPort(await client.allocate()) };
+  t.equal((await client.bind(0x4000, peer)).code, 'success');
+  const counted = async (total: number) => {
+    for (;;) {
+      const status = await turn.control.call('status', {});
+      const { toPeerPackets, toClientPackets } = status.relayed;
+      const dropped = status.drops['over-packet-rate'] ?? 0;
+      if (toPeerPackets + toClientPackets + dropped >= total) return status;
+    }
+  };
+  for (let at = 0; at < 50; at += 1) client.raw(buildChannelData(0x4000, Buffer.alloc(9), { padded: false }));
+  const half = await counted(50);
+  t.ok(half.relayed.toPeerPackets >= 1 && half.relayed.toPeerPackets < 50, 'to the peer');
+  for (let at = 0; at < 50; at += 1) peer.send(Buffer.alloc(9), relayed);
+  const status = await counted(100);
+  t.ok(status.relayed.toClientPackets < 50, 'to the client');
+  const refused = status.limits.find(({ name }) => name === 'packetsPerSecondPerUser')?.refused;
+  t.equal(refused, status.drops['over-packet-rate']);
 });

@@ -38,6 +38,8 @@ export type DropReason =
   | 'indication-incomplete'
   | 'no-allocation'
   | 'no-permission'
+  | 'over-bandwidth'
+  | 'over-packet-rate'
   | 'peer-refused'
   | 'peer-family'
   | 'would-fragment'

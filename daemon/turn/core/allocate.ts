@@ -85,6 +85,7 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
       families: wish.wants.map((want) => want.family),
     },
   });
+  created.meter = state.meters.open(holder);
   state.table.set(client, created);
   if (reservation !== undefined) {
     return finishAllocate(state, created, [{ relay: reservation.relay, reserved: undefined }], nowMs);

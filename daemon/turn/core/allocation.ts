@@ -6,6 +6,7 @@ import type { IntegrityHash } from '../codec/message-integrity.ts';
 import type { IpAddress, IpFamily } from '../../kit/ip-address.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { QuotaHolder } from './quota.ts';
+import type { TrafficMeter } from './traffic-meter.ts';
 
 /** `opening`: authenticated and counted, its relay sockets are being bound. */
 export type AllocationState = 'opening' | 'open' | 'ended';
@@ -61,6 +62,8 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
   /** Sent again when the Allocate request is. */
   answer: Buffer | undefined;
 
+  /** Asked for every packet of both directions; undefined: unlimited. */
+  meter: TrafficMeter | undefined;
   toPeerPackets = 0;
   toPeerBytes = 0;
   toClientPackets = 0;

@@ -64,6 +64,7 @@ export function handleSend<C extends ClientRef, R extends RelayRef>(
     drops.add('would-fragment');
     return [];
   }
+  if (allocation.meter?.admits(payload.length) === false) return [];
   allocation.toPeerPackets += 1;
   allocation.toPeerBytes += payload.length;
   return [{ type: 'send-peer', relay, payload, address: decision.address, port: peer.port }];

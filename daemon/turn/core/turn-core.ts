@@ -17,13 +17,12 @@ import { handleRefresh } from './refresh.ts';
 import { refuse, refuseUnknown, unknownRequired } from './request.ts';
 import { handleSend } from './send.ts';
 import { sourcePrefix } from './source-prefix.ts';
-import { TurnState, type TurnSettings } from './turn-state.ts';
+import { TurnState, type TurnCoreOptions, type TurnSettings } from './turn-state.ts';
 
 export class TurnCore<C extends ClientRef, R extends RelayRef> {
   readonly #state: TurnState<C, R>;
 
-  /** @param options.nonceKey 32 random bytes of this process. */
-  constructor(options: { settings: TurnSettings; nonceKey: Buffer; randomBytes: (count: number) => Buffer }) {
+  constructor(options: TurnCoreOptions) {
     this.#state = new TurnState(options);
   }
 
@@ -42,7 +41,8 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
 
   /** Every counted bound with its use. */
   get limits(): LimitUse[] {
-    return this.#state.quotas.uses(this.#state.settings.limits);
+    const { quotas, meters, settings } = this.#state;
+    return [...quotas.uses(settings.limits), ...meters.uses()];
   }
 
   get draining(): boolean {
@@ -132,7 +132,12 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
   /** Swaps settings under live allocations: peers that are no longer allowed lose their way at once. */
   configure(settings: TurnSettings): void {
     this.#state.settings = settings;
-    const { policy } = settings;
+    const { policy, limits } = settings;
+    if (this.#state.meters.configure(limits)) {
+      for (const allocation of this.#state.table.values()) {
+        allocation.meter = this.#state.meters.open(allocation.holder);
+      }
+    }
     for (const allocation of this.#state.table.values()) {
       this.#state.dropPeers(
         allocation,

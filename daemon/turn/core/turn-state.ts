@@ -14,12 +14,14 @@ import { FiveTupleTable } from './five-tuple-table.ts';
 import { NonceIssuer } from './nonce.ts';
 import type { PeerPolicy } from './peer-policy.ts';
 import { QuotaLedger, type QuotaHolder, type QuotaLimits } from './quota.ts';
+import { TrafficMeters, type RateLimits } from './traffic-meter.ts';
 import { RefusalJournal } from './refusal-journal.ts';
 
-export type TurnLimits = QuotaLimits & {
-  permissionsPerAllocation: number;
-  channelsPerAllocation: number;
-};
+export type TurnLimits = QuotaLimits &
+  RateLimits & {
+    permissionsPerAllocation: number;
+    channelsPerAllocation: number;
+  };
 
 /** What a reload may swap while allocations live. */
 export type TurnSettings = {
@@ -55,6 +57,15 @@ const UNAUTHENTICATED = { perSecond: 200, burst: 1000 };
 /** About 2 MB of buckets; the oldest goes first. */
 const MAX_SOURCES = 16_384;
 
+export type TurnCoreOptions = {
+  settings: TurnSettings;
+  /** 32 random bytes of this process. */
+  nonceKey: Buffer;
+  randomBytes: (count: number) => Buffer;
+  /** Time for packets, which bring none along; read only when a bucket of a rate has run empty. */
+  nowMs: () => number;
+};
+
 export class TurnState<C extends ClientRef, R extends RelayRef> {
   settings: TurnSettings;
   draining = false;
@@ -62,6 +73,7 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
   readonly reservations = new Map<string, Reservation<R>>();
   readonly deadlines = new DeadlineQueue<Timed<C, R>>();
   readonly quotas = new QuotaLedger();
+  readonly meters: TrafficMeters;
   readonly nonces: NonceIssuer;
   readonly sources = new RateLimiter(UNAUTHENTICATED, { maxKeys: MAX_SOURCES });
   readonly drops = new DropCounter<DropReason>();
@@ -72,8 +84,9 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
   /** Totals of allocations that have ended. */
   readonly ended = { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 };
 
-  constructor(options: { settings: TurnSettings; nonceKey: Buffer; randomBytes: (count: number) => Buffer }) {
+  constructor(options: TurnCoreOptions) {
     this.settings = options.settings;
+    this.meters = new TrafficMeters(options.settings.limits, this.drops, options.nowMs);
     this.nonces = new NonceIssuer(options.nonceKey);
     this.randomBytes = options.randomBytes;
   }
@@ -87,6 +100,7 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
     this.deadlines.delete(allocation);
     this.dropPeers(allocation, () => true);
     this.quotas.release('allocations', allocation.holder);
+    this.meters.close(allocation.holder);
     this.ended.toPeerPackets += allocation.toPeerPackets;
     this.ended.toPeerBytes += allocation.toPeerBytes;
     this.ended.toClientPackets += allocation.toClientPackets;

@@ -79,6 +79,7 @@ export class RelaySocket implements RelayRef {
     }
     const channel = host.channels.get(from.port);
     if (channel !== undefined) {
+      if (allocation.meter?.admits(bytes.length) === false) return;
       allocation.client.sendChannelData(channel.number, bytes);
     } else if (!this.#core.allowsPeer(from.address, from.port)) {
       this.#core.drops.add('peer-refused');
@@ -87,6 +88,7 @@ export class RelaySocket implements RelayRef {
       this.#core.drops.add('too-long');
       return;
     } else {
+      if (allocation.meter?.admits(bytes.length) === false) return;
       allocation.client.sendDataIndication(host.ip, from.port, bytes);
     }
     allocation.toClientPackets += 1;

@@ -80,6 +80,7 @@ export class TurnServer {
       settings: turnSettings(config, this.#pool.families, interfaceAddresses),
       nonceKey: randomBytes(32),
       randomBytes,
+      nowMs: () => this.#clock.nowMs(),
     });
   }
 

@@ -126,6 +126,7 @@ export function relayToPeer(
     return;
   }
   const length = channelDataLength(bytes);
+  if (allocation.meter?.admits(length) === false) return;
   channel.relay.send(bytes.subarray(4, 4 + length), channel.port, channel.address);
   allocation.toPeerPackets += 1;
   allocation.toPeerBytes += length;

@@ -79,6 +79,7 @@ export class Bench {
       settings: settings(change),
       nonceKey: Buffer.alloc(32, 5),
       randomBytes: this.#random,
+      nowMs: () => this.nowMs,
     });
   }
 
