@@ -4,8 +4,6 @@
  * lookup, and the clock is read only when a bucket has run empty: a burst is half a second's worth, and
  * no second sees more than two of them beyond the rate.
  */
-import type { DropCounter } from '../../kit/drop-counter.ts';
-import type { DropReason } from './actions.ts';
 import type { LimitUse } from './limit-use.ts';
 import type { QuotaHolder } from './quota.ts';
 
@@ -16,6 +14,9 @@ type Unit = 'bytesPerSecond' | 'packetsPerSecond';
 export type RateName = `${Unit}${Scope}`;
 /** null: unlimited. */
 export type RateLimits = Record<RateName, number | null>;
+
+/** Where dropped packets are counted: the core's reasons contain these two. */
+type RateDrops = { add: (reason: 'over-bandwidth' | 'over-packet-rate') => void };
 
 const BURST_SECONDS = 0.5;
 /** The largest datagram must fit, or it would never pass. */
@@ -60,10 +61,10 @@ type Held = { bytes: TokenBucket | undefined; packets: TokenBucket | undefined; 
 export class TrafficMeter {
   readonly #bytes: readonly TokenBucket[];
   readonly #packets: readonly TokenBucket[];
-  readonly #drops: DropCounter<DropReason>;
+  readonly #drops: RateDrops;
   readonly #nowMs: () => number;
 
-  constructor(held: readonly Held[], drops: DropCounter<DropReason>, nowMs: () => number) {
+  constructor(held: readonly Held[], drops: RateDrops, nowMs: () => number) {
     this.#bytes = held.flatMap(({ bytes }) => (bytes === undefined ? [] : [bytes]));
     this.#packets = held.flatMap(({ packets }) => (packets === undefined ? [] : [packets]));
     this.#drops = drops;
@@ -91,7 +92,7 @@ export class TrafficMeter {
 }
 
 export class TrafficMeters {
-  readonly #drops: DropCounter<DropReason>;
+  readonly #drops: RateDrops;
   readonly #nowMs: () => number;
   readonly #refused = new Map<RateName, Refused>();
   #held = new Map<string, Held>();
@@ -99,7 +100,7 @@ export class TrafficMeters {
   #resting = new Map<string, number>();
   #limits: RateLimits;
 
-  constructor(limits: RateLimits, drops: DropCounter<DropReason>, nowMs: () => number) {
+  constructor(limits: RateLimits, drops: RateDrops, nowMs: () => number) {
     this.#limits = limits;
     this.#drops = drops;
     this.#nowMs = nowMs;
