@@ -132,7 +132,13 @@ withTools(t, 'turnutils_uclient', ['turnutils_uclient', 'turnutils_peer', 'turns
           { kind: 'app', subject: 'client-1', key: DERIVED_KEY },
         ],
       },
-      limits: { ...DEFAULT_TURN_LIMITS, allocationsPerUser: 700, connectionsPerAddress: 512 },
+      // All rows are one user.
+      limits: {
+        ...DEFAULT_TURN_LIMITS,
+        ...{ allocationsPerUser: 700, allocationsPerSubject: 700, connectionsPerAddress: 512 },
+        ...{ permissionsPerUser: 5600, permissionsPerSubject: 5600 },
+        ...{ channelsPerUser: 5600, channelsPerSubject: 5600 },
+      },
       // The client also binds the next port, for RTCP; with -y two clients of a relay talk to each other.
       peers: {
         scope: 'sfu',
