@@ -78,6 +78,11 @@ async function start(): Promise<void> {
     turnBindAddresses: config.turn.bindAddresses,
     turnEncryptedOnly: config.turn.encryptedOnly,
     turnCertificates: certificates.turn,
+    turnSession: {
+      maxSeconds: config.turn.maxSessionSeconds,
+      strictExpiry: config.turn.strictExpiry,
+      clockSkewSeconds: config.turn.clockSkewSeconds,
+    },
     ports: portPlanOf(config.ports),
     credentialTtlSeconds: config.turn.credentialTtlSeconds,
     store: new SqliteNamespaceStore(database),

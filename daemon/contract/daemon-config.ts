@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
 import { ipSchema, portRangeSchema } from './names.ts';
+import { turnSessionSchema } from './turn-config.ts';
 
 /** `address:port`, brackets round IPv6. Port 0 lets the system choose. */
 const ENDPOINT = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):([0-9]{1,5})$/;
@@ -117,6 +118,9 @@ export const daemonConfigSchema = z.strictObject({
           'needs both certFile and keyFile; leave both null to use the local CA',
         )
         .prefault({}),
+      maxSessionSeconds: turnSessionSchema.shape.maxSeconds,
+      strictExpiry: turnSessionSchema.shape.strictExpiry,
+      clockSkewSeconds: turnSessionSchema.shape.clockSkewSeconds,
     })
     .prefault({}),
   shield: z.strictObject({ address: shieldSchema.default('127.0.0.1') }).prefault({}),

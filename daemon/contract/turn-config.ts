@@ -12,6 +12,16 @@ export type TurnTransport = z.infer<typeof turnTransportSchema>;
 export const addressBlockSchema = z.intersection(z.object({ address: ipSchema }), portRangeSchema);
 export type AddressBlock = z.infer<typeof addressBlockSchema>;
 
+/** Limits of a session on top of those of its credential. A reload applies them from the next Refresh on. */
+export const turnSessionSchema = z.strictObject({
+  /** Longest life of an allocation, in seconds; 0: as long as it is refreshed. */
+  maxSeconds: z.union([z.literal(0), z.number().int().min(60).max(2_592_000)]).default(0),
+  /** true: a session ends with its credential. false: it goes on as long as it is refreshed. */
+  strictExpiry: z.boolean().default(false),
+  /** How far behind the clock of who issues credentials may be: they count as valid that much longer. */
+  clockSkewSeconds: z.number().int().min(0).max(300).default(0),
+});
+
 export const turnServiceConfigSchema = z.strictObject({
   version: z.literal(1),
   namespace: namespaceNameSchema,
@@ -59,6 +69,20 @@ export const turnServiceConfigSchema = z.strictObject({
     })
     .nullable()
     .default(null),
+  session: turnSessionSchema.prefault({}),
+  /**
+   * Subjects that get nothing more until `untilMs` (ms of the epoch), and whose sessions end with the reload:
+   * a REST username's subject, or `pat:` or `app:` and a derived one's.
+   */
+  revoked: z
+    .array(
+      z.strictObject({
+        subject: z.string().regex(/^(?:(?:pat|app):)?[A-Za-z0-9._@-]{1,64}$/),
+        untilMs: z.number().int().min(0),
+      }),
+    )
+    .max(1000)
+    .default([]),
   /**
    * Nested: `PerUser` is a credential (the username as presented), `PerSubject` all credentials of one
    * subject, without either the namespace, `OfNode` this service's share of the node.
@@ -103,6 +127,12 @@ export const turnServiceConfigSchema = z.strictObject({
 export type TurnServiceConfig = z.infer<typeof turnServiceConfigSchema>;
 /** The file before its defaults are filled in: every key an older file does not have is optional. */
 export type TurnServiceConfigInput = z.input<typeof turnServiceConfigSchema>;
+
+export const DEFAULT_TURN_SESSION: TurnServiceConfig['session'] = {
+  maxSeconds: 0,
+  strictExpiry: false,
+  clockSkewSeconds: 0,
+};
 
 export const DEFAULT_TURN_LIMITS: TurnServiceConfig['limits'] = {
   allocationsPerUser: 16,

@@ -15,7 +15,7 @@ export const refusalDetailSchema = z.discriminatedUnion('reason', [
   z.object({ reason: z.literal('quota'), bucket: z.string() }),
   z.object({
     reason: z.literal('credential'),
-    why: z.enum(['unknown-username', 'wrong-password', 'expired', 'wrong-realm']),
+    why: z.enum(['unknown-username', 'wrong-password', 'expired', 'revoked', 'wrong-realm']),
   }),
   /** A request in a session that somebody else opened. */
   plain('other-user'),
@@ -60,6 +60,7 @@ const CREDENTIAL_SENTENCES = {
   'unknown-username': 'the username is not one of this namespace',
   'wrong-password': 'the password does not belong to the username',
   expired: 'the credential has expired',
+  revoked: 'the subject of the credential is revoked',
   'wrong-realm': 'the request names another realm',
 } as const;
 

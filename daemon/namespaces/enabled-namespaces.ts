@@ -21,6 +21,7 @@ export type NodeAddresses = {
   publicAddresses: readonly string[];
   turnBindAddresses: readonly string[];
   encryptedOnly: boolean;
+  turnSession?: ServiceInputs['turnSession'];
 };
 
 const CONNECT_WAIT_MS = 3000;

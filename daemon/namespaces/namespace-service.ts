@@ -14,7 +14,7 @@ import { Lifecycle } from '../kit/lifecycle.ts';
 import type { Logger } from '../kit/logger.ts';
 import { coldBoot } from './cold-boot.ts';
 import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
-import { EnabledNamespaces, serviceRefs } from './enabled-namespaces.ts';
+import { EnabledNamespaces, serviceRefs, type NodeAddresses } from './enabled-namespaces.ts';
 import type { EnableRequest, StepDependencies } from './enable-steps.ts';
 import { Operations } from './operations.ts';
 import { portPlanProblems, type PortPlan } from './port-ledger.ts';
@@ -70,6 +70,8 @@ export type NamespacesOptions = {
   /** TURN over TLS only: no listeners and no URIs in the clear. */
   turnEncryptedOnly: boolean;
   turnCertificates: TurnCertificates;
+  /** Limits of TURN sessions; without them the defaults count. */
+  turnSession?: NodeAddresses['turnSession'];
   ports: PortPlan;
   credentialTtlSeconds: number;
   store: NamespaceStore;
@@ -134,6 +136,7 @@ export class Namespaces extends Lifecycle {
         publicAddresses,
         turnBindAddresses,
         encryptedOnly: options.turnEncryptedOnly,
+        turnSession: options.turnSession,
       },
     });
     this.#state = new StateKeeper({ node, store, file: options.stateFile, clock });

@@ -3,6 +3,7 @@ import type { PortBlocks } from '../contract/api.ts';
 import { DEFAULT_SFU_LIMITS, type SfuServiceConfig } from '../contract/sfu-config.ts';
 import {
   DEFAULT_TURN_LIMITS,
+  DEFAULT_TURN_SESSION,
   type AddressBlock,
   type TurnServiceConfig,
   type TurnTransport,
@@ -26,6 +27,8 @@ export type ServiceInputs = {
   /** No UDP and TCP listeners in the clear, and no URIs of them. */
   encryptedOnly: boolean;
   domain: string | null;
+  /** Limits of TURN sessions; without them the defaults count. */
+  turnSession?: TurnServiceConfig['session'] | undefined;
 };
 
 type Listener = TurnServiceConfig['listeners'][number];
@@ -89,6 +92,8 @@ export function renderTurnConfig(
     peers: { scope: 'sfu', allow: [sfuMediaBlock(input)] },
     secrets: [{ id: '1', secret: input.turnSecret }],
     derived: null,
+    session: input.turnSession ?? DEFAULT_TURN_SESSION,
+    revoked: [],
     limits: { ...DEFAULT_TURN_LIMITS, allocations: Math.min(DEFAULT_TURN_LIMITS.allocations, relayPorts) },
     rfc5766Channels: false,
     controlSocket,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import {
   DEFAULT_TURN_LIMITS,
+  DEFAULT_TURN_SESSION,
   type AddressBlock,
   type TurnServiceConfig,
 } from '../../contract/turn-config.ts';
@@ -65,6 +66,8 @@ export class SfuBehindTurn {
       peers: { scope: 'sfu', allow: [{ address: options.shield, ...sfu.config.media }] },
       secrets: [{ id: 'one', secret: SECRET }],
       derived: null,
+      session: DEFAULT_TURN_SESSION,
+      revoked: [],
       limits: DEFAULT_TURN_LIMITS,
       rfc5766Channels: false,
       controlSocket: join(directory, 'turn.sock'),

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { turnControlEvents, turnControlMethods } from '../../contract/control.ts';
 import {
   DEFAULT_TURN_LIMITS,
+  DEFAULT_TURN_SESSION,
   type TurnServiceConfig,
   type TurnTransport,
 } from '../../contract/turn-config.ts';
@@ -47,6 +48,8 @@ export function turnConfig(change: Partial<TurnServiceConfig> = {}): TurnService
     peers: { scope: 'sfu', allow: [{ address: '127.0.11.22', minPort: 1, maxPort: 65535 }] },
     secrets: [{ id: 'first', secret: TEST_SECRET }],
     derived: null,
+    session: DEFAULT_TURN_SESSION,
+    revoked: [],
     limits: DEFAULT_TURN_LIMITS,
     rfc5766Channels: false,
     controlSocket: '/nowhere/control.sock',

@@ -11,7 +11,8 @@ export type RelayWant = { family: IpFamily; parity: 'any' | 'even' | 'even-pair'
 /** undefined: no port of the block could be bound. */
 export type RelayOpened<R> = { relay: R; reserved: R | undefined } | undefined;
 
-export type EndReason = 'refreshed-to-0' | 'expired' | 'client-closed' | 'disconnected' | 'no-relay';
+export type EndReason =
+  'refreshed-to-0' | 'expired' | 'client-closed' | 'disconnected' | 'revoked' | 'no-relay';
 
 export type Action<C extends ClientRef, R extends RelayRef> =
   | { type: 'answer'; client: C; bytes: Buffer }

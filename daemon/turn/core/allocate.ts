@@ -15,6 +15,7 @@ import type { Action, RelayOpened, RelayWant } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import { Allocation } from './allocation.ts';
 import { quotaHolder } from './quota.ts';
+import { sessionEndMs, withinSession } from './session-rules.ts';
 import { refuse, refuseUnknown, unknownRequired, type TurnRequest } from './request.ts';
 import type { Reservation, TurnSettings, TurnState } from './turn-state.ts';
 
@@ -130,7 +131,10 @@ export function finishAllocate<C extends ClientRef, R extends RelayRef>(
       attributes.push(addressErrorCode(family, code));
     }
   });
-  attributes.push(lifetime(request.lifetimeSeconds));
+  // The sockets took their time: what is left is counted from now.
+  const endMs = sessionEndMs(state.settings.session, allocation);
+  const { seconds, expiresAtMs } = withinSession(endMs, request.lifetimeSeconds, nowMs);
+  attributes.push(lifetime(seconds));
   for (const { reserved } of opened) {
     if (reserved === undefined) continue;
     const token = reserve(state, allocation, reserved, nowMs);
@@ -141,7 +145,7 @@ export function finishAllocate<C extends ClientRef, R extends RelayRef>(
 
   allocation.state = 'open';
   allocation.relays = opened.map(({ relay }) => relay);
-  allocation.expiresAtMs = nowMs + request.lifetimeSeconds * 1000;
+  allocation.expiresAtMs = expiresAtMs;
   state.deadlines.set(allocation, allocation.expiresAtMs);
   const bytes = buildStun({ class: 'success', method: METHOD.ALLOCATE, transactionId }, attributes, {
     key,

@@ -9,6 +9,7 @@ import { negotiatedAlgorithm } from '../codec/password-algorithms.ts';
 import { attributeOf, type StunMessage } from '../codec/stun-message.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
+import { isRevoked, judgedAtMs } from './session-rules.ts';
 import type { TurnState } from './turn-state.ts';
 
 /** RFC 8489 section 14.3. */
@@ -55,19 +56,23 @@ export function authenticate<C extends ClientRef, R extends RelayRef>(
   // An answer to a client that did not negotiate is what such clients read: MESSAGE-INTEGRITY.
   const answerHash = chosen === undefined ? 'sha1' : 'sha256';
   // 5. The integrity under each key the username may have, without stopping at the first that fits.
+  const { session } = state.settings;
   const username = name.toString('utf8');
   const ofAllocation = allocation !== undefined && allocation.username === username;
   const credential = ofAllocation
     ? ({ state: 'valid', keys: [allocation.key] } as const)
-    : state.settings.credentials.resolve(username, algorithm, nowMs);
+    : state.settings.credentials.resolve(username, algorithm, judgedAtMs(session, nowMs));
   let key: Buffer | undefined;
   for (const candidate of credential.keys) {
     if (verifyIntegrity(message.bytes, integrityAt, candidate, hash)) key = candidate;
   }
-  const usable =
+  const revoked = isRevoked(session, username, nowMs);
+  const inTime =
     credential.state === 'valid' || (credential.state === 'expired' && message.method !== METHOD.ALLOCATE);
+  const usable = inTime && !revoked;
   if (key === undefined || !usable || realm.toString('utf8') !== state.settings.realm) {
-    const mismatch = key === undefined ? 'wrong-password' : usable ? 'wrong-realm' : 'expired';
+    const mismatch =
+      key === undefined ? 'wrong-password' : revoked ? 'revoked' : inTime ? 'wrong-realm' : 'expired';
     return { ok: false, code: 401, why: credential.state === 'unknown' ? 'unknown-username' : mismatch };
   }
   // 6. Another user than the one who allocated (RFC 8656 section 5).

@@ -6,6 +6,7 @@ import type { Action } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import { grantedLifetimeSeconds } from './allocate.ts';
 import { refuse, success, type TurnRequest } from './request.ts';
+import { sessionEndMs, withinSession } from './session-rules.ts';
 import type { TurnState } from './turn-state.ts';
 
 export function handleRefresh<C extends ClientRef, R extends RelayRef>(
@@ -36,8 +37,12 @@ export function handleRefresh<C extends ClientRef, R extends RelayRef>(
     allocation.relays = kept;
     return [answer, ...closed.map((relay) => ({ type: 'close-relay' as const, relay }))];
   }
-  const seconds = grantedLifetimeSeconds(requested);
-  allocation.expiresAtMs = nowMs + seconds * 1000;
+  const endMs = sessionEndMs(state.settings.session, allocation);
+  const { seconds, expiresAtMs } = withinSession(endMs, grantedLifetimeSeconds(requested), nowMs);
+  if (seconds === 0) {
+    return [success(request, [lifetime(0)]), ...state.endAllocation(allocation, 'expired')];
+  }
+  allocation.expiresAtMs = expiresAtMs;
   state.deadlines.set(allocation, allocation.expiresAtMs);
   return [success(request, [lifetime(seconds)])];
 }

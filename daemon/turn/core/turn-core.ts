@@ -16,6 +16,7 @@ import { handleChannelBind, handleCreatePermission } from './permissions.ts';
 import { handleRefresh } from './refresh.ts';
 import { refuse, refuseUnknown, unknownRequired } from './request.ts';
 import { handleSend } from './send.ts';
+import { isRevoked } from './session-rules.ts';
 import { sourcePrefix } from './source-prefix.ts';
 import { TurnState, type TurnCoreOptions, type TurnSettings } from './turn-state.ts';
 
@@ -129,21 +130,30 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     return { ended: ending.length, actions };
   }
 
-  /** Swaps settings under live allocations: peers that are no longer allowed lose their way at once. */
-  configure(settings: TurnSettings): void {
+  /**
+   * Swaps settings under live allocations: peers that are no longer allowed lose their way at once, and
+   * sessions of revoked subjects end.
+   */
+  configure(settings: TurnSettings, nowMs: number): Action<C, R>[] {
     this.#state.settings = settings;
-    const { policy, limits } = settings;
+    const { policy, limits, session } = settings;
     if (this.#state.meters.configure(limits)) {
       for (const allocation of this.#state.table.values()) {
         allocation.meter = this.#state.meters.open(allocation.holder);
       }
     }
-    for (const allocation of this.#state.table.values()) {
+    const actions: Action<C, R>[] = [];
+    for (const allocation of [...this.#state.table.values()]) {
+      if (isRevoked(session, allocation.username, nowMs)) {
+        actions.push(...this.#state.endAllocation(allocation, 'revoked'));
+        continue;
+      }
       this.#state.dropPeers(
         allocation,
         (host, port) => policy.refusal(host.ip, host.address, port) !== undefined,
       );
     }
+    return actions;
   }
 
   /** No new allocations from now on. */

@@ -15,6 +15,7 @@ import { NonceIssuer } from './nonce.ts';
 import type { PeerPolicy } from './peer-policy.ts';
 import { QuotaLedger, type QuotaHolder, type QuotaLimits } from './quota.ts';
 import { TrafficMeters, type RateLimits } from './traffic-meter.ts';
+import type { SessionRules } from './session-rules.ts';
 import { RefusalJournal } from './refusal-journal.ts';
 
 export type TurnLimits = QuotaLimits &
@@ -28,6 +29,7 @@ export type TurnSettings = {
   realm: string;
   credentials: CredentialModel;
   policy: PeerPolicy;
+  session: SessionRules;
   limits: TurnLimits;
   /** Families that have a relay address. */
   relayFamilies: readonly IpFamily[];

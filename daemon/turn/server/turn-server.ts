@@ -153,7 +153,8 @@ export class TurnServer {
     this.#config = config;
     this.#certificate = certificate;
     this.connections.configure(config.limits);
-    this.core.configure(turnSettings(config, this.#pool.families, interfaceAddresses));
+    const settings = turnSettings(config, this.#pool.families, interfaceAddresses);
+    this.#execute(this.core.configure(settings, this.#clock.nowMs()));
   }
 
   /** Datagrams the kernel dropped at our UDP sockets since start. */

@@ -28,6 +28,10 @@ export function turnSettings(
       }),
     }),
     policy: peerPolicy(config, interfaceAddresses),
+    session: {
+      ...config.session,
+      revoked: new Map(config.revoked.map(({ subject, untilMs }) => [subject, untilMs])),
+    },
     limits: config.limits,
     relayFamilies,
     lastChannel: config.rfc5766Channels ? CHANNEL_LAST_RFC5766 : CHANNEL_LAST,

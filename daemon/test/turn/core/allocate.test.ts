@@ -255,6 +255,7 @@ t.test('the expiry of a credential ends no running allocation', (t) => {
         secrets: ['rotated away from it'],
       }),
     }),
+    bench.nowMs,
   );
   t.equal(bench.request(client, METHOD.REFRESH, []).code, 'success', 'nor does the rotation of the secret');
   t.equal(bench.allocate(bench.client(2, user({ ttlSeconds: 10 }))).code, 401, 'but a new one is refused');

@@ -16,6 +16,7 @@ import type { ClientRef, RelayRef } from '../../../turn/core/endpoints.ts';
 import { ClientSession, type ClientRequest } from '../../../turn/core/client-session.ts';
 import { RestCredentials } from '../../../turn/core/credential-model.ts';
 import { PeerPolicy } from '../../../turn/core/peer-policy.ts';
+import { NO_SESSION_RULES } from '../../../turn/core/session-rules.ts';
 import { TurnCore } from '../../../turn/core/turn-core.ts';
 import type { TurnSettings } from '../../../turn/core/turn-state.ts';
 import { endpoint } from '../../helpers/turn-client.ts';
@@ -37,6 +38,7 @@ export function settings(change: Partial<TurnSettings> = {}): TurnSettings {
       { address: PEER6.address, minPort: 20000, maxPort: 20009 },
       { address: '10.0.0.10', minPort: 20000, maxPort: 20009 },
     ]),
+    session: NO_SESSION_RULES,
     limits: {
       ...DEFAULT_TURN_LIMITS,
       allocationsPerUser: 3,

@@ -228,10 +228,11 @@ t.test('a policy that shrinks takes permissions and channels along', (t) => {
   bench.bind(client, 0x4001, { ...PEER, port: 20001 });
   bench.core.configure(
     settings({ policy: new PeerPolicy([{ address: PEER.address, minPort: 20001, maxPort: 20001 }]) }),
+    bench.nowMs,
   );
   t.same([...allocation(bench).channels.keys()], [0x4001]);
   t.equal(allocation(bench).permissions.length, 1);
-  bench.core.configure(settings({ policy: new PeerPolicy([]) }));
+  bench.core.configure(settings({ policy: new PeerPolicy([]) }), bench.nowMs);
   t.equal(allocation(bench).channels.size, 0);
   t.equal(allocation(bench).hosts.size, 0);
   t.same(bench.core.sizes.deadlines, 1, 'only the allocation’s own');

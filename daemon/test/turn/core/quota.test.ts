@@ -85,7 +85,8 @@ t.test('permissions and channels are counted over allocations and given back', (
     t.equal(refused.code, 508);
     t.same(reached(refused.actions), [name]);
     t.equal(one.bind(a, 0x4000).code, 'success');
-    one.core.configure(settings({ limits: { ...settings().limits, [name]: 1, channels: 1 } }));
+    const limits = { ...settings().limits, [name]: 1, channels: 1 };
+    one.core.configure(settings({ limits }), one.nowMs);
     t.equal(one.bind(a, 0x4000).code, 'success', 'a limit ends nothing that is there');
   }
   t.end();

@@ -99,7 +99,7 @@ t.test('no relay leaks, no channel is orphaned, quotas add up', (t) => {
             bench.note(bench.core.disconnect(users[pick % 2]!.username).actions);
             break;
           case 'reload':
-            bench.core.configure(settings());
+            bench.note(bench.core.configure(settings(), bench.nowMs));
             break;
         }
         if (!consistent(bench)) return false;

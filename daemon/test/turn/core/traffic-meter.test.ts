@@ -96,12 +96,13 @@ t.test('the core asks it for Send, and a reload gives it to living allocations',
   const passed = () =>
     Array.from({ length: 10 }, () => bench.send(client, PEER).length).filter(Boolean).length;
   t.equal(passed(), 10);
-  bench.core.configure(settings({ limits: { ...settings().limits, packetsPerSecondPerUser: 8 } }));
+  const limits = { ...settings().limits, packetsPerSecondPerUser: 8 };
+  bench.core.configure(settings({ limits }), bench.nowMs);
   t.equal(passed(), 4);
   t.equal(bench.core.drops.get('over-packet-rate'), 6);
   const [allocation] = bench.core.allocations();
   t.equal(allocation?.toPeerPackets, 14, 'what was dropped was not relayed');
-  bench.core.configure(settings());
+  bench.core.configure(settings(), bench.nowMs);
   t.equal(passed(), 10);
   t.end();
 });
