@@ -4,9 +4,8 @@
  * unit is taken of all four or of none. Entries exist while they hold something, so the tables are bounded
  * by what is allocated.
  */
-import { parseRestUsername } from '../../credentials/turn-rest.ts';
-import { parseV1Username } from '../../credentials/turn-v1.ts';
 import type { LimitUse } from './limit-use.ts';
+import { subjectOf } from './session-rules.ts';
 
 export const QUOTA_RESOURCES = ['allocations', 'permissions', 'channels'] as const;
 export type QuotaResource = (typeof QUOTA_RESOURCES)[number];
@@ -22,9 +21,7 @@ export type QuotaHolder = { readonly credential: string; readonly subject: strin
 
 /** A name without a subject is a subject of its own; a subject never equals such a name: it has no colon. */
 export function quotaHolder(username: string): QuotaHolder {
-  const v1 = parseV1Username(username);
-  if (v1 !== undefined) return { credential: username, subject: `${v1.kind}:${v1.subject}` };
-  return { credential: username, subject: parseRestUsername(username)?.subject ?? username };
+  return { credential: username, subject: subjectOf(username) ?? username };
 }
 
 type Counts = { perCredential: Map<string, number>; perSubject: Map<string, number>; total: number };
