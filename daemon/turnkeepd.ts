@@ -83,6 +83,7 @@ async function start(): Promise<void> {
       strictExpiry: config.turn.strictExpiry,
       clockSkewSeconds: config.turn.clockSkewSeconds,
     },
+    turnLimits: config.turn.limits,
     ports: portPlanOf(config.ports),
     credentialTtlSeconds: config.turn.credentialTtlSeconds,
     store: new SqliteNamespaceStore(database),

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
 import { ipSchema, portRangeSchema } from './names.ts';
 import { turnSessionSchema } from './turn-config.ts';
+import { turnLimitsSchema } from './turn-limits.ts';
 
 /** `address:port`, brackets round IPv6. Port 0 lets the system choose. */
 const ENDPOINT = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):([0-9]{1,5})$/;
@@ -121,6 +122,7 @@ export const daemonConfigSchema = z.strictObject({
       maxSessionSeconds: turnSessionSchema.shape.maxSeconds,
       strictExpiry: turnSessionSchema.shape.strictExpiry,
       clockSkewSeconds: turnSessionSchema.shape.clockSkewSeconds,
+      limits: turnLimitsSchema.prefault({}),
     })
     .prefault({}),
   shield: z.strictObject({ address: shieldSchema.default('127.0.0.1') }).prefault({}),

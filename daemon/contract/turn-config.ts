@@ -4,6 +4,9 @@
  */
 import { z } from 'zod';
 import { ipSchema, namespaceNameSchema, portRangeSchema, portSchema } from './names.ts';
+import { turnLimitsSchema } from './turn-limits.ts';
+
+export { DEFAULT_TURN_LIMITS } from './turn-limits.ts';
 
 export const turnTransportSchema = z.enum(['udp', 'tcp', 'tls', 'dtls']);
 export type TurnTransport = z.infer<typeof turnTransportSchema>;
@@ -83,40 +86,7 @@ export const turnServiceConfigSchema = z.strictObject({
     )
     .max(1000)
     .default([]),
-  /**
-   * Nested: `PerUser` is a credential (the username as presented), `PerSubject` all credentials of one
-   * subject, without either the namespace, `OfNode` this service's share of the node.
-   */
-  limits: z.strictObject({
-    allocationsPerUser: z.number().int().min(1),
-    allocationsPerSubject: z.number().int().min(1).default(64),
-    allocations: z.number().int().min(1),
-    allocationsOfNode: z.number().int().min(1).default(4000),
-    permissionsPerUser: z.number().int().min(1).default(128),
-    permissionsPerSubject: z.number().int().min(1).default(512),
-    permissions: z.number().int().min(1).default(5600),
-    permissionsOfNode: z.number().int().min(1).default(32_000),
-    channelsPerUser: z.number().int().min(1).default(128),
-    channelsPerSubject: z.number().int().min(1).default(512),
-    channels: z.number().int().min(1).default(5600),
-    channelsOfNode: z.number().int().min(1).default(32_000),
-    /** Relayed payload, both directions together; null: unlimited. */
-    bytesPerSecondPerUser: z.number().int().min(1).nullable().default(null),
-    bytesPerSecondPerSubject: z.number().int().min(1).nullable().default(null),
-    bytesPerSecond: z.number().int().min(1).nullable().default(null),
-    bytesPerSecondOfNode: z.number().int().min(1).nullable().default(null),
-    packetsPerSecondPerUser: z.number().int().min(1).nullable().default(null),
-    packetsPerSecondPerSubject: z.number().int().min(1).nullable().default(null),
-    packetsPerSecond: z.number().int().min(1).nullable().default(null),
-    packetsPerSecondOfNode: z.number().int().min(1).nullable().default(null),
-    permissionsPerAllocation: z.number().int().min(1),
-    channelsPerAllocation: z.number().int().min(1),
-    /** Open TCP/TLS connections of the service and of one source: an IPv4 address or an IPv6 /64. */
-    connections: z.number().int().min(1),
-    connectionsPerAddress: z.number().int().min(1),
-    /** TLS handshakes under way: each costs CPU and memory before anybody is known. */
-    halfOpenConnections: z.number().int().min(1).default(256),
-  }),
+  limits: turnLimitsSchema,
   /**
    * Binds channels 0x5000-0x7FFF too, for clients that follow RFC 5766 (Debian's coturn tools), and reads
    * ADDITIONAL-ADDRESS-FAMILY under the number those tools give it.
@@ -132,32 +102,4 @@ export const DEFAULT_TURN_SESSION: TurnServiceConfig['session'] = {
   maxSeconds: 0,
   strictExpiry: false,
   clockSkewSeconds: 0,
-};
-
-export const DEFAULT_TURN_LIMITS: TurnServiceConfig['limits'] = {
-  allocationsPerUser: 16,
-  allocationsPerSubject: 64,
-  allocations: 700,
-  allocationsOfNode: 4000,
-  permissionsPerUser: 128,
-  permissionsPerSubject: 512,
-  permissions: 5600,
-  permissionsOfNode: 32_000,
-  channelsPerUser: 128,
-  channelsPerSubject: 512,
-  channels: 5600,
-  channelsOfNode: 32_000,
-  bytesPerSecondPerUser: null,
-  bytesPerSecondPerSubject: null,
-  bytesPerSecond: null,
-  bytesPerSecondOfNode: null,
-  packetsPerSecondPerUser: null,
-  packetsPerSecondPerSubject: null,
-  packetsPerSecond: null,
-  packetsPerSecondOfNode: null,
-  permissionsPerAllocation: 16,
-  channelsPerAllocation: 16,
-  connections: 2048,
-  connectionsPerAddress: 64,
-  halfOpenConnections: 256,
 };

@@ -22,6 +22,7 @@ export type NodeAddresses = {
   turnBindAddresses: readonly string[];
   encryptedOnly: boolean;
   turnSession?: ServiceInputs['turnSession'];
+  turnLimits?: ServiceInputs['turnLimits'];
 };
 
 const CONNECT_WAIT_MS = 3000;

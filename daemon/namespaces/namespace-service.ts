@@ -72,6 +72,8 @@ export type NamespacesOptions = {
   turnCertificates: TurnCertificates;
   /** Limits of TURN sessions; without them the defaults count. */
   turnSession?: NodeAddresses['turnSession'];
+  /** Bounds of each TURN service, and of all of them together; without them the defaults count. */
+  turnLimits?: NodeAddresses['turnLimits'];
   ports: PortPlan;
   credentialTtlSeconds: number;
   store: NamespaceStore;
@@ -137,6 +139,7 @@ export class Namespaces extends Lifecycle {
         turnBindAddresses,
         encryptedOnly: options.turnEncryptedOnly,
         turnSession: options.turnSession,
+        turnLimits: options.turnLimits,
       },
     });
     this.#state = new StateKeeper({ node, store, file: options.stateFile, clock });

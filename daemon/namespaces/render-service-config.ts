@@ -2,12 +2,12 @@
 import type { PortBlocks } from '../contract/api.ts';
 import { DEFAULT_SFU_LIMITS, type SfuServiceConfig } from '../contract/sfu-config.ts';
 import {
-  DEFAULT_TURN_LIMITS,
   DEFAULT_TURN_SESSION,
   type AddressBlock,
   type TurnServiceConfig,
   type TurnTransport,
 } from '../contract/turn-config.ts';
+import { DEFAULT_TURN_LIMITS, type TurnServiceLimits } from '../contract/turn-limits.ts';
 import { formatEndpoint } from '../kit/ip-address.ts';
 import type { CertificateFiles } from './system.ts';
 
@@ -29,6 +29,8 @@ export type ServiceInputs = {
   domain: string | null;
   /** Limits of TURN sessions; without them the defaults count. */
   turnSession?: TurnServiceConfig['session'] | undefined;
+  /** Bounds of each TURN service, and of all of the node together; without them the defaults count. */
+  turnLimits?: TurnServiceLimits | undefined;
 };
 
 type Listener = TurnServiceConfig['listeners'][number];
@@ -82,6 +84,7 @@ export function renderTurnConfig(
 ): TurnServiceConfig {
   const { minPort, maxPort } = input.blocks.turnRelay;
   const relayPorts = maxPort - minPort + 1;
+  const limits = input.turnLimits ?? DEFAULT_TURN_LIMITS;
   return {
     version: 1,
     namespace: input.namespace,
@@ -94,7 +97,7 @@ export function renderTurnConfig(
     derived: null,
     session: input.turnSession ?? DEFAULT_TURN_SESSION,
     revoked: [],
-    limits: { ...DEFAULT_TURN_LIMITS, allocations: Math.min(DEFAULT_TURN_LIMITS.allocations, relayPorts) },
+    limits: { ...limits, allocations: Math.min(limits.allocations, relayPorts) },
     rfc5766Channels: false,
     controlSocket,
   };

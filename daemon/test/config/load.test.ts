@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { ConfigError, loadConfig, parseConfig } from '../../config/load.ts';
 import { leafKeys, nearestKey } from '../../config/known-keys.ts';
 import { daemonConfigSchema, splitEndpoint } from '../../contract/daemon-config.ts';
+import { DEFAULT_TURN_LIMITS } from '../../contract/turn-limits.ts';
 
 const read = (text: string, environment: Record<string, string> = {}) =>
   parseConfig(text, { source: 'turnkeep.yaml', environment });
@@ -110,6 +111,32 @@ t.test('a certificate for TURN has both of its files or none', (t) => {
   const files = { certFile: 'a.pem', keyFile: 'a.key' };
   t.strictSame(read('turn: { certificate: { certFile: a.pem, keyFile: a.key } }').turn.certificate, files);
   t.match(refused('turn: { certificate: { certFile: a.pem } }').message, 'needs both certFile and keyFile');
+  t.end();
+});
+
+t.test('TURN services have the limits of the file, and a wrong one is named with its line', (t) => {
+  const { limits } = read('turn: { limits: { allocationsPerUser: 4, bytesPerSecond: 1250000 } }').turn;
+  t.strictSame(limits, { ...DEFAULT_TURN_LIMITS, allocationsPerUser: 4, bytesPerSecond: 1_250_000 });
+  const error = refused(
+    [
+      'turn:',
+      '  limits:',
+      '    allocations: 0', // 3
+      '    connections: null', // 4
+      '    bytesPerSecondPerUser: fast', // 5
+      '    chanels: 5', // 6
+    ].join('\n'),
+  );
+  t.strictSame(
+    error.problems.map(({ line, key }) => [line, key]),
+    [
+      [3, 'turn.limits.allocations'],
+      [4, 'turn.limits.connections'],
+      [5, 'turn.limits.bytesPerSecondPerUser'],
+      [6, 'turn.limits.chanels'],
+    ],
+  );
+  t.match(error.message, 'did you mean "channels"?');
   t.end();
 });
 

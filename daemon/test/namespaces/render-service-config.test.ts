@@ -1,6 +1,7 @@
 import t from 'tap';
 import { sfuServiceConfigSchema } from '../../contract/sfu-config.ts';
 import { turnServiceConfigSchema } from '../../contract/turn-config.ts';
+import { DEFAULT_TURN_LIMITS } from '../../contract/turn-limits.ts';
 import { proofTarget } from '../../namespaces/enable-steps.ts';
 import {
   renderSfuConfig,
@@ -44,6 +45,23 @@ t.test('the relay reaches the SFU media block only, the SFU hears the relay bloc
   t.equal(turn.rfc5766Channels, false);
   t.end();
 });
+
+t.test(
+  'the limits are those of the configuration; no more allocations than the relay block has ports',
+  (t) => {
+    const limitsOf = (change: Partial<ServiceInputs>) =>
+      renderTurnConfig({ ...input, ...change }, '/s', files).limits;
+    t.same(limitsOf({}), DEFAULT_TURN_LIMITS);
+    const turnLimits = {
+      ...DEFAULT_TURN_LIMITS,
+      allocations: 900,
+      allocationsPerUser: 3,
+      bytesPerSecond: 99,
+    };
+    t.same(limitsOf({ turnLimits }), { ...turnLimits, allocations: 800 });
+    t.end();
+  },
+);
 
 t.test('listeners are udp, tcp and tls on every bind address', (t) => {
   const listeners = (of: ServiceInputs): string[] =>
