@@ -58,7 +58,10 @@ export interface NamespaceService {
   operations(): Operation[];
   subscribe(listener: (change: NamespaceChange) => void): Unsubscribe;
   /** Throws webrtc_not_enabled. */
-  turnCredentials(name: string, options: { subject: string; ttlSeconds?: number }): TurnCredentials;
+  turnCredentials(
+    name: string,
+    options: { subject: string; ttlSeconds?: number; browser?: boolean },
+  ): TurnCredentials;
   /** Where the gateway finds the namespace's SFU, and the key of its tickets; undefined when not enabled. */
   signaling(name: string): { address: string; port: number; ticketKey: string } | undefined;
 }

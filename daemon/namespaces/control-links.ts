@@ -20,6 +20,7 @@ import type {
 } from './system.ts';
 
 const RECONNECT = { firstMs: 100, maxMs: 2000 };
+const STATUS_TIMEOUT_MS = 5000;
 
 export type SfuLinkEvent =
   | { type: 'connected'; namespace: string }
@@ -152,6 +153,8 @@ export class ControlLinks {
   readonly #turnProcess = new Map<string, string>();
   /** Namespaces whose SFU does not know yet that the relays are new. */
   readonly #untold = new Set<string>();
+  /** Namespaces whose TURN service had an open DTLS listener when it last answered. */
+  readonly #dtls = new Set<string>();
 
   constructor(options: {
     connector: ControlConnector;
@@ -199,6 +202,7 @@ export class ControlLinks {
     this.#turn.get(namespace)?.close();
     this.#turn.delete(namespace);
     this.#turnProcess.delete(namespace);
+    this.#dtls.delete(namespace);
     this.#untold.delete(namespace);
     this.#sfu.get(namespace)?.close();
     this.#sfu.delete(namespace);
@@ -225,12 +229,12 @@ export class ControlLinks {
     };
   }
 
-  /** Resolves when both services of an opened namespace are connected, or after `timeoutMs`. */
+  /**
+   * Resolves when both services of an opened namespace are connected and the TURN service has said what it
+   * serves, or after `timeoutMs`.
+   */
   async connected(namespace: string, timeoutMs: number): Promise<void> {
-    await Promise.all([
-      this.#turn.get(namespace)?.connected(timeoutMs),
-      this.#sfu.get(namespace)?.connected(timeoutMs),
-    ]);
+    await Promise.all([this.probeTurn(namespace, timeoutMs), this.#sfu.get(namespace)?.connected(timeoutMs)]);
   }
 
   /** The TURN service's control as soon as it is connected; undefined when that takes too long. */
@@ -241,7 +245,15 @@ export class ControlLinks {
   /** @returns null when the service does not answer in time. */
   async probeTurn(namespace: string, timeoutMs: number): Promise<TurnStatus | null> {
     const control = await this.#turn.get(namespace)?.connected(timeoutMs);
-    return control === undefined ? null : answerOrNull(control.call('status', {}, { timeoutMs }));
+    if (control === undefined) return null;
+    const answer = await answerOrNull(control.call('status', {}, { timeoutMs }));
+    if (answer !== null && this.#turn.has(namespace)) this.#learn(namespace, answer);
+    return answer;
+  }
+
+  /** Whether clients can reach the TURN service over DTLS, as far as it is known. */
+  servesDtls(namespace: string): boolean {
+    return this.#dtls.has(namespace);
   }
 
   /** @returns null when the service does not answer in time. */
@@ -250,7 +262,13 @@ export class ControlLinks {
     return control === undefined ? null : answerOrNull(control.call('status', {}, { timeoutMs }));
   }
 
+  #learn(namespace: string, { listeners }: TurnStatus): void {
+    if (listeners.some(({ transport, open }) => transport === 'dtls' && open)) this.#dtls.add(namespace);
+    else this.#dtls.delete(namespace);
+  }
+
   #onTurn(namespace: string, link: ControlLink<TurnControl>): void {
+    void this.probeTurn(namespace, STATUS_TIMEOUT_MS);
     const process = `${String(link.pid)} ${String(link.startedAtMs)}`;
     const before = this.#turnProcess.get(namespace);
     this.#turnProcess.set(namespace, process);

@@ -47,6 +47,7 @@ export function enableSteps(
 ): Record<EnableStepId, SagaStep> {
   const { node, store, services, sealer, reservations, state, enabled, clock, times, signal } = dependencies;
   const { namespace } = request;
+  const { encryptedOnly } = enabled;
   const { turn, sfu } = serviceRefs(namespace);
   let secrets: { turnSecret: string; ticketKey: string } | undefined;
   const inputs = (): ServiceInputs => {
@@ -87,7 +88,12 @@ export function enableSteps(
     'claim-ports': {
       run: async () => {
         const { claim, skipped } = await reservations.reserve({ ...request, node });
-        return [`TURN port ${String(claim.blocks.turn)}.`, ...skipped].join(' ');
+        const { turn: plain, turns } = claim.blocks;
+        // The plain port stays the namespace's own, but nothing listens on it.
+        const ports = encryptedOnly
+          ? `TURNS port ${String(turns)}, no plain TURN port.`
+          : `TURN port ${String(plain)}, TURNS port ${String(turns)}.`;
+        return [ports, ...skipped].join(' ');
       },
       undo: () => {
         store.deletePortClaim(node, namespace);

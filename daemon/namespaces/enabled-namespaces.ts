@@ -52,6 +52,11 @@ export class EnabledNamespaces {
     this.#options = options;
   }
 
+  /** No TURN in the clear. */
+  get encryptedOnly(): boolean {
+    return this.#options.addresses.encryptedOnly;
+  }
+
   get(namespace: string): ServiceInputs | undefined {
     return this.#inputs.get(namespace);
   }

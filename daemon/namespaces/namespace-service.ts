@@ -287,7 +287,7 @@ export class Namespaces extends Lifecycle {
       namespace: name,
       state: webrtc,
       ports: claim?.blocks ?? null,
-      uris: claim === undefined ? [] : this.#uris(config, claim.blocks),
+      uris: claim === undefined ? [] : this.#uris(name, config, claim.blocks),
       credentialTtlSeconds: config?.ttlSeconds ?? this.#options.credentialTtlSeconds,
     };
     if (config === undefined) return { ...common, ...none };
@@ -314,8 +314,12 @@ export class Namespaces extends Lifecycle {
   /**
    * TURN REST credentials, as the callers of the API and the cameras get them. Throws webrtc_not_enabled.
    * @param options.ttlSeconds is brought within 30 s and a day; without it the configured life counts.
+   * @param options.browser leaves out the URIs of DTLS, which browsers do not speak.
    */
-  turnCredentials(name: string, options: { subject: string; ttlSeconds?: number }): TurnCredentials {
+  turnCredentials(
+    name: string,
+    options: { subject: string; ttlSeconds?: number; browser?: boolean },
+  ): TurnCredentials {
     const inputs = this.#enabled.get(name);
     if (inputs === undefined) throw notEnabled(name);
     const ttl = Math.min(
@@ -329,7 +333,8 @@ export class Namespaces extends Lifecycle {
       ttlSeconds: ttl,
       nowMs: this.#options.clock.nowMs(),
     });
-    const uris = turnUris(inputs);
+    const dtls = options.browser !== true && this.#links.servesDtls(name);
+    const uris = turnUris(inputs, { dtls });
     return { uris, username, password, ttl, urls: uris, credential: password };
   }
 
@@ -441,9 +446,14 @@ export class Namespaces extends Lifecycle {
       .find((claim) => claim.node === this.#options.node && claim.namespace === name);
   }
 
-  #uris(config: WebrtcRecord | undefined, blocks: NonNullable<WebrtcStatus['ports']>): string[] {
+  #uris(
+    name: string,
+    config: WebrtcRecord | undefined,
+    blocks: NonNullable<WebrtcStatus['ports']>,
+  ): string[] {
     const { publicAddresses, turnEncryptedOnly: encryptedOnly } = this.#options;
-    return turnUris({ blocks, publicAddresses, encryptedOnly, domain: config?.domain ?? null });
+    const inputs = { blocks, publicAddresses, encryptedOnly, domain: config?.domain ?? null };
+    return turnUris(inputs, { dtls: this.#links.servesDtls(name) });
   }
 
   /** Tells the listeners what changed about a namespace, if anything did. */

@@ -40,21 +40,34 @@ export function turnHosts(input: Pick<ServiceInputs, 'publicAddresses' | 'domain
   return input.domain === null ? input.publicAddresses : [input.domain];
 }
 
-/** RFC 7065 URIs of a namespace's TURN service: per host UDP first, then TCP, then TLS. */
+/**
+ * RFC 7065 URIs of a namespace's TURN service: per host UDP first, then TCP, TLS and DTLS.
+ * @param options.dtls browsers do not speak it, and not every installation has it: only on demand.
+ */
 export function turnUris(
   input: Pick<ServiceInputs, 'blocks' | 'publicAddresses' | 'domain' | 'encryptedOnly'>,
+  options: { dtls: boolean } = { dtls: false },
 ): string[] {
+  const transports = transportsOf(input).filter((transport) => transport !== 'dtls' || options.dtls);
   return turnHosts(input).flatMap((host) =>
-    transportsOf(input).map((transport) => {
-      const endpoint = formatEndpoint(host, portOf(transport, input));
-      return transport === 'tls'
-        ? `turns:${endpoint}?transport=tcp`
-        : `turn:${endpoint}?transport=${transport}`;
+    transports.map((transport) => {
+      const { scheme, carrier } = URI_FORMS[transport];
+      return `${scheme}:${formatEndpoint(host, portOf(transport, input))}?transport=${carrier}`;
     }),
   );
 }
 
-/** Every listener of the namespace's TURN service: each bind address has each transport. */
+const URI_FORMS: Record<TurnTransport, { scheme: 'turn' | 'turns'; carrier: 'udp' | 'tcp' }> = {
+  udp: { scheme: 'turn', carrier: 'udp' },
+  tcp: { scheme: 'turn', carrier: 'tcp' },
+  tls: { scheme: 'turns', carrier: 'tcp' },
+  dtls: { scheme: 'turns', carrier: 'udp' },
+};
+
+/**
+ * Every listener of the namespace's TURN service: each bind address has each transport. DTLS is always among
+ * them: whether this installation has it is known to the service alone, which says so in its status.
+ */
 export function turnListeners(
   input: Pick<ServiceInputs, 'blocks' | 'turnBindAddresses' | 'encryptedOnly'>,
 ): Listener[] {
@@ -63,9 +76,9 @@ export function turnListeners(
   );
 }
 
-/** In the order clients shall try them. */
-function transportsOf(input: Pick<ServiceInputs, 'encryptedOnly'>): ('udp' | 'tcp' | 'tls')[] {
-  return input.encryptedOnly ? ['tls'] : ['udp', 'tcp', 'tls'];
+/** In the order clients shall try them: some try the first of a list only, so what fewest of them speak is last. */
+function transportsOf(input: Pick<ServiceInputs, 'encryptedOnly'>): TurnTransport[] {
+  return input.encryptedOnly ? ['tls', 'dtls'] : ['udp', 'tcp', 'tls', 'dtls'];
 }
 
 function portOf(transport: TurnTransport, input: Pick<ServiceInputs, 'blocks'>): number {

@@ -43,10 +43,12 @@ export function serviceView(
   if (answer.draining) return view('down', `${title} ends: it takes nobody new.`);
   if (!answer.ready) return view('down', `${title} runs, but is not ready.`);
   if ('listeners' in answer) {
-    const closed = answer.listeners.filter((listener) => !listener.open);
+    // DTLS is served where it can be had: without it clients have the other transports.
+    const closed = answer.listeners.filter(({ open, transport }) => !open && transport !== 'dtls');
     const names = closed.map((one) => `${one.transport} ${one.address} port ${String(one.port)}`);
     if (closed.length > 0) return view('down', `${title} does not listen on ${names.join(', ')}.`);
-    return view('up', `${title} answers; ${String(answer.allocations)} allocations.`);
+    const dtls = answer.dtlsProblem === undefined ? '' : ` TURN over DTLS is off: ${answer.dtlsProblem}.`;
+    return view('up', `${title} answers; ${String(answer.allocations)} allocations.${dtls}`);
   }
   return view('up', `${title} answers; ${String(answer.sessions)} sessions.`);
 }

@@ -17,6 +17,12 @@ export function webrtcStatusCommand(contextOf: ContextOf): Command {
     });
 }
 
+/** A node that serves encrypted TURN only keeps the plain port, closed. */
+function plainTurn({ uris }: WebrtcStatus, port: number): string {
+  const open = uris.some((uri) => uri.startsWith('turn:'));
+  return open ? String(port) : `${String(port)} (kept closed: encrypted TURN only)`;
+}
+
 function describe(status: WebrtcStatus): string {
   const { ports } = status;
   const count = (value: number | null): string => (value === null ? 'unknown' : String(value));
@@ -39,7 +45,7 @@ function describe(status: WebrtcStatus): string {
   ];
   if (ports !== null) {
     rows.push(
-      ['Ports', `TURN ${String(ports.turn)}, TURNS ${String(ports.turns)}`],
+      ['Ports', `TURN ${plainTurn(status, ports.turn)}, TURNS ${String(ports.turns)}`],
       ['', `relay ${range(ports.turnRelay)}, media ${range(ports.sfuMedia)}`],
       ['', `signaling ${String(ports.sfuSignaling)}`],
     );

@@ -61,7 +61,7 @@ function credentials(
   ttlSeconds: number,
 ): TurnCredentials {
   try {
-    return context.namespaces.turnCredentials(namespace, { subject, ttlSeconds });
+    return context.namespaces.turnCredentials(namespace, { subject, ttlSeconds, browser: true });
   } catch (error) {
     if (error instanceof AppError && error.code === 'webrtc_not_enabled') {
       throw new AppError('credential_not_configured', error.message, { cause: error });

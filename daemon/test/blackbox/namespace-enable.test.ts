@@ -56,6 +56,7 @@ t.test('enables with proof, tells the truth, disables without a trace', async (t
       `turn:${address}:26500?transport=udp`,
       `turn:${address}:26500?transport=tcp`,
       `turns:${address}:26520?transport=tcp`,
+      `turns:${address}:26520?transport=udp`,
     ],
     sessions: 0,
     rooms: 0,

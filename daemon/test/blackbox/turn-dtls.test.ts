@@ -1,5 +1,5 @@
 /** TURN over DTLS 1.2 on real sockets: relaying, the end of a session, strangers, hostile datagrams. */
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -106,6 +106,25 @@ for (const [family, address] of [
   ['IPv4', '127.0.31.20'],
   ['IPv6', '::1'],
 ] as const) {
+  t.test('a certificate that DTLS cannot use leaves DTLS off and TLS on', async (t) => {
+    const dir = tempDir(t);
+    const certificate = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
+    const { certFile, keyFile } = certificate;
+    const args = ['req', '-x509', '-newkey', 'ed25519', '-nodes', '-days', '2', '-subj', '/CN=dtls.test'];
+    execFileSync('openssl', [...args, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
+    const turn = await startTurn(t, {
+      address: '127.0.42.4',
+      transports: ['tls', 'dtls'],
+      config: { certificate, relay: { addresses: [RELAY], minPort: 54_000, maxPort: 54_100 } },
+    });
+    const status = await turn.control.call('status', {});
+    t.match(
+      status.listeners.map(({ transport, open }) => `${transport} ${String(open)}`),
+      ['tls true', 'dtls false'],
+    );
+    t.match(status, { dtls: 'openssl-addon', dtlsProblem: /handshake.*give it an ECDSA or RSA key/ });
+  });
+
   t.test(`${family}: relays both ways, and ends the allocation with the session`, async (t) => {
     const turn = await start(t, address);
     const peer = await TestPeer.open(t, PEER);

@@ -16,13 +16,15 @@ class HandConnector implements ControlConnector {
   /** The TURN process that answers; undefined while there is none. */
   turnProcess: { pid: number; startedAtMs: number } | undefined;
   turnAttempts = 0;
+  turnListeners: { transport: string; open: boolean }[] = [];
   turnEnds: () => void = () => undefined;
   readonly calls: string[] = [];
   turn(_path: string, options: { onClose: () => void }): ReturnType<ControlConnector['turn']> {
     this.turnAttempts += 1;
     if (this.turnProcess === undefined) return Promise.reject(new Error('no TURN in this test'));
     this.turnEnds = options.onClose;
-    return Promise.resolve({ ...this.turnProcess, control: {}, close: () => undefined } as never);
+    const control = { call: () => Promise.resolve({ listeners: this.turnListeners }) };
+    return Promise.resolve({ ...this.turnProcess, control, close: () => undefined } as never);
   }
   sfu(
     _path: string,
@@ -213,5 +215,31 @@ t.test('a listener that fails does not keep the others from hearing', async (t) 
   links.open('demo');
   await settle();
   t.equal(heard, 1);
+  links.closeAll();
+});
+
+t.test('whether there is DTLS is what the running TURN service says', async (t) => {
+  const connector = new HandConnector();
+  connector.turnProcess = { pid: 7, startedAtMs: 100 };
+  connector.turnListeners = [
+    { transport: 'tls', open: true },
+    { transport: 'dtls', open: true },
+  ];
+  const { links, clock } = make(connector);
+  t.equal(links.servesDtls('demo'), false, 'not known yet');
+  links.open('demo');
+  await links.connected('demo', 1000);
+  t.equal(links.servesDtls('demo'), true);
+
+  connector.turnListeners = [
+    { transport: 'tls', open: true },
+    { transport: 'dtls', open: false },
+  ];
+  connector.turnProcess = { pid: 8, startedAtMs: 200 };
+  connector.turnEnds();
+  t.equal(links.servesDtls('demo'), true, 'a service that is away has not changed its mind');
+  clock.advance(100);
+  await settle();
+  t.equal(links.servesDtls('demo'), false, 'another process without the addon');
   links.closeAll();
 });

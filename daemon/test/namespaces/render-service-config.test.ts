@@ -63,7 +63,7 @@ t.test(
   },
 );
 
-t.test('listeners are udp, tcp and tls on every bind address', (t) => {
+t.test('listeners are udp, tcp, tls and dtls on every bind address', (t) => {
   const listeners = (of: ServiceInputs): string[] =>
     renderTurnConfig(of, '/s', files).listeners.map(
       (one) => `${one.transport} ${one.address} ${String(one.port)}`,
@@ -72,11 +72,18 @@ t.test('listeners are udp, tcp and tls on every bind address', (t) => {
     'udp 0.0.0.0 3478',
     'tcp 0.0.0.0 3478',
     'tls 0.0.0.0 5349',
+    'dtls 0.0.0.0 5349',
     'udp :: 3478',
     'tcp :: 3478',
     'tls :: 5349',
+    'dtls :: 5349',
   ]);
-  t.same(listeners({ ...input, encryptedOnly: true }), ['tls 0.0.0.0 5349', 'tls :: 5349']);
+  t.same(listeners({ ...input, encryptedOnly: true }), [
+    'tls 0.0.0.0 5349',
+    'dtls 0.0.0.0 5349',
+    'tls :: 5349',
+    'dtls :: 5349',
+  ]);
   t.same(renderTurnConfig(input, '/s', files).certificate, files);
   t.end();
 });
@@ -94,6 +101,12 @@ t.test('URIs name the port of the namespace, IPv6 in brackets, the domain instea
     'turn:turn.example.com:3478?transport=udp',
     'turn:turn.example.com:3478?transport=tcp',
     'turns:turn.example.com:5349?transport=tcp',
+  ]);
+  t.same(turnUris({ ...input, publicAddresses: ['192.0.2.7'] }, { dtls: true }), [
+    'turn:192.0.2.7:3478?transport=udp',
+    'turn:192.0.2.7:3478?transport=tcp',
+    'turns:192.0.2.7:5349?transport=tcp',
+    'turns:192.0.2.7:5349?transport=udp',
   ]);
   t.same(turnUris({ ...input, encryptedOnly: true }), [
     'turns:192.0.2.7:5349?transport=tcp',

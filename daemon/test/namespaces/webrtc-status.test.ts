@@ -51,6 +51,16 @@ t.test('a service is up only when it says so itself', (t) => {
       'down',
       /udp 10\.0\.0\.1 port 3478/,
     ],
+    [
+      report('ready'),
+      turn({
+        listeners: [listener, { ...listener, transport: 'dtls', open: false }],
+        dtls: 'none',
+        dtlsProblem: 'the DTLS addon is not built; run scripts/build-dtls',
+      }),
+      'up',
+      /4 allocations\. TURN over DTLS is off: .*run scripts\/build-dtls\.$/,
+    ],
   ];
   for (const [state, answer, up, sentence] of cases) {
     t.match(

@@ -63,6 +63,7 @@ export function turnControlHandlers(options: {
       limits: [...server.connections.uses(), ...server.core.limits],
       kernelDrops: await server.kernelDrops(),
       dtls: server.dtls,
+      dtlsProblem: server.dtlsProblem,
       certificate: server.certificate,
     }),
     allocations: ({ limit }) => {

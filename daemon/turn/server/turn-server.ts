@@ -55,6 +55,7 @@ export class TurnServer {
   readonly #log: Logger;
   readonly #kernelDrops = new KernelDrops();
   readonly #dtls = loadDtlsEngine();
+  #dtlsProblem: string | undefined;
   readonly #logLimit = new RateLimiter(CLIENT_LOG_LIMIT, { maxKeys: 8 });
   #config: TurnServiceConfig;
   #certificate: Certificate | undefined;
@@ -111,14 +112,21 @@ export class TurnServer {
     return 'engine' in this.#dtls ? this.#dtls.engine.name : 'none';
   }
 
-  /** Opens all listeners; those of DTLS stay off, with a log line, where there is no engine. Rejects with an AdapterError naming the one that failed; nothing stays open. */
+  /** Why DTLS listeners are off; undefined when they are open or there are none. */
+  get dtlsProblem(): string | undefined {
+    return this.#dtlsProblem;
+  }
+
+  /**
+   * Opens all listeners; those of DTLS stay off, with a log line, where there is no engine or the certificate does
+   * not suit it. Rejects with an AdapterError naming the one that failed; nothing stays open.
+   */
   async open(): Promise<void> {
     this.#cleanup.push('relay sockets', () => this.#pool.close());
     this.#cleanup.push('timer', () => this.#timer?.cancel());
     for (const [id, { transport, address, port }] of this.#config.listeners.entries()) {
       try {
-        const server = this.#createListener(id, { transport, address, port });
-        await server?.open();
+        const server = await this.#openListener(id, { transport, address, port });
         this.#listeners.push({ transport, address, port, server });
         if (server === undefined) continue;
         this.#cleanup.push(`${transport} ${formatEndpoint(address, port)}`, () => server.close());
@@ -201,6 +209,28 @@ export class TurnServer {
     }
   }
 
+  /** @returns undefined for DTLS that this installation, or the certificate, does not allow. */
+  async #openListener(
+    id: number,
+    where: { transport: TurnTransport; address: string; port: number },
+  ): Promise<UdpListener | StreamListener | DtlsListener | undefined> {
+    const server = this.#createListener(id, where);
+    try {
+      await server?.open();
+      return server;
+    } catch (error) {
+      // TLS may serve a certificate that DTLS cannot: clients have the other transports.
+      if (!(server instanceof DtlsListener && error instanceof CertificateError)) throw error;
+      this.#dtlsOff(where, error.message);
+      return undefined;
+    }
+  }
+
+  #dtlsOff({ address, port }: { address: string; port: number }, problem: string): void {
+    this.#dtlsProblem = problem;
+    this.#log.error({ address, port }, `DTLS listener is off: ${problem}`);
+  }
+
   #createListener(
     id: number,
     where: { transport: TurnTransport; address: string; port: number },
@@ -230,7 +260,7 @@ export class TurnServer {
     };
     if (transport !== 'dtls') return new StreamListener({ ...session, transport });
     if ('engine' in this.#dtls) return new DtlsListener({ ...session, engine: this.#dtls.engine });
-    this.#log.error({ address, port }, `DTLS listener is off: ${this.#dtls.problem}`);
+    this.#dtlsOff(where, this.#dtls.problem);
     return undefined;
   }
 

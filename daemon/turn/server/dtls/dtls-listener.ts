@@ -4,9 +4,9 @@
  * changes nothing before its own handshake is over.
  */
 import type { Cancel, Clock } from '../../../kit/clock.ts';
-import { InvalidStateError } from '../../../kit/errors.ts';
+import { InvalidStateError, messageOf } from '../../../kit/errors.ts';
 import { FiveTupleTable } from '../../core/five-tuple-table.ts';
-import type { Certificate } from '../certificate.ts';
+import { CertificateError, type Certificate } from '../certificate.ts';
 import type { ClientPath } from '../client-path.ts';
 import type { ConnectionLimits } from '../connection-limits.ts';
 import type { ListenerOptions } from '../udp-listener.ts';
@@ -47,11 +47,18 @@ export class DtlsListener {
     return this.#socket !== undefined;
   }
 
-  /** Rejects with the system error, or with the engine's reason against the certificate. */
+  /** Rejects with the system error, or with a CertificateError: the engine's reason against the certificate. */
   async open(): Promise<void> {
     const { address, port, core, onError, engine, certificate } = this.#options;
     if (certificate === undefined) throw new InvalidStateError('a dtls listener needs a certificate');
-    this.#server = engine.createServer(certificate);
+    try {
+      this.#server = engine.createServer(certificate);
+    } catch (cause) {
+      throw new CertificateError(
+        `DTLS cannot use the certificate (${messageOf(cause)}); give it an ECDSA or RSA key`,
+        { cause },
+      );
+    }
     try {
       this.#socket = await UdpSocket.open({
         address,
