@@ -33,8 +33,9 @@ export function disableSteps(
     'release-ports': step(() => {
       store.deletePortClaim(node, namespace);
     }),
-    'delete-config': step(() => {
+    'delete-config': step(async () => {
       store.deleteWebrtcConfig(namespace);
+      await enabled.shareNode();
     }),
     'save-state': step(() => state.save()),
   };

@@ -81,8 +81,9 @@ export function enableSteps(
         });
         return undefined;
       },
-      undo: () => {
+      undo: async () => {
         store.deleteWebrtcConfig(namespace);
+        await enabled.shareNode();
       },
     },
     'claim-ports': {
@@ -102,6 +103,8 @@ export function enableSteps(
     'render-configs': {
       run: async () => {
         await enabled.writeConfigs(inputs());
+        // The others give up their part before this one takes it.
+        await enabled.shareNode();
         return undefined;
       },
       undo: () => enabled.removeConfigs(namespace),
@@ -140,6 +143,8 @@ export function enableSteps(
     'mark-enabled': {
       run: async () => {
         await enabled.turnOn(inputs());
+        // Others may have come or gone since its configuration was written.
+        await enabled.shareNode();
         store.setWebrtcState(namespace, 'enabled');
         return undefined;
       },

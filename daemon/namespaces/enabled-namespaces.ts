@@ -3,6 +3,8 @@
  * their services. What is not in here has no credentials and no signaling.
  */
 import type { PortBlocks } from '../contract/api.ts';
+import { messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/logger.ts';
 import type { ControlLinks } from './control-links.ts';
 import { reachableAt } from './listener-address.ts';
 import { renderSfuConfig, renderTurnConfig, turnHosts, type ServiceInputs } from './render-service-config.ts';
@@ -39,8 +41,15 @@ export class EnabledNamespaces {
     links: ControlLinks;
     certificates: TurnCertificates;
     addresses: NodeAddresses;
+    /** How many namespaces may use the node right now. */
+    sharers: () => number;
+    log: Logger;
   };
   readonly #inputs = new Map<string, ServiceInputs>();
+  /** One division of the node at a time: an older one never overwrites a newer. */
+  #sharing: Promise<void> = Promise.resolve();
+  /** Namespaces whose TURN service has not read its newest share. */
+  readonly #untold = new Set<string>();
 
   constructor(options: {
     sealer: Sealer;
@@ -48,6 +57,9 @@ export class EnabledNamespaces {
     links: ControlLinks;
     certificates: TurnCertificates;
     addresses: NodeAddresses;
+    /** How many namespaces may use the node right now. */
+    sharers: () => number;
+    log: Logger;
   }) {
     this.#options = options;
   }
@@ -90,20 +102,30 @@ export class EnabledNamespaces {
   /** @returns which of the two differ from what the service was last started with. */
   async writeConfigs(inputs: ServiceInputs): Promise<{ turn: boolean; sfu: boolean }> {
     const { services } = this.#options;
-    const { turn, sfu } = serviceRefs(inputs.namespace);
-    const certificate = await this.certificate(inputs);
-    const turnConfig = renderTurnConfig(inputs, services.controlSocket(turn), certificate);
+    const { sfu } = serviceRefs(inputs.namespace);
     return {
-      turn: await services.writeConfig(turn, turnConfig),
+      turn: await this.#writeTurnConfig(inputs),
       sfu: await services.writeConfig(sfu, renderSfuConfig(inputs, services.controlSocket(sfu))),
     };
   }
 
   async removeConfigs(namespace: string): Promise<void> {
+    await this.#sharing; // It could write the file again.
     const { turn, sfu } = serviceRefs(namespace);
     await this.#options.services.removeConfig(sfu);
     await this.#options.services.removeConfig(turn);
     await this.#options.certificates.remove(namespace);
+  }
+
+  /**
+   * Divides the node anew among its namespaces. Services whose share has changed read it now and keep their
+   * sessions; one that does not answer is logged, and asked again at the next division.
+   */
+  shareNode(): Promise<void> {
+    this.#sharing = this.#sharing.then(async () => {
+      await Promise.all([...this.#inputs.values()].map((inputs) => this.#tellShare(inputs)));
+    });
+    return this.#sharing;
   }
 
   /** Resolves when its services are connected; late ones are waited for in the background. */
@@ -115,7 +137,31 @@ export class EnabledNamespaces {
 
   turnOff(namespace: string): void {
     this.#inputs.delete(namespace);
+    this.#untold.delete(namespace);
     this.#options.links.close(namespace);
+  }
+
+  async #tellShare(inputs: ServiceInputs): Promise<void> {
+    const { links, log } = this.#options;
+    const { namespace } = inputs;
+    try {
+      if (await this.#writeTurnConfig(inputs)) this.#untold.add(namespace);
+      if (!this.#untold.has(namespace)) return;
+      const control = await links.turn(namespace, CONNECT_WAIT_MS);
+      if (control === undefined) throw new Error('the TURN service is not connected');
+      await control.call('reload', {});
+      this.#untold.delete(namespace);
+    } catch (error) {
+      log.warn({ namespace, reason: messageOf(error) }, 'share of the node not told');
+    }
+  }
+
+  async #writeTurnConfig(inputs: ServiceInputs): Promise<boolean> {
+    const { services, sharers } = this.#options;
+    const { turn } = serviceRefs(inputs.namespace);
+    const certificate = await this.certificate(inputs);
+    const shared = { ...inputs, nodeSharers: sharers() };
+    return services.writeConfig(turn, renderTurnConfig(shared, services.controlSocket(turn), certificate));
   }
 }
 

@@ -141,6 +141,9 @@ export class Namespaces extends Lifecycle {
         turnSession: options.turnSession,
         turnLimits: options.turnLimits,
       },
+      // One that is being enabled already counts, one that is being disabled still does.
+      sharers: () => store.webrtcConfigs().length,
+      log,
     });
     this.#state = new StateKeeper({ node, store, file: options.stateFile, clock });
     this.#reservations = new PortReservations({

@@ -9,6 +9,7 @@ import {
 } from '../contract/turn-config.ts';
 import { DEFAULT_TURN_LIMITS, type TurnServiceLimits } from '../contract/turn-limits.ts';
 import { formatEndpoint } from '../kit/ip-address.ts';
+import { shareOfNode } from './node-share.ts';
 import type { CertificateFiles } from './system.ts';
 
 export type ServiceInputs = {
@@ -31,6 +32,8 @@ export type ServiceInputs = {
   turnSession?: TurnServiceConfig['session'] | undefined;
   /** Bounds of each TURN service, and of all of the node together; without them the defaults count. */
   turnLimits?: TurnServiceLimits | undefined;
+  /** How many namespaces share what the node may hold; without it the namespace is alone. */
+  nodeSharers?: number | undefined;
 };
 
 type Listener = TurnServiceConfig['listeners'][number];
@@ -97,7 +100,7 @@ export function renderTurnConfig(
 ): TurnServiceConfig {
   const { minPort, maxPort } = input.blocks.turnRelay;
   const relayPorts = maxPort - minPort + 1;
-  const limits = input.turnLimits ?? DEFAULT_TURN_LIMITS;
+  const limits = shareOfNode(input.turnLimits ?? DEFAULT_TURN_LIMITS, input.nodeSharers ?? 1);
   return {
     version: 1,
     namespace: input.namespace,
