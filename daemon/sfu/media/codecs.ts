@@ -39,6 +39,8 @@ const CODECS: readonly (Omit<TrackCodec, 'fmtp'> & { defaultFmtp: string })[] = 
 
 const VIDEO_FEEDBACK = ['nack', 'nack pli'] as const;
 const RECEIVE_FEEDBACK = ['transport-cc'] as const;
+/** What viewers may tell of the path: transport-wide feedback, or their own estimate. */
+const PATH_FEEDBACK = ['transport-cc', 'goog-remb'] as const;
 
 /** H.264 profiles every decoder in the field is asked for, in this order. */
 const OFFERED_H264_PROFILES = ['42e01f', '4d001f', '64001f'];
@@ -186,7 +188,7 @@ export class PayloadTypes {
       clockRate: codec.clockRate,
       channels: codec.channels,
       fmtp: codec.fmtp,
-      feedback: codec.kind === 'video' ? VIDEO_FEEDBACK : [],
+      feedback: codec.kind === 'video' ? [...VIDEO_FEEDBACK, ...PATH_FEEDBACK] : ['transport-cc'],
     };
   }
 }

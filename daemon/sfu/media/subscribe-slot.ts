@@ -1,6 +1,6 @@
 /** One sending media section of a viewer's connection: what is offered, and which track it carries now. */
 import { randomInt } from 'node:crypto';
-import type { CorePeer, Downlink, MediaSource } from './core/types.ts';
+import type { CorePeer, Downlink, DownlinkOptions, MediaSource } from './core/types.ts';
 import { slotKeyOf, type TrackCodec } from './codecs.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { MediaTrack, TrackSink } from './media-track.ts';
@@ -8,12 +8,16 @@ import { EXTENSION_URI, type SdpMedia } from './sdp/session-description.ts';
 import type { LocalCodec, LocalSection } from './sdp/write-sdp.ts';
 
 export const MID_EXTENSION_ID = 1;
+export const TRANSPORT_CC_EXTENSION_ID = 2;
 const PROTOCOL = 'UDP/TLS/RTP/SAVPF';
 
 /** `new`: not in an answered offer yet; `live`: the viewer takes it; `rejected`: the viewer cannot. */
 export type SlotState = 'new' | 'live' | 'rejected';
 
-type Negotiated = { rtxPayloadType: number | undefined; midExtensionId: number | undefined; nack: boolean };
+type Negotiated = Pick<
+  DownlinkOptions,
+  'rtxPayloadType' | 'midExtensionId' | 'transportCcExtensionId' | 'nack'
+>;
 
 export class SubscribeSlot implements TrackSink {
   readonly mid: string;
@@ -103,10 +107,14 @@ export class SubscribeSlot implements TrackSink {
     }
     this.#state = 'live';
     const rtxAnswered = media.codecs.some((one) => one.payloadType === this.#codec.rtxPayloadType);
-    const mid = media.extensions.find((extension) => extension.uri === EXTENSION_URI.mid);
+    const extension = (uri: string): number | undefined =>
+      media.extensions.find((one) => one.uri === uri)?.id;
     this.#negotiated ??= {
       rtxPayloadType: rtxAnswered ? this.#codec.rtxPayloadType : undefined,
-      midExtensionId: mid?.id,
+      midExtensionId: extension(EXTENSION_URI.mid),
+      transportCcExtensionId: codec.feedback.includes('transport-cc')
+        ? extension(EXTENSION_URI.transportCc)
+        : undefined,
       nack: codec.feedback.includes('nack'),
     };
     this.connect(peer);
@@ -126,6 +134,7 @@ export class SubscribeSlot implements TrackSink {
       rtxSsrc: negotiated.rtxPayloadType === undefined ? undefined : this.#rtxSsrc,
       mid: this.mid,
       midExtensionId: negotiated.midExtensionId,
+      transportCcExtensionId: negotiated.transportCcExtensionId,
       cname: this.#cname,
       nack: negotiated.nack,
     });
@@ -144,7 +153,10 @@ export class SubscribeSlot implements TrackSink {
       formats: [String(this.#codec.payloadType)],
       direction: 'sendonly',
       codecs: [this.#codec],
-      extensions: [{ id: MID_EXTENSION_ID, uri: EXTENSION_URI.mid }],
+      extensions: [
+        { id: MID_EXTENSION_ID, uri: EXTENSION_URI.mid },
+        { id: TRANSPORT_CC_EXTENSION_ID, uri: EXTENSION_URI.transportCc },
+      ],
       msid: this.#msid,
       sender: { ssrc: this.#ssrc, rtxSsrc: this.#rtxSsrc, cname: this.#cname },
     };

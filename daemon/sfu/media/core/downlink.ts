@@ -9,7 +9,6 @@ import type { Gop } from './gop-cache.ts';
 import type { MediaPacket } from './media-packet.ts';
 import { OutboundStream, type StreamTransport } from './outbound-stream.ts';
 import type { ReportBlock } from './rtcp-packet.ts';
-import { roundTripMs } from './ntp-time.ts';
 import type { SourceClock } from './source-clock.ts';
 import { CoreSource, type SourceListener } from './source.ts';
 import type { Downlink, DownlinkOptions, DownlinkStats, MediaSource } from './types.ts';
@@ -260,10 +259,9 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
     this.#rejoin(nowMs);
   }
 
-  onReport(block: ReportBlock, nowMs: number): void {
+  onReport(block: ReportBlock, roundTripMs: number | undefined): void {
     this.#fractionLost = block.fractionLost;
-    const measured = roundTripMs(nowMs, block.lastSenderReport, block.delaySinceLastSenderReport);
-    if (measured !== undefined) this.#roundTripMs = measured;
+    if (roundTripMs !== undefined) this.#roundTripMs = roundTripMs;
   }
 
   onDeadline(nowMs: number): void {

@@ -10,6 +10,7 @@ import { RtpHeaderTemplate } from './rtp-packet.ts';
 import { extendSequence } from './sequence-number.ts';
 import type { SrtpSender } from './srtp-context.ts';
 import type { DownlinkOptions } from './types.ts';
+import type { ViewerPath } from './viewer-path.ts';
 
 /** First numbers stay below 2^15, so that a lost first packet cannot confuse the rollover count (RFC 3711). */
 const FIRST_INDEX_LIMIT = 0x8000;
@@ -18,7 +19,7 @@ const MAX_RESENDS_PER_PACKET = 10;
 const RESEND_BITS_PER_SECOND = 25_000_000;
 const MIN_RESEND_WINDOW_MS = 20;
 
-export type StreamTransport = { srtp: SrtpSender; send: (datagram: Buffer) => void };
+export type StreamTransport = { srtp: SrtpSender; path: ViewerPath; send: (datagram: Buffer) => void };
 
 export type ResendVerdict = 'sent' | 'in-flight' | 'limited' | 'gone' | 'never-sent';
 
@@ -42,11 +43,13 @@ export class OutboundStream {
     this.#transport = transport;
     this.#options = options;
     const { mid, midExtensionId, ssrc, rtxSsrc, payloadType, rtxPayloadType } = options;
-    this.#media = new RtpHeaderTemplate({ payloadType, ssrc, mid, midExtensionId });
-    this.#retransmission =
-      rtxSsrc === undefined || rtxPayloadType === undefined
-        ? undefined
-        : new RtpHeaderTemplate({ payloadType: rtxPayloadType, ssrc: rtxSsrc, mid, midExtensionId });
+    const hasRtx = rtxSsrc !== undefined && rtxPayloadType !== undefined;
+    const transportCcExtensionId = options.nack && !hasRtx ? undefined : options.transportCcExtensionId;
+    const shared = { mid, midExtensionId, transportCcExtensionId };
+    this.#media = new RtpHeaderTemplate({ payloadType, ssrc, ...shared });
+    this.#retransmission = hasRtx
+      ? new RtpHeaderTemplate({ payloadType: rtxPayloadType, ssrc: rtxSsrc, ...shared })
+      : undefined;
     this.#nextIndex = randomBelow(context, FIRST_INDEX_LIMIT);
     this.#nextRetransmissionIndex = randomBelow(context, FIRST_INDEX_LIMIT);
   }
@@ -82,7 +85,7 @@ export class OutboundStream {
     this.#packets += 1;
     this.#bytes += payload.length;
     if (this.#options.nack) this.#ring.add(index, payload, marker, timestamp, nowMs);
-    return this.#transmit(index, payload, marker, timestamp);
+    return this.#transmit(index, payload, marker, timestamp, nowMs);
   }
 
   /** Answers a request for a packet by its 16 bit number. @param roundTripMs of the viewer, if known. */
@@ -104,8 +107,8 @@ export class OutboundStream {
     this.#retransmitted += 1;
     this.#resendBytes +=
       this.#retransmission === undefined
-        ? this.#transmit(index, sent.payload, sent.marker, sent.timestamp)
-        : this.#wrap(this.#retransmission, index, sent.payload, sent.marker, sent.timestamp);
+        ? this.#transmit(index, sent.payload, sent.marker, sent.timestamp, nowMs)
+        : this.#wrap(this.#retransmission, index, sent.payload, sent.marker, sent.timestamp, nowMs);
     return 'sent';
   }
 
@@ -129,10 +132,10 @@ export class OutboundStream {
     if (compound !== undefined) this.#transport.send(compound);
   }
 
-  #transmit(index: number, payload: Buffer, marker: boolean, timestamp: number): number {
+  #transmit(index: number, payload: Buffer, marker: boolean, timestamp: number, nowMs: number): number {
     const { scratch } = this.#context;
     this.#media.write(scratch.view, marker, index, timestamp);
-    return this.#protectAndSend(this.#media, payload, this.#options.ssrc, index);
+    return this.#protectAndSend(this.#media, payload, this.#options.ssrc, index, nowMs);
   }
 
   /** RFC 4588 section 4: the original number goes in front of the payload. */
@@ -142,6 +145,7 @@ export class OutboundStream {
     payload: Buffer,
     marker: boolean,
     timestamp: number,
+    nowMs: number,
   ): number {
     const { scratch, retransmissionScratch } = this.#context;
     retransmissionScratch.view.setUint16(0, index);
@@ -150,13 +154,24 @@ export class OutboundStream {
     this.#nextRetransmissionIndex += 1;
     template.write(scratch.view, marker, own, timestamp);
     const wrapped = retransmissionScratch.prefix(payload.length + 2);
-    return this.#protectAndSend(template, wrapped, this.#options.rtxSsrc ?? 0, own);
+    return this.#protectAndSend(template, wrapped, this.#options.rtxSsrc ?? 0, own, nowMs);
   }
 
-  #protectAndSend(template: RtpHeaderTemplate, payload: Buffer, ssrc: number, index: number): number {
+  #protectAndSend(
+    template: RtpHeaderTemplate,
+    payload: Buffer,
+    ssrc: number,
+    index: number,
+    nowMs: number,
+  ): number {
     const { scratch, totals } = this.#context;
-    const header = scratch.prefix(template.headerBytes);
-    const bytes = this.#transport.srtp.protectRtp(scratch.buffer, header, payload, ssrc, index);
+    const { path, srtp } = this.#transport;
+    const { headerBytes, transportNumberAt } = template;
+    const plainBytes = headerBytes + payload.length;
+    if (transportNumberAt === 0) path.sendUnnumbered(plainBytes, nowMs);
+    else scratch.view.setUint16(transportNumberAt, path.send(plainBytes, nowMs));
+    const header = scratch.prefix(headerBytes);
+    const bytes = srtp.protectRtp(scratch.buffer, header, payload, ssrc, index);
     totals.packets += 1;
     totals.bytes += bytes;
     this.#transport.send(scratch.prefix(bytes));

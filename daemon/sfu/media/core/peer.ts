@@ -4,7 +4,7 @@
  */
 import { InvalidStateError } from '../../../kit/errors.ts';
 import { BurstPacer } from './burst-pacer.ts';
-import type { CoreContext } from './core-context.ts';
+import { randomBelow, type CoreContext } from './core-context.ts';
 import { CoreDownlink } from './downlink.ts';
 import { PeerReports } from './peer-reports.ts';
 import { parseRtcp, writeNack, writePictureLossIndication, type ReportBlock } from './rtcp-packet.ts';
@@ -20,12 +20,15 @@ import {
 import { SourceBindings, type Binding } from './source-bindings.ts';
 import { CoreSource, type SourceLink } from './source.ts';
 import { SrtpReceiver, SrtpSender } from './srtp-context.ts';
+import { roundTripMs } from './ntp-time.ts';
+import { ViewerPath } from './viewer-path.ts';
 import type {
   CorePeer,
   CorePeerOptions,
   Downlink,
   DownlinkOptions,
   MediaSource,
+  PathStats,
   SourceOptions,
 } from './types.ts';
 
@@ -40,6 +43,7 @@ export class Peer implements CorePeer, SourceLink {
   readonly #sender: SrtpSender;
   readonly #reports: PeerReports;
   readonly #pacer: BurstPacer;
+  readonly #path: ViewerPath;
   readonly #sources = new Set<CoreSource>();
   readonly #bindings: SourceBindings;
   /** By media SSRC. */
@@ -60,6 +64,7 @@ export class Peer implements CorePeer, SourceLink {
       this.#sendRtcp(compound);
     });
     this.#pacer = new BurstPacer(context);
+    this.#path = new ViewerPath(randomBelow(context, 0x1_0000));
     this.#onClosed = onClosed;
   }
 
@@ -78,7 +83,7 @@ export class Peer implements CorePeer, SourceLink {
     if (this.#downlinks.has(options.ssrc)) {
       throw new InvalidStateError(`Peer ${this.id} already sends with SSRC ${String(options.ssrc)}`);
     }
-    const transport = { srtp: this.#sender, send: this.#send };
+    const transport = { srtp: this.#sender, path: this.#path, send: this.#send };
     const downlink = new CoreDownlink(this.#context, this.#pacer, transport, options, (closed) => {
       this.#downlinks.delete(closed.ssrc);
     });
@@ -90,6 +95,15 @@ export class Peer implements CorePeer, SourceLink {
     if (this.#state === 'closed') return;
     if (datagram.length >= RTP_FIXED_HEADER_BYTES && !isRtcp(datagram)) this.#receiveRtp(datagram, nowMs);
     else this.#receiveRtcp(datagram, nowMs);
+  }
+
+  path(nowMs: number): PathStats {
+    const known = this.#path.bandwidth(nowMs);
+    return {
+      bitsPerSecond: known === undefined ? null : Math.round(known.bitsPerSecond),
+      basis: known?.basis ?? null,
+      isCongested: known?.isCongested ?? false,
+    };
   }
 
   close(): void {
@@ -200,12 +214,29 @@ export class Peer implements CorePeer, SourceLink {
         case 'fir':
           for (const ssrc of packet.mediaSsrcs) this.#downlinks.get(ssrc)?.onPictureLoss(nowMs);
           break;
+        case 'transport-feedback':
+          if (!this.#path.onFeedback(packet.packet, nowMs)) drops.add('not-rtcp');
+          break;
+        case 'remb':
+          this.#path.onReceiverEstimate(packet.bitsPerSecond, nowMs);
+          break;
       }
     }
   }
 
   #takeReports(blocks: readonly ReportBlock[], nowMs: number): void {
-    for (const block of blocks) this.#downlinks.get(block.ssrc)?.onReport(block, nowMs);
+    let worst = -1;
+    let measuredMs: number | undefined;
+    for (const block of blocks) {
+      const downlink = this.#downlinks.get(block.ssrc);
+      if (downlink === undefined) continue;
+      const { lastSenderReport, delaySinceLastSenderReport } = block;
+      const measured = roundTripMs(nowMs, lastSenderReport, delaySinceLastSenderReport);
+      measuredMs = measured ?? measuredMs;
+      downlink.onReport(block, measured);
+      worst = Math.max(worst, block.fractionLost);
+    }
+    if (worst !== -1) this.#path.onReport(worst, measuredMs, nowMs);
   }
 
   #sendRtcp(compound: Buffer): void {

@@ -24,7 +24,11 @@ export type RtcpPacket =
   | { type: 'bye'; ssrcs: number[] }
   | { type: 'nack'; mediaSsrc: number; sequenceNumbers: number[] }
   | { type: 'pli'; mediaSsrc: number }
-  | { type: 'fir'; mediaSsrcs: number[] };
+  | { type: 'fir'; mediaSsrcs: number[] }
+  /** Transport-wide: the packet itself, for `readTransportFeedback`. */
+  | { type: 'transport-feedback'; packet: Buffer }
+  /** draft-alvestrand-rmcat-remb-03. */
+  | { type: 'remb'; bitsPerSecond: number };
 
 const SENDER_REPORT = 200;
 const RECEIVER_REPORT = 201;
@@ -32,6 +36,10 @@ const SOURCE_DESCRIPTION = 202;
 const BYE = 203;
 const TRANSPORT_FEEDBACK = 205;
 const PAYLOAD_FEEDBACK = 206;
+/** Formats of the feedback messages. */
+const TRANSPORT_WIDE = 15;
+const APPLICATION_LAYER = 15;
+const REMB = 0x52454d42;
 const REPORT_BLOCK_BYTES = 24;
 /** A NACK message may name 17 packets per 4 bytes: what a datagram can ask for is bounded here. */
 export const MAX_NACKED_PER_DATAGRAM = 2048;
@@ -87,6 +95,7 @@ function parseOne(packet: Buffer, count: number, nackBudget: number): RtcpPacket
       return { type: 'bye', ssrcs };
     }
     case TRANSPORT_FEEDBACK:
+      if (count === TRANSPORT_WIDE) return { type: 'transport-feedback', packet };
       if (packet.length < 12 || count !== 1) return undefined;
       return {
         type: 'nack',
@@ -96,6 +105,7 @@ function parseOne(packet: Buffer, count: number, nackBudget: number): RtcpPacket
     case PAYLOAD_FEEDBACK:
       if (packet.length < 12) return undefined;
       if (count === 1) return { type: 'pli', mediaSsrc: packet.readUInt32BE(8) };
+      if (count === APPLICATION_LAYER) return receiverEstimate(packet);
       if (count !== 4) return undefined;
       return { type: 'fir', mediaSsrcs: firTargets(packet) };
     default:
@@ -139,6 +149,14 @@ function firTargets(packet: Buffer): number[] {
   for (let at = 12; at + 8 <= packet.length && ssrcs.length < 64; at += 8)
     ssrcs.push(packet.readUInt32BE(at));
   return ssrcs;
+}
+
+/** Six bits of exponent and 18 of mantissa behind the name. */
+function receiverEstimate(packet: Buffer): RtcpPacket | undefined {
+  if (packet.length < 20 || packet.readUInt32BE(12) !== REMB) return undefined;
+  const exponent = packet.readUInt8(17) >>> 2;
+  const mantissa = packet.readUIntBE(17, 3) & 0x3_ffff;
+  return { type: 'remb', bitsPerSecond: mantissa * 2 ** exponent };
 }
 
 function header(out: Buffer, count: number, packetType: number): void {

@@ -124,7 +124,7 @@ export function stripPadding(payload: Buffer, hasPadding: boolean): Buffer | und
 
 /**
  * The constant part of the headers of one SSRC: written per packet with three or a few word stores.
- * MID is written in the one-byte form, or in the two-byte form when its id needs it.
+ * Extensions are written in the one-byte form, or in the two-byte form when an id or the MID needs it.
  */
 export class RtpHeaderTemplate {
   readonly headerBytes: number;
@@ -132,6 +132,8 @@ export class RtpHeaderTemplate {
   readonly #payloadType: number;
   readonly #ssrc: number;
   readonly #extensionWords: number[];
+  /** Where the transport-wide number goes; 0 without one. */
+  readonly transportNumberAt: number;
 
   /** @throws RangeError for an extension id or MID that cannot be written. */
   constructor(options: {
@@ -139,11 +141,12 @@ export class RtpHeaderTemplate {
     ssrc: number;
     mid: string;
     midExtensionId: number | undefined;
+    transportCcExtensionId?: number | undefined;
   }) {
     this.#payloadType = options.payloadType;
     this.#ssrc = options.ssrc;
-    const extension =
-      options.midExtensionId === undefined ? undefined : midExtension(options.midExtensionId, options.mid);
+    const { bytes: extension, transportNumberAt } = writeExtensions(options);
+    this.transportNumberAt = transportNumberAt === 0 ? 0 : RTP_FIXED_HEADER_BYTES + transportNumberAt;
     this.#extensionWords = [];
     for (let at = 0; extension !== undefined && at < extension.length; at += 4) {
       this.#extensionWords.push(extension.readUInt32BE(at));
@@ -164,20 +167,37 @@ export class RtpHeaderTemplate {
   }
 }
 
-function midExtension(id: number, mid: string): Buffer {
-  const text = Buffer.from(mid, 'utf8');
-  if (id < 1 || id > 255 || text.length === 0 || text.length > 255) {
-    throw new RangeError(`MID "${mid}" cannot be written as extension ${String(id)}`);
+/** The extension block with its header; `transportNumberAt` is 0 without that element. */
+function writeExtensions(options: {
+  mid: string;
+  midExtensionId: number | undefined;
+  transportCcExtensionId?: number | undefined;
+}): { bytes: Buffer | undefined; transportNumberAt: number } {
+  const { mid, midExtensionId, transportCcExtensionId } = options;
+  const elements: { id: number; content: Buffer }[] = [];
+  // The number first: its place does not depend on the MID.
+  if (transportCcExtensionId !== undefined) {
+    elements.push({ id: transportCcExtensionId, content: Buffer.alloc(2) });
   }
-  const isOneByte = id <= 14 && text.length <= 16;
-  const element = Buffer.concat([
-    isOneByte ? Buffer.from([(id << 4) | (text.length - 1)]) : Buffer.from([id, text.length]),
-    text,
-  ]);
-  const words = Math.ceil(element.length / 4);
-  const extension = Buffer.alloc(4 + words * 4);
-  extension.writeUInt16BE(isOneByte ? ONE_BYTE_PROFILE : TWO_BYTE_PROFILE, 0);
-  extension.writeUInt16BE(words, 2);
-  element.copy(extension, 4);
-  return extension;
+  if (midExtensionId !== undefined) elements.push({ id: midExtensionId, content: Buffer.from(mid, 'utf8') });
+  if (elements.length === 0) return { bytes: undefined, transportNumberAt: 0 };
+  for (const { id, content } of elements) {
+    if (id < 1 || id > 255 || content.length === 0 || content.length > 255) {
+      throw new RangeError(`MID "${mid}" cannot be written as extension ${String(id)}`);
+    }
+  }
+  const isOneByte = elements.every(({ id, content }) => id <= 14 && content.length <= 16);
+  const body = Buffer.concat(
+    elements.flatMap(({ id, content }) => [
+      isOneByte ? Buffer.from([(id << 4) | (content.length - 1)]) : Buffer.from([id, content.length]),
+      content,
+    ]),
+  );
+  const words = Math.ceil(body.length / 4);
+  const bytes = Buffer.alloc(4 + words * 4);
+  bytes.writeUInt16BE(isOneByte ? ONE_BYTE_PROFILE : TWO_BYTE_PROFILE, 0);
+  bytes.writeUInt16BE(words, 2);
+  body.copy(bytes, 4);
+  const transportNumberAt = transportCcExtensionId === undefined ? 0 : isOneByte ? 5 : 6;
+  return { bytes, transportNumberAt };
 }

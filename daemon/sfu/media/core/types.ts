@@ -49,6 +49,11 @@ export type DownlinkOptions = {
   rtxSsrc: number | undefined;
   mid: string;
   midExtensionId: number | undefined;
+  /**
+   * Transport-wide numbers, which the viewer's feedback refers to. Only for a section that is never resent
+   * on its own SSRC: such a copy must be the same packet to the bit, or the cipher's nonce repeats.
+   */
+  transportCcExtensionId?: number | undefined;
   /** RTCP CNAME of the SDES we send. */
   cname: string;
   nack: boolean;
@@ -78,6 +83,16 @@ export type SourceStats = {
   /** H.264 only: pictures are out of order (B-frames), which WebRTC receivers show as stutter. */
   hasBFrames: boolean;
   lastPacketAtMs: number | null;
+};
+
+/** What the path to a peer carries. */
+export type PathStats = {
+  /** null while nothing is known. */
+  bitsPerSecond: number | null;
+  /** What the figure comes from: transport-wide feedback, the viewer's own estimate, receiver reports. */
+  basis: 'feedback' | 'remb' | 'reports' | null;
+  /** A queue grows on it, or it loses more than a tenth. */
+  isCongested: boolean;
 };
 
 export type DownlinkStats = {
@@ -147,6 +162,7 @@ export interface CorePeer {
    * not kept after the call.
    */
   receive(datagram: Buffer, nowMs: number): void;
+  path(nowMs: number): PathStats;
   /** Closes its sources and downlinks. Calling it twice is harmless. */
   close(): void;
 }

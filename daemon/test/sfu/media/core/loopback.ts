@@ -12,6 +12,7 @@ import {
   writeReceiverReport,
   type RtcpPacket,
 } from '../../../../sfu/media/core/rtcp-packet.ts';
+import { TransportFeedback } from '../../../../sfu/media/core/transport-feedback.ts';
 import {
   emptyRtpHeader,
   findExtension,
@@ -48,8 +49,16 @@ export function keyPair(profile: SrtpProfile, fill: number): { ours: SrtpKeys; t
   return { ours: { profile, local: a, remote: b }, theirs: { profile, local: b, remote: a } };
 }
 
-/** One direction of a path: delay and loss. */
-export type Path = { delayMs: number; loss: number };
+/** One direction of a path: delay and loss, and where it is narrow a rate behind a queue that overflows. */
+export type Path = {
+  delayMs: number;
+  loss: number;
+  bitsPerSecond?: number;
+  /** What the queue holds at most. */
+  queueMs?: number;
+  /** When the queue will be empty. */
+  freeAtMs?: number;
+};
 
 type WorldEvent = { atMs: number; order: number; run: () => void };
 
@@ -85,7 +94,14 @@ export class World {
   carry(path: Path, datagram: Buffer, deliver: (datagram: Buffer) => void): void {
     if (this.random() < path.loss) return;
     const copy = Buffer.from(datagram);
-    this.at(this.nowMs + path.delayMs, () => {
+    let leavesMs = this.nowMs;
+    if (path.bitsPerSecond !== undefined) {
+      const startMs = Math.max(this.nowMs, path.freeAtMs ?? 0);
+      if (startMs - this.nowMs > (path.queueMs ?? 300)) return;
+      leavesMs = startMs + ((datagram.length + 28) * 8000) / path.bitsPerSecond;
+      path.freeAtMs = leavesMs;
+    }
+    this.at(leavesMs + path.delayMs, () => {
       deliver(copy);
     });
   }
@@ -357,6 +373,8 @@ export type ViewerOptions = {
   rtx?: boolean;
   /** False: a viewer that never asks again. */
   asks?: boolean;
+  /** True: transport-wide feedback every 50 ms. */
+  feedback?: boolean;
   downlink?: Partial<DownlinkOptions>;
 };
 
@@ -379,6 +397,9 @@ export class Viewer {
   #highest = -1;
   readonly #asked = new Map<number, { atMs: number; times: number }>();
   #lastReport = { compact: 0, atMs: 0 };
+  readonly #feedback = new TransportFeedback();
+  /** What the receiver reports say was lost. */
+  fractionLost = 0.125;
 
   constructor(world: World, options: ViewerOptions = {}) {
     this.world = world;
@@ -406,8 +427,10 @@ export class Viewer {
       midExtensionId: 4,
       cname: 'turnkeep-test',
       nack: options.codec !== 'opus',
+      transportCcExtensionId: options.feedback === true ? TRANSPORT_CC_ID : undefined,
       ...options.downlink,
     });
+    if (options.feedback === true) this.#feedbackLater();
     this.#askLater();
     this.#reportLater();
   }
@@ -455,6 +478,11 @@ export class Viewer {
       // Resent on the media SSRC while the first copy was only late.
       if (payload === 'srtp-replayed' && this.#options.rtx === false) return;
       throw new Error(`viewer got ${payload}`);
+    }
+    const numberAt = findExtension(datagram, header, TRANSPORT_CC_ID);
+    if (this.#options.feedback === true) {
+      if (numberAt === -1) throw new Error('no transport-wide number');
+      this.#feedback.add(datagram.readUInt16BE(numberAt >> 8), nowMs);
     }
     const isRetransmission = header.ssrc === this.ssrc + 1;
     if (header.payloadType !== (isRetransmission ? 103 : 102)) throw new Error('wrong payload type');
@@ -518,12 +546,19 @@ export class Viewer {
     });
   }
 
+  #feedbackLater(): void {
+    this.world.at(this.world.nowMs + 50, () => {
+      while (this.#feedback.pending) this.sendRtcp(this.#feedback.take(1, this.ssrc)!);
+      this.#feedbackLater();
+    });
+  }
+
   #reportLater(): void {
     this.world.at(this.world.nowMs + 1000, () => {
       const { compact, atMs } = this.#lastReport;
       const block = {
         ssrc: this.ssrc,
-        fractionLost: 0.125,
+        fractionLost: this.fractionLost,
         packetsLost: 0,
         highestSequence: Math.max(0, this.#highest),
         jitter: 0,
