@@ -7,7 +7,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { BARCODE, FRAME_COUNT, HEIGHT, WIDTH } from '../../../scripts/demo-camera/picture.ts';
 
 export const CHROMIUM = '/usr/bin/chromium';
-const ARGUMENTS = [
+export const ARGUMENTS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

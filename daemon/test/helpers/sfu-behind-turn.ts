@@ -1,16 +1,21 @@
 /** A real SFU behind a real TURN service of the same namespace, for peers that know relays only. */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { turnControlEvents, turnControlMethods } from '../../contract/control.ts';
 import {
   DEFAULT_TURN_LIMITS,
   DEFAULT_TURN_SESSION,
   type AddressBlock,
   type TurnServiceConfig,
 } from '../../contract/turn-config.ts';
-import { freeUdpPort, SfuProcess } from './sfu-process.ts';
+import type { TurnSession } from '../../contract/turn-session.ts';
+import { ControlClient } from '../../system/control-client.ts';
+import { freeTcpPort, freeUdpPort, SfuProcess } from './sfu-process.ts';
+
+export type RelayTransport = 'udp' | 'tcp' | 'tls';
 
 const RELAY_PORTS = { minPort: 42_000, maxPort: 42_199 };
 const SECRET = 'a-secret-of-the-test-run';
@@ -26,20 +31,26 @@ export function interfaceAddress(): string | undefined {
 
 export class SfuBehindTurn {
   readonly sfu: SfuProcess;
-  /** `host:port` of the TURN listener. */
-  readonly turnEndpoint: string;
+  readonly listeners: TurnServiceConfig['listeners'];
+  /** Of the authority that signed the certificate of the `tls` listener; empty without one. */
+  readonly caPem: string;
   readonly #turn: ChildProcess;
+  readonly #control: ControlClient<typeof turnControlMethods, typeof turnControlEvents>;
   readonly #directory: string;
 
   private constructor(options: {
     sfu: SfuProcess;
-    turnEndpoint: string;
+    listeners: TurnServiceConfig['listeners'];
+    caPem: string;
     turn: ChildProcess;
+    control: ControlClient<typeof turnControlMethods, typeof turnControlEvents>;
     directory: string;
   }) {
     this.sfu = options.sfu;
-    this.turnEndpoint = options.turnEndpoint;
+    this.listeners = options.listeners;
+    this.caPem = options.caPem;
     this.#turn = options.turn;
+    this.#control = options.control;
     this.#directory = options.directory;
   }
 
@@ -47,21 +58,29 @@ export class SfuBehindTurn {
     shield: string;
     turn: string;
     extraRelays?: AddressBlock[];
+    /** The listeners, each on a port of its own. Clients are told of all of them. */
+    transports?: RelayTransport[];
   }): Promise<SfuBehindTurn> {
+    const { transports = ['udp'] } = options;
     const listen = interfaceAddress() ?? options.turn;
     const directory = mkdtempSync(join(tmpdir(), 'turn-'));
-    const port = await freeUdpPort(listen);
-    const turnEndpoint = `${listen}:${port}`;
+    const listeners: TurnServiceConfig['listeners'] = [];
+    for (const transport of transports) {
+      const port = await (transport === 'udp' ? freeUdpPort(listen) : freeTcpPort(listen));
+      listeners.push({ transport, address: listen, port });
+    }
+    const certificate = transports.includes('tls') ? certificateFor(listen, directory) : undefined;
     const sfu = await SfuProcess.start(options.shield, (config) => ({
       ...config,
       relays: [{ address: options.turn, ...RELAY_PORTS }, ...(options.extraRelays ?? [])],
-      turn: { ...config.turn, uris: [`turn:${turnEndpoint}?transport=udp`], secret: SECRET },
+      turn: { ...config.turn, uris: listeners.map(uriOf), secret: SECRET },
     }));
     const config: TurnServiceConfig = {
       version: 1,
       namespace: 'demo',
       realm: 'demo',
-      listeners: [{ transport: 'udp', address: listen, port }],
+      listeners,
+      ...(certificate === undefined ? {} : { certificate: certificate.files }),
       relay: { addresses: [options.turn], ...RELAY_PORTS },
       peers: { scope: 'sfu', allow: [{ address: options.shield, ...sfu.config.media }] },
       secrets: [{ id: 'one', secret: SECRET }],
@@ -78,16 +97,64 @@ export class SfuBehindTurn {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await lineOf(turn, (line) => line === '{"ready":true}');
-    return new SfuBehindTurn({ sfu, turnEndpoint, turn, directory });
+    const { client: control } = await ControlClient.open({
+      path: config.controlSocket,
+      methods: turnControlMethods,
+      events: turnControlEvents,
+      onEvent: () => undefined,
+    });
+    const caPem = certificate?.caPem ?? '';
+    return new SfuBehindTurn({ sfu, listeners, caPem, turn, control, directory });
+  }
+
+  /** `host:port` of a listener. */
+  endpoint(transport: RelayTransport): string {
+    const { address, port } = this.#listener(transport);
+    return `${address}:${port}`;
+  }
+
+  /** What a client is told of a listener. */
+  uri(transport: RelayTransport): string {
+    return uriOf(this.#listener(transport));
+  }
+
+  /** The sessions of a subject, as the TURN service sees them. */
+  async sessionsOf(subject: string): Promise<TurnSession[]> {
+    const { items } = await this.#control.call('sessions', {});
+    return items.filter((session) => session.subject === subject);
   }
 
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.#turn.once('exit', resolve));
+    this.#control.close();
     this.#turn.kill('SIGTERM');
     await ended;
     await this.sfu.stop();
     rmSync(this.#directory, { recursive: true, force: true });
   }
+
+  #listener(transport: RelayTransport): TurnServiceConfig['listeners'][number] {
+    const listener = this.listeners.find((one) => one.transport === transport);
+    if (listener === undefined) throw new Error(`no ${transport} listener`);
+    return listener;
+  }
+}
+
+function uriOf({ transport, address, port }: TurnServiceConfig['listeners'][number]): string {
+  return transport === 'tls'
+    ? `turns:${address}:${port}?transport=tcp`
+    : `turn:${address}:${port}?transport=${transport}`;
+}
+
+function certificateFor(
+  address: string,
+  directory: string,
+): { caPem: string; files: { certFile: string; keyFile: string } } {
+  execFileSync(process.execPath, ['daemon/test/helpers/issue-certificate.ts', directory, address]);
+  return {
+    caPem: readFileSync(join(directory, 'ca.pem'), 'utf8'),
+    files: { certFile: join(directory, 'turn.crt'), keyFile: join(directory, 'turn.key') },
+  };
 }
 
 /** The first line of a program's output that matches. */

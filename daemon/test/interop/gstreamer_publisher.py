@@ -40,7 +40,7 @@ def main():
         "webrtcbin name=peer bundle-policy=max-bundle ice-transport-policy=relay"
         f" turn-server={turn}"
         " videotestsrc is-live=true pattern=ball"
-        " ! video/x-raw,width=320,height=240,framerate=30/1 ! queue"
+        " ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! queue"
         f" ! {ENCODERS[codec]} ! peer."
         " audiotestsrc is-live=true wave=silence ! audioconvert ! opusenc ! rtpopuspay"
         " ! application/x-rtp,media=audio,encoding-name=OPUS,payload=97 ! peer."

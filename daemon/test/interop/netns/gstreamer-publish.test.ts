@@ -74,7 +74,7 @@ for (const codec of Object.keys(KEY_FRAME)) {
       [
         'daemon/test/interop/gstreamer_publisher.py',
         codec,
-        `turn://${user}:${password}@${bench.turnEndpoint}`,
+        `turn://${user}:${password}@${bench.endpoint('udp')}`,
       ],
       { stdio: ['pipe', 'pipe', 'inherit'] },
     );

@@ -1,0 +1,231 @@
+/**
+ * A participant of a room as a page: publishes a drawn picture and the browser's test tone, or watches, through one
+ * kind of relay only. Chromium and Firefox run the same functions; each is sent as its own source text, so it
+ * uses nothing from outside itself. What was seen is judged by pixels, decoded frames and the browser's own statistics.
+ */
+import type { RelayTransport } from '../helpers/sfu-behind-turn.ts';
+
+export type Entrance = {
+  /** Of the signaling socket, with the ticket. */
+  url: string;
+  room: string;
+  /** The relay that may be used, out of those the service names. */
+  via: RelayTransport;
+  /** The video codec to publish, such as `video/VP8`; null watches. */
+  publish: string | null;
+  /** What a watched picture shows: our drawn frame numbers, or GStreamer's moving ball. */
+  picture: 'numbers' | 'ball';
+};
+
+/** One peer connection. */
+export type Side = {
+  state: string;
+  /** The selected path; null until there is one. `url` is empty where the browser does not tell it. */
+  path: { localType: string; relayProtocol: string; url: string } | null;
+  /** True when all candidates are known. */
+  gatheringDone: boolean;
+  /** Types of all local candidates. */
+  gathered: string[];
+  /** MIME types that are received, in lower case, sorted. */
+  codecs: string[];
+  framesDecoded: number;
+  /** Energy of the decoded sound; 0 is silence. */
+  soundEnergy: number;
+};
+
+export type Seen = {
+  errors: string[];
+  tracks: string[];
+  /** Different pictures that were recognised from pixels. */
+  pictures: number;
+  size: string;
+  viewer: Side | null;
+  publisher: Side | null;
+};
+
+type Room = {
+  errors: string[];
+  tracks: string[];
+  pictures: Set<string>;
+  size: string;
+  viewer: RTCPeerConnection | null;
+  publisher: RTCPeerConnection | null;
+};
+type Scope = { room: Room };
+type Frame = { type: string; sdp: string; code: string; message: string; iceServers: { urls: string[] }[] };
+
+/** Begins; all that happens from then on is told by `lookAround`. */
+export function enterRoom(entrance: Entrance): void {
+  const room: Room = {
+    errors: [],
+    tracks: [],
+    pictures: new Set(),
+    size: '',
+    viewer: null,
+    publisher: null,
+  };
+  (globalThis as unknown as Scope).room = room;
+  const fail = (error: unknown): void => void room.errors.push(String(error));
+  const cells = 16;
+  let configuration: RTCConfiguration = {};
+  let tail = Promise.resolve();
+  const socket = new WebSocket(entrance.url);
+  const send = (type: string, data: object): void => {
+    socket.send(JSON.stringify({ type, ...data }));
+  };
+  socket.onerror = () => {
+    fail('the signaling socket failed');
+  };
+  socket.onmessage = ({ data }) => {
+    tail = tail.then(() => take(JSON.parse(String(data)) as Frame)).catch(fail);
+  };
+
+  async function take(frame: Frame): Promise<void> {
+    if (frame.type === 'turn-credentials') {
+      const wanted = (uri: string): boolean =>
+        entrance.via === 'tls'
+          ? uri.startsWith('turns:')
+          : uri.startsWith('turn:') && uri.endsWith(`=${entrance.via}`);
+      const iceServers = frame.iceServers.map((one) => ({ ...one, urls: one.urls.filter(wanted) }));
+      configuration = { iceServers, iceTransportPolicy: 'relay', bundlePolicy: 'max-bundle' };
+      send('join', { roomId: entrance.room, ...(entrance.publish === null ? {} : { subscribe: 'none' }) });
+    }
+    if (frame.type === 'error') fail(`${frame.code}: ${frame.message}`);
+    if (frame.type === 'welcome' && entrance.publish !== null) await publish(entrance.publish);
+    if (frame.type === 'answer') {
+      await room.publisher?.setRemoteDescription({ type: 'answer', sdp: frame.sdp });
+    }
+    if (frame.type === 'offer') {
+      room.viewer ??= watch();
+      await room.viewer.setRemoteDescription({ type: 'offer', sdp: frame.sdp });
+      await room.viewer.setLocalDescription();
+      send('answer', { sdp: room.viewer.localDescription?.sdp });
+    }
+  }
+
+  async function publish(mimeType: string): Promise<void> {
+    const peer = new RTCPeerConnection(configuration);
+    room.publisher = peer;
+    peer.onicecandidate = ({ candidate }) => {
+      send('ice-candidate', { connection: 'publish', candidate });
+    };
+    const canvas = document.createElement('canvas');
+    canvas.width = 640;
+    canvas.height = 360;
+    document.body.append(canvas);
+    const context = canvas.getContext('2d');
+    let count = 0;
+    setInterval(() => {
+      if (context === null) return;
+      context.fillStyle = '#246';
+      context.fillRect(0, 0, 640, 360);
+      context.fillStyle = '#e63';
+      context.fillRect((count * 8) % 600, 60, 40, 80);
+      // Eight bits and their complement, each a cell of 40 by 80.
+      const bits = (count << 8) | (~count & 0xff);
+      for (let cell = 0; cell < cells; cell += 1) {
+        context.fillStyle = (bits >> (cells - 1 - cell)) & 1 ? '#fff' : '#000';
+        context.fillRect(cell * 40, 200, 40, 80);
+      }
+      count = (count + 1) & 0xff;
+    }, 66);
+    const sound = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const media = canvas.captureStream();
+    for (const track of [...media.getTracks(), ...sound.getTracks()]) peer.addTrack(track, media);
+    const video = peer.getTransceivers().find((one) => one.sender.track?.kind === 'video');
+    const codecs = RTCRtpSender.getCapabilities('video')?.codecs ?? [];
+    video?.setCodecPreferences(codecs.filter((one) => [mimeType, 'video/rtx'].includes(one.mimeType)));
+    await peer.setLocalDescription();
+    send('offer', { roomId: entrance.room, sdp: peer.localDescription?.sdp });
+  }
+
+  function watch(): RTCPeerConnection {
+    const peer = new RTCPeerConnection(configuration);
+    peer.onicecandidate = ({ candidate }) => {
+      send('ice-candidate', { candidate });
+    };
+    peer.ontrack = ({ track }) => {
+      room.tracks.push(track.kind);
+      const element = document.createElement(track.kind === 'video' ? 'video' : 'audio');
+      element.muted = track.kind === 'video';
+      element.autoplay = true;
+      element.srcObject = new MediaStream([track]);
+      document.body.append(element);
+      if (element instanceof HTMLVideoElement) look(element);
+    };
+    return peer;
+  }
+
+  function look(video: HTMLVideoElement): void {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = entrance.picture === 'numbers' ? [640, 360] : [64, 48];
+    const context = canvas.getContext('2d', { willReadFrequently: true });
+    const read = (): void => {
+      context?.drawImage(video, 0, 0, canvas.width, canvas.height);
+      room.size = `${video.videoWidth}x${video.videoHeight}`;
+      const picture = entrance.picture === 'numbers' ? frameNumber() : ballPosition();
+      if (picture !== null) room.pictures.add(picture);
+      video.requestVideoFrameCallback(read);
+    };
+    const bright = (x: number, y: number): boolean => (context?.getImageData(x, y, 1, 1).data[1] ?? 0) > 128;
+    const frameNumber = (): string | null => {
+      let bits = 0;
+      for (let cell = 0; cell < cells; cell += 1) bits = (bits << 1) | (bright(cell * 40 + 20, 240) ? 1 : 0);
+      const count = bits >> 8;
+      return (bits & 0xff) === (~count & 0xff) ? String(count) : null;
+    };
+    /** The middle of what is white, where that is as large as the ball. */
+    const ballPosition = (): string | null => {
+      const pixels = context?.getImageData(0, 0, 64, 48).data ?? [];
+      const found: number[] = [];
+      for (let at = 0; at < 64 * 48; at += 1) if ((pixels[at * 4 + 1] ?? 0) > 128) found.push(at);
+      if (found.length < 20 || found.length > 120) return null;
+      const middle = (of: (at: number) => number): number =>
+        Math.round(found.reduce((sum, at) => sum + of(at), 0) / found.length);
+      return `${middle((at) => at % 64)},${middle((at) => Math.floor(at / 64))}`;
+    };
+    video.requestVideoFrameCallback(read);
+  }
+}
+
+/** What the participant saw until now. */
+export async function lookAround(): Promise<Seen> {
+  const { room } = globalThis as unknown as Scope;
+  async function side(peer: RTCPeerConnection | null): Promise<Side | null> {
+    if (peer === null) return null;
+    const all = [...(await peer.getStats()).values()] as Record<string, unknown>[];
+    const ofType = (type: string): Record<string, unknown>[] => all.filter((one) => one['type'] === type);
+    const byId = (id: unknown): Record<string, unknown> | undefined => all.find((one) => one['id'] === id);
+    const word = (value: unknown): string => (typeof value === 'string' ? value : '');
+    const pair =
+      byId(ofType('transport')[0]?.['selectedCandidatePairId']) ??
+      ofType('candidate-pair').find((one) => one['selected'] === true);
+    const local = byId(pair?.['localCandidateId']);
+    const inbound = ofType('inbound-rtp');
+    const sum = (key: string): number => inbound.reduce((total, one) => total + Number(one[key] ?? 0), 0);
+    return {
+      state: peer.connectionState,
+      path:
+        local === undefined
+          ? null
+          : {
+              localType: word(local['candidateType']),
+              relayProtocol: word(local['relayProtocol']),
+              url: word(local['url']),
+            },
+      gatheringDone: peer.iceGatheringState === 'complete',
+      gathered: [...new Set(ofType('local-candidate').map((one) => word(one['candidateType'])))],
+      codecs: inbound.map((one) => word(byId(one['codecId'])?.['mimeType']).toLowerCase()).sort(),
+      framesDecoded: sum('framesDecoded'),
+      soundEnergy: sum('totalAudioEnergy'),
+    };
+  }
+  return {
+    errors: room.errors,
+    tracks: [...room.tracks].sort(),
+    pictures: room.pictures.size,
+    size: room.size,
+    viewer: await side(room.viewer),
+    publisher: await side(room.publisher),
+  };
+}
