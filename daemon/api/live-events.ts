@@ -14,11 +14,14 @@ import type {
   NamespaceService,
   Unsubscribe,
 } from './services.ts';
+import { TurnWatch } from './turn-watch.ts';
 
 /** A snapshot of 500 cameras is about 300 kB; a reader four of these behind does not read. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 const MAX_READERS = 500;
 const MAX_READERS_PER_CALLER = 32;
+/** The next frame of a TURN service replaces this one: a reader this far behind is spared it. */
+const MAX_UNREAD_FOR_TURN_BYTES = MAX_UNREAD_BYTES / 4;
 /** 1013: try again later. */
 const CLOSE_SLOW = 1013;
 
@@ -30,11 +33,13 @@ export interface LiveSocket {
   terminate(): void;
 }
 
-type Reader = { caller: Caller; socket: LiveSocket; seq: number };
+/** `leave` ends what it sees of a TURN service. */
+type Reader = { caller: Caller; socket: LiveSocket; seq: number; leave: Unsubscribe };
 type Body = LiveEvent extends infer Event ? (Event extends LiveEvent ? Omit<Event, 'seq'> : never) : never;
 
 export class LiveEvents {
   readonly #namespaces: NamespaceService;
+  readonly #turn: TurnWatch;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #readers = new Set<Reader>();
@@ -46,6 +51,7 @@ export class LiveEvents {
 
   constructor(options: { namespaces: NamespaceService; clock: Clock; log: Logger }) {
     this.#namespaces = options.namespaces;
+    this.#turn = new TurnWatch({ turn: options.namespaces.turn, clock: options.clock });
     this.#clock = options.clock;
     this.#log = options.log;
     this.#unsubscribe.push(
@@ -71,23 +77,38 @@ export class LiveEvents {
     for (const reader of this.#readers) this.#sendSnapshot(reader);
   }
 
-  /** Throws rate_limited when there are too many readers, before a socket is opened for one more. */
-  requireRoom(caller: Caller): void {
+  /**
+   * Throws rate_limited when there are too many readers, before a socket is opened for one more.
+   * @param turn the namespace whose TURN service it wants to see.
+   */
+  requireRoom(caller: Caller, turn?: string): void {
     if (this.#closed)
       throw new AppError('shutting_down', 'The daemon is stopping.', { retryAfterSeconds: 5 });
     const mine = [...this.#readers].filter((one) => identityOf(one.caller) === identityOf(caller)).length;
-    if (this.#readers.size < MAX_READERS && mine < MAX_READERS_PER_CALLER) return;
-    throw new AppError('rate_limited', 'Too many consoles are open. Close one and try again.', {
-      retryAfterSeconds: 30,
-    });
+    if (this.#readers.size >= MAX_READERS || mine >= MAX_READERS_PER_CALLER) {
+      throw new AppError('rate_limited', 'Too many consoles are open. Close one and try again.', {
+        retryAfterSeconds: 30,
+      });
+    }
+    if (turn !== undefined) this.#turn.requireRoom(turn);
   }
 
-  /** Adds a reader and sends its snapshot. The returned function takes it out again. */
-  add(socket: LiveSocket, caller: Caller): Unsubscribe {
-    const reader: Reader = { caller, socket, seq: 0 };
+  /**
+   * Adds a reader and sends its snapshot. The returned function takes it out again.
+   * @param turn the namespace whose TURN service it sees too; who may is the caller's to ask.
+   */
+  add(socket: LiveSocket, caller: Caller, turn?: string): Unsubscribe {
+    const reader: Reader = { caller, socket, seq: 0, leave: () => undefined };
     this.#readers.add(reader);
     this.#sendSnapshot(reader);
-    return () => this.#readers.delete(reader);
+    if (turn !== undefined && this.#readers.has(reader)) {
+      reader.leave = this.#turn.add(turn, (data) => {
+        if (socket.bufferedAmount <= MAX_UNREAD_FOR_TURN_BYTES) this.#send(reader, { type: 'turn', data });
+      });
+    }
+    return () => {
+      this.#remove(reader);
+    };
   }
 
   close(): void {
@@ -95,6 +116,12 @@ export class LiveEvents {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     for (const { socket } of this.#readers) socket.close(1001, 'the daemon is stopping');
     this.#readers.clear();
+    this.#turn.close();
+  }
+
+  #remove(reader: Reader): void {
+    this.#readers.delete(reader);
+    reader.leave();
   }
 
   #onNamespaceChange(change: NamespaceChange): void {
@@ -144,7 +171,7 @@ export class LiveEvents {
   #send(reader: Reader, body: Body): void {
     const { socket } = reader;
     if (socket.bufferedAmount > MAX_UNREAD_BYTES) {
-      this.#readers.delete(reader);
+      this.#remove(reader);
       this.#log.warn({ caller: identityOf(reader.caller) }, 'slow reader of live events closed');
       socket.close(CLOSE_SLOW, 'reads too slowly');
       // The close frame waits behind what it does not read.

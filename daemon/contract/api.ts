@@ -1,6 +1,7 @@
 /** Resources of the REST API as callers see them. */
 import { z } from 'zod';
 import { namespaceNameSchema, portSchema } from './names.ts';
+import { turnLiveSchema } from './turn-operations.ts';
 
 // -- Session ---------------------------------------------------------------------------------------
 
@@ -232,6 +233,9 @@ export const signalTicketSchema = z.object({ ticket: z.string(), expiresAt: z.is
 
 // -- Live events ---------------------------------------------------------------------------------------
 
+/** Query of `GET /v1/events`: the namespace whose TURN service is wanted too. */
+export const eventsQuerySchema = z.object({ turn: namespaceNameSchema.optional() });
+
 /**
  * Frames of `GET /v1/events` (WebSocket). The first is `snapshot`; a client that missed one (a gap in
  * `seq`) reconnects and gets a snapshot again. The server never waits for a slow reader: it closes it.
@@ -251,5 +255,7 @@ export const liveEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('device'), seq: z.number(), device: deviceSchema }),
   z.object({ type: z.literal('device-removed'), seq: z.number(), id: z.string() }),
   z.object({ type: z.literal('operation'), seq: z.number(), operation: operationSchema }),
+  /** Only with `?turn=`: the whole picture every 2 s. */
+  z.object({ type: z.literal('turn'), seq: z.number(), data: turnLiveSchema }),
 ]);
 export type LiveEvent = z.infer<typeof liveEventSchema>;

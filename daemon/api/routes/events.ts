@@ -1,9 +1,14 @@
-/** `GET /v1/events`: the live WebSocket. Readers send nothing; what they send is counted as life only. */
+/**
+ * `GET /v1/events`: the live WebSocket. Readers send nothing; what they send is counted as life only.
+ * With `?turn=NAMESPACE` it carries the running TURN service of that namespace too.
+ */
 import type { FastifyInstance } from 'fastify';
+import { eventsQuerySchema } from '../../contract/api.ts';
 import { AppError } from '../../contract/errors.ts';
 import { requireMay } from '../../identity/caller.ts';
 import { access, callerOf, stillStands } from '../authentication.ts';
 import type { ApiContext } from '../context.ts';
+import { parseInput } from '../input.ts';
 import { keepAlive } from '../keep-alive.ts';
 
 export function eventRoutes(server: FastifyInstance, context: ApiContext): void {
@@ -17,14 +22,20 @@ export function eventRoutes(server: FastifyInstance, context: ApiContext): void 
           throw new AppError('invalid_request', 'This is a WebSocket: open it with ws:// or wss://.');
         const caller = callerOf(request);
         requireMay(caller, 'events.watch');
-        context.live.requireRoom(caller);
+        const { turn } = parseInput(eventsQuerySchema, request.query);
+        if (turn !== undefined) {
+          requireMay(caller, 'turn.read', { namespace: turn });
+          context.namespaces.get(turn);
+        }
+        context.live.requireRoom(caller, turn);
         done();
       },
     },
     (socket, request) => {
       const caller = callerOf(request);
       socket.on('error', () => undefined); // 'close' follows and is what matters.
-      socket.once('close', context.live.add(socket, caller));
+      const { turn } = parseInput(eventsQuerySchema, request.query);
+      socket.once('close', context.live.add(socket, caller, turn));
       keepAlive(socket, context.clock, () => stillStands(context, caller));
     },
   );

@@ -39,6 +39,7 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['DELETE /v1/webrtc/rooms/r?namespace=a', undefined, [401, 403, 403, 503, 403, 503, 403, 503]],
   ['GET /v1/webrtc/signal?namespace=a', undefined, [400, 400, 400, 400, 400, 400, 400, 400]],
   ['GET /v1/events', undefined, [401, 400, 400, 400, 400, 400, 400, 400]],
+  ['GET /v1/events?turn=a', undefined, [401, 400, 400, 400, 400, 400, 400, 400]],
   ['GET /metrics', undefined, [401, 403, 200, 200, 403, 200, 200, 200]],
   ['GET /api/devices', undefined, [401, 200, 200, 200, 200, 200, 200, 200]],
   ['GET /api/devices?namespace=a', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],

@@ -2,6 +2,7 @@
 import type { Device, LiveEvent, Namespace, Operation, User } from '../../../daemon/contract/api.ts';
 import { counted, dayAndTime, duration, shortClock } from './wording.ts';
 import type { DeviceFacts, StateName } from './tile-view.ts';
+import type { TurnLive } from '../../../daemon/contract/turn-operations.ts';
 
 export type LiveData = {
   seq: number;
@@ -13,6 +14,8 @@ export type LiveData = {
   offlineSinceMs: ReadonlyMap<string, number>;
   /** Cameras that were deleted while this page was open: a tile says so before it goes. */
   removed: ReadonlyMap<string, { device: Device; atMs: number }>;
+  /** The last picture of the TURN service this stream asked for, and when this browser got it. */
+  turn: { live: TurnLive; atMs: number } | null;
 };
 
 export type Applied = { kind: 'applied'; data: LiveData } | { kind: 'gap' };
@@ -46,6 +49,7 @@ export function applyLiveEvent(data: LiveData | null, event: LiveEvent, nowMs: n
         operations: new Map(event.operations.map((operation) => [operation.id, operation])),
         offlineSinceMs,
         removed: capped(removed),
+        turn: data?.turn ?? null,
       },
     };
   }
@@ -72,6 +76,9 @@ export function applyLiveEvent(data: LiveData | null, event: LiveEvent, nowMs: n
       }
       break;
     }
+    case 'turn':
+      next.turn = { live: event.data, atMs: nowMs };
+      break;
     case 'device-removed': {
       const device = data.devices.get(event.id);
       next.devices = without(data.devices, event.id);

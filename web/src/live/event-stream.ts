@@ -160,6 +160,7 @@ const KEYED: Record<LiveEvent['type'], string | null> = {
   device: 'device',
   'device-removed': 'id',
   operation: 'operation',
+  turn: 'data',
 };
 
 /** @returns undefined for what is no event of the contract. */
