@@ -42,6 +42,14 @@ export const turnLimitsSchema = z.strictObject({
   connectionsPerAddress: count(64),
   /** TLS and DTLS handshakes under way: each costs CPU and memory before anybody is known. */
   halfOpenConnections: count(256),
+  handshakeSeconds: z.number().int().min(1).max(120).default(10),
+  /** Without an allocation. */
+  idleConnectionSeconds: z.number().int().min(1).max(3600).default(30),
+  /** Per source: requests outside an allocation, and answers to those that prove nothing. Bursts of 5 s. */
+  strangerRequestsPerSecond: count(400),
+  unauthorizedAnswersPerSecond: count(200),
+  /** Sources remembered for the two. */
+  rememberedSources: count(16_384),
 });
 export type TurnServiceLimits = z.infer<typeof turnLimitsSchema>;
 

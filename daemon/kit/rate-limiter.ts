@@ -7,9 +7,10 @@ export type RateLimit = { perSecond: number; burst: number };
 type Bucket = { tokens: number; updatedMs: number };
 
 export class RateLimiter {
-  readonly #limit: RateLimit;
-  readonly #maxKeys: number;
+  #limit: RateLimit;
+  #maxKeys: number;
   readonly #buckets = new Map<string, Bucket>();
+  #forgotten = 0;
 
   constructor(limit: RateLimit, options: { maxKeys: number }) {
     this.#limit = limit;
@@ -18,6 +19,18 @@ export class RateLimiter {
 
   get size(): number {
     return this.#buckets.size;
+  }
+
+  /** Keys that had to make room for others, since the start. */
+  get forgotten(): number {
+    return this.#forgotten;
+  }
+
+  /** Other bounds from now on; a bucket keeps what it holds, up to the new burst. */
+  configure(limit: RateLimit, options: { maxKeys: number }): void {
+    this.#limit = limit;
+    this.#maxKeys = options.maxKeys;
+    this.#makeRoom();
   }
 
   /**
@@ -34,14 +47,20 @@ export class RateLimiter {
     // Map order is insertion order: re-inserting keeps the least recently used key first.
     if (known !== undefined) this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
-    if (this.#buckets.size > this.#maxKeys) {
-      const oldest = this.#buckets.keys().next();
-      if (oldest.done !== true) this.#buckets.delete(oldest.value);
-    }
+    this.#makeRoom();
     if (bucket.tokens >= cost) {
       bucket.tokens -= cost;
       return 0;
     }
     return Math.max(1, Math.ceil(((cost - bucket.tokens) / perSecond) * 1000));
+  }
+
+  #makeRoom(): void {
+    if (this.#buckets.size <= this.#maxKeys) return;
+    for (const oldest of this.#buckets.keys()) {
+      this.#buckets.delete(oldest);
+      this.#forgotten += 1;
+      if (this.#buckets.size <= this.#maxKeys) return;
+    }
   }
 }

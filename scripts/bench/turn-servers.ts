@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { DEFAULT_TURN_LIMITS, type TurnServiceConfigInput } from '../../daemon/contract/turn-config.ts';
+import type { TurnServiceConfigInput } from '../../daemon/contract/turn-config.ts';
 import { installPeerPackage, NODE_TURN } from '../peer-package.ts';
 
 export const NAMESPACE = 'bench';
@@ -69,7 +69,15 @@ async function startTurnkeep(place: Place, repository: string): Promise<ChildPro
     relay: { addresses: [address], minPort: minRelayPort, maxPort: minRelayPort + RELAY_PORTS - 1 },
     peers: { scope: 'sfu', allow: [{ address: PEER_ADDRESS, minPort: 10_000, maxPort: 29_999 }] },
     secrets: [{ id: 'bench', secret: SECRET }],
-    limits: { ...DEFAULT_TURN_LIMITS, allocations: RELAY_PORTS, allocationsPerUser: RELAY_PORTS },
+    limits: {
+      allocations: RELAY_PORTS,
+      allocationsPerUser: RELAY_PORTS,
+      // Older copies of the service have no defaults for these, and do not know the others.
+      permissionsPerAllocation: 16,
+      channelsPerAllocation: 16,
+      connections: 2048,
+      connectionsPerAddress: 64,
+    },
     rfc5766Channels: false,
     controlSocket: join(dir, `${minRelayPort}.sock`),
   };

@@ -11,7 +11,8 @@ export type NamespaceReport = {
   camerasOnline: number;
 };
 
-export type Label = 'namespace' | 'service' | 'transport' | 'direction' | 'reason' | 'method' | 'code';
+export type Label =
+  'namespace' | 'service' | 'transport' | 'direction' | 'reason' | 'method' | 'code' | 'limit';
 export type Sample = { labels: Partial<Record<Label, string>>; value: number };
 export type Family = {
   name: string;
@@ -28,6 +29,8 @@ const MAX_REASONS = 64;
 /** STUN and TURN methods, and the error codes of RFC 8489, 8656 and 6062, with room for more. */
 const MAX_METHODS = 16;
 const MAX_CODES = 32;
+/** Bounds of a TURN service have thirty names. */
+const MAX_LIMITS = 64;
 
 type Collected = { add: (value: number, labels?: Sample['labels']) => void };
 
@@ -46,6 +49,7 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
   const reasons = new LabelValues(MAX_REASONS);
   const methods = new LabelValues(MAX_METHODS);
   const codes = new LabelValues(MAX_CODES);
+  const limitNames = new LabelValues(MAX_LIMITS);
 
   family('gauge', 'namespaces', 'Namespaces that the scraper may see.', []).add(reports.length);
   const cameras = family('gauge', 'cameras', 'Cameras that are set up.');
@@ -83,6 +87,10 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
     'turn_kernel_drops_total',
     'Datagrams the kernel dropped because a socket of the TURN service was full.',
   );
+  const byLimit = ['namespace', 'limit'] as const;
+  const limits = family('gauge', 'turn_limit', 'Bounds of the TURN service, by key of turn.limits.', byLimit);
+  const used = family('gauge', 'turn_limit_used', 'What of a bound is taken now.', byLimit);
+  const refused = family('counter', 'turn_limit_refused_total', 'What did not fit a bound.', byLimit);
   const sessions = family('gauge', 'sfu_sessions', 'Signaling sessions now.');
   const rooms = family('gauge', 'sfu_rooms', 'Rooms now.');
   const publishers = family('gauge', 'sfu_publishers', 'Participants that publish now.');
@@ -117,6 +125,13 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
         turnDrops.add(count, { namespace, reason });
       for (const { method, code, count } of byMethod(turn.refusals, methods, codes)) {
         refusals.add(count, { namespace, method, code });
+      }
+      for (const one of turn.limits) {
+        const limit = limitNames.bounded(one.name);
+        if (limit === 'other') continue; // The sum of different bounds says nothing.
+        limits.add(one.limit, { namespace, limit });
+        refused.add(one.refused, { namespace, limit });
+        if (one.used !== undefined) used.add(one.used, { namespace, limit });
       }
     }
     if (sfu !== null) {

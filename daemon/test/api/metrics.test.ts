@@ -18,7 +18,10 @@ const turn = (change: Partial<TurnStatus> = {}): TurnStatus => ({
   drops: { 'no-permission': 4 },
   refusals: { 'Allocate 401': 5, 'CreatePermission 403': 2 },
   kernelDrops: 9,
-  limits: [],
+  limits: [
+    { name: 'allocations', limit: 700, used: 3, refused: 1 },
+    { name: 'unauthorizedAnswersPerSecond', limit: 200, refused: 8 },
+  ],
   ...change,
 });
 const sfu: SfuStatus = {
@@ -55,6 +58,9 @@ t.test('a scrape shows what the services report', async (t) => {
   t.equal(value('turn_drops_total', { reason: 'no-permission' }), 4);
   t.equal(value('turn_kernel_drops_total'), 9);
   t.equal(value('turn_refusals_total', { method: 'Allocate', code: '401' }), 5);
+  t.equal(value('turn_limit', { limit: 'allocations' }), 700);
+  t.equal(value('turn_limit_used', { limit: 'allocations' }), 3);
+  t.equal(value('turn_limit_refused_total', { limit: 'unauthorizedAnswersPerSecond' }), 8);
   t.equal(value('turn_listeners_open', { transport: 'udp' }), 1);
   t.equal(value('turn_listeners_open', { transport: 'tcp' }), 0);
   t.equal(value('sfu_forwarded_bytes_total'), 700);

@@ -37,6 +37,10 @@ t.test('the bucket table is bounded', (t) => {
   for (let key = 0; key < 1000; key += 1) limiter.take(String(key), 0);
   t.equal(limiter.size, 100);
   t.ok(limiter.take('999', 0) > 0, 'the newest keys are remembered');
+  t.equal(limiter.forgotten, 900);
+  limiter.configure({ perSecond: 1, burst: 2 }, { maxKeys: 10 });
+  t.equal(limiter.size, 10, 'a lower bound counts at once');
+  t.ok(limiter.take('999', 0) > 0, 'a bucket keeps what it holds');
   t.end();
 });
 

@@ -33,6 +33,7 @@ export type DropReason =
   | 'unknown-method'
   | 'unknown-required-attribute'
   | 'rate-limited'
+  | 'unauthorized-limit'
   | 'allocate-under-way'
   | 'channel-data-short'
   | 'channel-unbound'

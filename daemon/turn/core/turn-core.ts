@@ -17,7 +17,6 @@ import { handleRefresh } from './refresh.ts';
 import { refuse, refuseUnknown, unknownRequired } from './request.ts';
 import { handleSend } from './send.ts';
 import { isRevoked } from './session-rules.ts';
-import { sourcePrefix } from './source-prefix.ts';
 import { TurnState, type TurnCoreOptions, type TurnSettings } from './turn-state.ts';
 
 export class TurnCore<C extends ClientRef, R extends RelayRef> {
@@ -42,8 +41,8 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
 
   /** Every counted bound with its use. */
   get limits(): LimitUse[] {
-    const { quotas, meters, settings } = this.#state;
-    return [...quotas.uses(settings.limits), ...meters.uses()];
+    const { quotas, meters, strangers, settings } = this.#state;
+    return [...quotas.uses(settings.limits), ...meters.uses(), ...strangers.uses()];
   }
 
   get draining(): boolean {
@@ -137,6 +136,7 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
   configure(settings: TurnSettings, nowMs: number): Action<C, R>[] {
     this.#state.settings = settings;
     const { policy, limits, session } = settings;
+    this.#state.strangers.configure(limits);
     if (this.#state.meters.configure(limits)) {
       for (const allocation of this.#state.table.values()) {
         allocation.meter = this.#state.meters.open(allocation.holder);
@@ -192,7 +192,7 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
       return [];
     }
     // Before it has an allocation a source costs us a bounded rate of answers and HMACs.
-    if (allocation === undefined && state.sources.take(sourcePrefix(client.address), nowMs) > 0) {
+    if (allocation === undefined && !state.strangers.admitsRequest(client.address, nowMs)) {
       state.drops.add('rate-limited');
       return [];
     }
@@ -202,9 +202,9 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     if (!authentication.ok) {
       const { code } = authentication;
       const signing = code === 441 ? { key: authentication.key, hash: authentication.hash } : {};
-      // A spoofed five-tuple of a living allocation may not make us shout at its owner.
-      if (allocation !== undefined && state.sources.take(sourcePrefix(client.address), nowMs) > 0) {
-        state.drops.add('rate-limited');
+      // Whoever it says it is, a spoofer may not make us shout at the owner of the address.
+      if (!state.strangers.admitsAnswer(client.address, nowMs)) {
+        state.drops.add('unauthorized-limit');
         return [];
       }
       const username = attributeOf(message, ATTRIBUTE.USERNAME)?.toString('utf8');

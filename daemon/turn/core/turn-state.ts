@@ -5,7 +5,6 @@
 import type { IpFamily } from '../../kit/ip-address.ts';
 import { DeadlineQueue } from '../../kit/deadline-queue.ts';
 import { DropCounter } from '../../kit/drop-counter.ts';
-import { RateLimiter } from '../../kit/rate-limiter.ts';
 import type { Action, DropReason, EndReason } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation, Channel, PeerHost } from './allocation.ts';
@@ -17,9 +16,11 @@ import { QuotaLedger, type QuotaHolder, type QuotaLimits } from './quota.ts';
 import { TrafficMeters, type RateLimits } from './traffic-meter.ts';
 import type { SessionRules } from './session-rules.ts';
 import { RefusalJournal } from './refusal-journal.ts';
+import { StrangerLimits, type StrangerRates } from './stranger-limits.ts';
 
 export type TurnLimits = QuotaLimits &
-  RateLimits & {
+  RateLimits &
+  StrangerRates & {
     permissionsPerAllocation: number;
     channelsPerAllocation: number;
   };
@@ -51,14 +52,6 @@ export type Reservation<R extends RelayRef> = {
 type Timed<C extends ClientRef, R extends RelayRef> =
   Allocation<C, R> | PeerHost<C, R> | Channel<C, R> | Reservation<R>;
 
-/**
- * Requests from sources without an allocation, per source: an honest Allocate costs two. Bounds the
- * bytes we can be made to reflect and the HMACs we can be made to compute.
- */
-const UNAUTHENTICATED = { perSecond: 200, burst: 1000 };
-/** About 2 MB of buckets; the oldest goes first. */
-const MAX_SOURCES = 16_384;
-
 export type TurnCoreOptions = {
   settings: TurnSettings;
   /** 32 random bytes of this process. */
@@ -77,7 +70,7 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
   readonly quotas = new QuotaLedger();
   readonly meters: TrafficMeters;
   readonly nonces: NonceIssuer;
-  readonly sources = new RateLimiter(UNAUTHENTICATED, { maxKeys: MAX_SOURCES });
+  readonly strangers: StrangerLimits;
   readonly drops = new DropCounter<DropReason>();
   /** Keys are `Method code`: both sets are fixed. */
   readonly refusals = new DropCounter<string>();
@@ -89,6 +82,7 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
   constructor(options: TurnCoreOptions) {
     this.settings = options.settings;
     this.meters = new TrafficMeters(options.settings.limits, this.drops, options.nowMs);
+    this.strangers = new StrangerLimits(options.settings.limits);
     this.nonces = new NonceIssuer(options.nonceKey);
     this.randomBytes = options.randomBytes;
   }

@@ -1,29 +1,42 @@
 /**
  * Bounds on the connections of all TCP, TLS and DTLS listeners of a service: in total, of one source
  * (an IPv4 address or an IPv6 /64), and of handshakes under way. Whoever accepts a connection enters it,
- * says when its handshake is done, and leaves when it closes.
+ * says when its handshake is done, and leaves when it closes. How long a handshake may take, and a
+ * connection live without an allocation, is kept here too: the connections have their timers.
  */
 import type { LimitUse } from '../core/limit-use.ts';
 import { sourcePrefix } from '../core/source-prefix.ts';
 
 /** Names are those of the configuration's `limits`. */
 export type ConnectionLimitName = 'connections' | 'connectionsPerAddress' | 'halfOpenConnections';
+export type ConnectionTimeName = 'handshakeSeconds' | 'idleConnectionSeconds';
+export type ConnectionBounds = Record<ConnectionLimitName | ConnectionTimeName, number>;
+
+const NAMES = [
+  'connections',
+  'connectionsPerAddress',
+  'halfOpenConnections',
+  'handshakeSeconds',
+  'idleConnectionSeconds',
+] as const;
 
 /** One counted connection. Both methods do nothing when called again. */
 export type ConnectionSlot = { established: () => void; leave: () => void };
 
 export class ConnectionLimits {
-  #limits: Record<ConnectionLimitName, number>;
-  readonly #refused: Record<ConnectionLimitName, number> = {
+  #limits: ConnectionBounds;
+  readonly #refused: ConnectionBounds = {
     connections: 0,
     connectionsPerAddress: 0,
     halfOpenConnections: 0,
+    handshakeSeconds: 0,
+    idleConnectionSeconds: 0,
   };
   #total = 0;
   #halfOpen = 0;
   readonly #bySource = new Map<string, number>();
 
-  constructor(limits: Record<ConnectionLimitName, number>) {
+  constructor(limits: ConnectionBounds) {
     this.#limits = limits;
   }
 
@@ -35,8 +48,21 @@ export class ConnectionLimits {
     return this.#halfOpen;
   }
 
+  get handshakeMs(): number {
+    return this.#limits.handshakeSeconds * 1000;
+  }
+
+  get idleMs(): number {
+    return this.#limits.idleConnectionSeconds * 1000;
+  }
+
+  /** A connection is ended because its time is up. */
+  countEnded(name: ConnectionTimeName): void {
+    this.#refused[name] += 1;
+  }
+
   /** Lower bounds end nothing; they refuse what comes next. */
-  configure(limits: Record<ConnectionLimitName, number>): void {
+  configure(limits: ConnectionBounds): void {
     this.#limits = limits;
   }
 
@@ -72,8 +98,10 @@ export class ConnectionLimits {
       connections: this.#total,
       connectionsPerAddress: undefined,
       halfOpenConnections: this.#halfOpen,
+      handshakeSeconds: undefined,
+      idleConnectionSeconds: undefined,
     };
-    return (['connections', 'connectionsPerAddress', 'halfOpenConnections'] as const).map((name) => ({
+    return NAMES.map((name) => ({
       name,
       limit: this.#limits[name],
       used: used[name],

@@ -9,11 +9,10 @@ import type { IpAddress } from '../../kit/ip-address.ts';
 import { buildChannelData, buildDataIndication, isChannelData } from '../codec/channel-data.ts';
 import { StreamFramer } from '../codec/stream-framer.ts';
 import type { ClientPath } from './client-path.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import type { ServiceCore } from './relay-socket.ts';
 import { relayToPeer } from './udp-listener.ts';
 
-/** Without an allocation: enough for Allocate with its 401, an idle socket costs us no longer. */
-const IDLE_MS = 30_000;
 /** A stranger has no use for more than a request; a client may send the largest UDP payload. */
 const MAX_STRANGER_FRAME_BYTES = 2048;
 const MAX_CLIENT_FRAME_BYTES = 65_600;
@@ -30,6 +29,7 @@ export class StreamClient implements ClientPath {
   readonly #socket: Socket;
   readonly #core: ServiceCore;
   readonly #clock: Clock;
+  readonly #limits: ConnectionLimits;
   readonly #framer = new StreamFramer({ maxFrameBytes: MAX_STRANGER_FRAME_BYTES });
   #cancelIdle: Cancel | undefined;
 
@@ -40,6 +40,7 @@ export class StreamClient implements ClientPath {
       transport: TurnTransport;
       core: ServiceCore;
       clock: Clock;
+      limits: ConnectionLimits;
       onMessage: (client: ClientPath, bytes: Buffer) => void;
       onClose: (client: StreamClient) => void;
     },
@@ -51,6 +52,7 @@ export class StreamClient implements ClientPath {
     this.#socket = socket;
     this.#core = options.core;
     this.#clock = options.clock;
+    this.#limits = options.limits;
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const onFrame = (frame: Buffer): void => {
@@ -99,7 +101,8 @@ export class StreamClient implements ClientPath {
 
   #startIdle(): void {
     this.#cancelIdle?.();
-    this.#cancelIdle = this.#clock.after(IDLE_MS, () => {
+    this.#cancelIdle = this.#clock.after(this.#limits.idleMs, () => {
+      this.#limits.countEnded('idleConnectionSeconds');
       this.#socket.destroy();
     });
   }

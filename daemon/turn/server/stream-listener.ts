@@ -1,7 +1,7 @@
 /** A public TCP or TLS listener, with bounds on connections and on TLS handshakes under way. */
 import { createServer as createTcpServer, isIPv6, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
-import type { Clock } from '../../kit/clock.ts';
+import type { Cancel, Clock } from '../../kit/clock.ts';
 import { InvalidStateError } from '../../kit/errors.ts';
 import type { ConnectionLimits, ConnectionSlot } from './connection-limits.ts';
 import type { Certificate } from './certificate.ts';
@@ -9,7 +9,8 @@ import { StreamClient } from './stream-client.ts';
 import type { ListenerOptions } from './udp-listener.ts';
 import type { ClientPath } from './client-path.ts';
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Node's own limit for handshakes is none of ours: `handshakeSeconds` may change while we serve. */
+const NO_SOONER_MS = 180_000;
 
 export type StreamListenerOptions = ListenerOptions & {
   transport: 'tcp' | 'tls';
@@ -19,11 +20,13 @@ export type StreamListenerOptions = ListenerOptions & {
   onClientClosed: (client: ClientPath) => void;
 };
 
+type Handshake = { slot: ConnectionSlot; cancelTimeout: Cancel };
+
 export class StreamListener {
   readonly #options: StreamListenerOptions;
   readonly #sockets = new Set<Socket>();
   /** By remote address and port, because Node does not tell a TLSSocket's raw socket. */
-  readonly #handshakes = new Map<string, ConnectionSlot>();
+  readonly #handshakes = new Map<string, Handshake>();
   #server: Server | undefined;
   #tls: TlsServer | undefined;
 
@@ -80,7 +83,7 @@ export class StreamListener {
     }
     if (certificate === undefined) throw new InvalidStateError('a tls listener needs a certificate');
     this.#tls = createTlsServer(
-      { ...certificate, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
+      { ...certificate, minVersion: 'TLSv1.2', handshakeTimeout: NO_SOONER_MS },
       (socket) => {
         this.#serve(socket);
       },
@@ -93,7 +96,7 @@ export class StreamListener {
   }
 
   #count(socket: Socket): void {
-    const { limits, core, transport } = this.#options;
+    const { limits, core, transport, clock } = this.#options;
     const slot = limits.enter(socket.remoteAddress ?? '', { handshake: transport === 'tls' });
     if (typeof slot === 'string') {
       core.drops.add(slot === 'halfOpenConnections' ? 'half-open-limit' : 'connection-limit');
@@ -102,26 +105,38 @@ export class StreamListener {
     }
     this.#sockets.add(socket);
     const key = remoteOf(socket);
-    if (transport === 'tls') this.#handshakes.set(key, slot);
     socket.once('close', () => {
       this.#sockets.delete(socket);
-      if (this.#handshakes.get(key) === slot) this.#handshakes.delete(key);
       slot.leave();
+    });
+    if (transport !== 'tls') return;
+    const cancelTimeout = clock.after(limits.handshakeMs, () => {
+      limits.countEnded('handshakeSeconds');
+      socket.destroy();
+    });
+    const handshake = { slot, cancelTimeout };
+    this.#handshakes.set(key, handshake);
+    socket.once('close', () => {
+      cancelTimeout();
+      if (this.#handshakes.get(key) === handshake) this.#handshakes.delete(key);
     });
   }
 
   #serve(socket: Socket): void {
-    this.#handshakes.get(remoteOf(socket))?.established();
+    const handshake = this.#handshakes.get(remoteOf(socket));
+    handshake?.cancelTimeout();
+    handshake?.slot.established();
     if (socket.destroyed || socket.remoteAddress === undefined) {
       socket.destroy();
       return;
     }
-    const { id, transport, core, clock, onMessage, onClientClosed } = this.#options;
+    const { id, transport, core, clock, limits, onMessage, onClientClosed } = this.#options;
     new StreamClient(socket, {
       listener: id,
       transport,
       core,
       clock,
+      limits,
       onMessage,
       onClose: onClientClosed,
     });

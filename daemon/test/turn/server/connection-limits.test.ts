@@ -1,7 +1,13 @@
 import t from 'tap';
 import { ConnectionLimits, type ConnectionSlot } from '../../../turn/server/connection-limits.ts';
 
-const limits = { connections: 4, connectionsPerAddress: 2, halfOpenConnections: 1 };
+const limits = {
+  connections: 4,
+  connectionsPerAddress: 2,
+  halfOpenConnections: 1,
+  handshakeSeconds: 10,
+  idleConnectionSeconds: 30,
+};
 
 function entered(slot: ConnectionSlot | string): ConnectionSlot {
   if (typeof slot === 'string') throw new Error(`refused by ${slot}`);

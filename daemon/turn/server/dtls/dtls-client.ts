@@ -6,13 +6,11 @@ import type { Cancel, Clock } from '../../../kit/clock.ts';
 import type { IpAddress } from '../../../kit/ip-address.ts';
 import { buildChannelData, buildDataIndication, isChannelData } from '../../codec/channel-data.ts';
 import type { ClientPath } from '../client-path.ts';
-import type { ConnectionSlot } from '../connection-limits.ts';
+import type { ConnectionLimits, ConnectionSlot } from '../connection-limits.ts';
 import type { ServiceCore } from '../relay-socket.ts';
 import { relayToPeer } from '../udp-listener.ts';
 import type { DtlsSession } from './dtls-engine.ts';
 
-/** Without an allocation: enough for Allocate with its 401, an idle session costs us no longer. */
-const IDLE_MS = 30_000;
 const APPLICATION_DATA = 23;
 
 export type DtlsClientOptions = {
@@ -21,6 +19,7 @@ export type DtlsClientOptions = {
   port: number;
   session: DtlsSession;
   slot: ConnectionSlot;
+  limits: ConnectionLimits;
   core: ServiceCore;
   clock: Clock;
   onMessage: (client: ClientPath, bytes: Buffer) => void;
@@ -126,7 +125,9 @@ export class DtlsClient implements ClientPath {
 
   #startIdle(): void {
     this.#cancelIdle?.();
-    this.#cancelIdle = this.#options.clock.after(IDLE_MS, () => {
+    const { clock, limits } = this.#options;
+    this.#cancelIdle = clock.after(limits.idleMs, () => {
+      limits.countEnded('idleConnectionSeconds');
       this.close();
     });
   }

@@ -14,7 +14,6 @@ import { UdpSocket } from '../udp-socket.ts';
 import { DtlsClient } from './dtls-client.ts';
 import type { DtlsEngine, DtlsServer } from './dtls-engine.ts';
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How often handshakes are looked at; OpenSSL's first retransmission is due after a second. */
 const HANDSHAKE_TICK_MS = 250;
 /** First bytes of a record: type, version (2), epoch (2), sequence (6), length (2); then the message. */
@@ -132,6 +131,7 @@ export class DtlsListener {
       port: from.port,
       session,
       slot,
+      limits,
       core,
       clock,
       onMessage,
@@ -163,10 +163,15 @@ export class DtlsListener {
   #armTick(): void {
     this.#cancelTick ??= this.#options.clock.after(HANDSHAKE_TICK_MS, () => {
       this.#cancelTick = undefined;
-      const oldestMs = this.#options.clock.nowMs() - HANDSHAKE_TIMEOUT_MS;
+      const { clock, limits } = this.#options;
+      const oldestMs = clock.nowMs() - limits.handshakeMs;
       for (const client of this.#handshakes) {
-        if (client.startedAtMs < oldestMs) client.close();
-        else client.retransmit();
+        if (client.startedAtMs >= oldestMs) {
+          client.retransmit();
+          continue;
+        }
+        limits.countEnded('handshakeSeconds');
+        client.close();
       }
       if (this.#handshakes.size > 0) this.#armTick();
     });
