@@ -15,6 +15,7 @@ import { statusCommand } from './commands/status/show.ts';
 import { credentialsCommand } from './commands/turn/credentials.ts';
 import { disconnectCommand } from './commands/turn/disconnect.ts';
 import { drainCommand } from './commands/turn/drain.ts';
+import { rotateSecretCommand } from './commands/turn/rotate-secret.ts';
 import { sessionsCommand } from './commands/turn/sessions.ts';
 import { statusCommand as turnStatus } from './commands/turn/status.ts';
 import { createCommand as createUser } from './commands/user/create.ts';
@@ -84,6 +85,7 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     disconnectCommand(contextOf),
     credentialsCommand(contextOf),
     drainCommand(contextOf),
+    rotateSecretCommand(contextOf),
   ]);
   noun('user', 'users of the console', [
     listUsers(contextOf),

@@ -12,6 +12,7 @@ import type {
 } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
+import type { RotateTurnSecret } from '../contract/turn-access.ts';
 import type {
   DisconnectTarget,
   TurnOperationsStatus,
@@ -35,9 +36,16 @@ export interface TurnService {
   drain(namespace: string, options: { deadlineSeconds: number }): Promise<void>;
 }
 
+/** Who may use one namespace's TURN service. Throws webrtc_not_enabled or operation_in_progress. */
+export interface TurnAccessControl {
+  /** Starts the operation and returns. Throws conflict when too many older secrets are still good. */
+  rotateSecret(namespace: string, options: RotateTurnSecret): { operationId: string };
+}
+
 /** Refusals are AppErrors with the codes of the table (namespace_not_found, operation_in_progress, ...). */
 export interface NamespaceService {
   readonly turn: TurnService;
+  readonly turnAccess: TurnAccessControl;
   list(): Namespace[];
   /** Throws namespace_not_found. */
   get(name: string): Namespace;

@@ -65,7 +65,7 @@ export type EnableWebrtc = z.infer<typeof enableWebrtcSchema>;
 export const stepStateSchema = z.enum(['pending', 'running', 'done', 'failed', 'undone']);
 export const operationSchema = z.object({
   id: z.string(),
-  kind: z.enum(['enable-webrtc', 'disable-webrtc']),
+  kind: z.enum(['enable-webrtc', 'disable-webrtc', 'rotate-turn-secret']),
   namespace: z.string(),
   state: z.enum(['running', 'succeeded', 'failed']),
   startedAt: z.iso.datetime(),

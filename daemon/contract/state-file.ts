@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { portBlocksSchema } from './api.ts';
 import { namespaceNameSchema } from './names.ts';
+import { turnAccessSchema } from './turn-access.ts';
 
 export const STATE_FILE_VERSION = 1;
 export const STATE_FILE_MAX_BYTES = 4 * 1024 * 1024;
@@ -22,6 +23,8 @@ export const stateNamespaceSchema = z.strictObject({
   /** Sealed with the host key, never in clear. */
   sealed_turn_secret: z.string().min(1).max(1024),
   sealed_ticket_key: z.string().min(1).max(1024),
+  /** What the TURN service accepts beside `sealed_turn_secret`; a file of before has none. */
+  turn_access: turnAccessSchema.prefault({}),
 });
 export type StateNamespace = z.infer<typeof stateNamespaceSchema>;
 

@@ -42,9 +42,10 @@ export function planBoot(node: string, choice: StateChoice, database: BootDataba
   if (ofOtherNode) plan.warnings.push(`The state file belongs to the node "${choice.state?.node ?? ''}".`);
   const filed = ofOtherNode ? [] : (choice.state?.namespaces ?? []);
   const fileIsNewer = !ofOtherNode && (choice.state?.generation ?? 0) > database.generation;
-  // An enable that only lacks its end is one: its namespace comes back like the others.
+  // An enable that only lacks its end is one, and a rotation leaves it on: both come back like the others.
   const undecided = database.running.filter(
-    ({ kind, steps }) => kind === 'disable-webrtc' || resumeDirection(kind, steps) === 'backward',
+    ({ kind, steps }) =>
+      kind === 'disable-webrtc' || (kind === 'enable-webrtc' && resumeDirection(kind, steps) === 'backward'),
   );
   const busy = new Set(undecided.map((operation) => operation.namespace));
 
@@ -94,6 +95,7 @@ function configOf(one: StateNamespace, savedAt: string | undefined): WebrtcRecor
     namespace: one.name,
     state: 'enabled',
     sealedTurnSecret: one.sealed_turn_secret,
+    turnAccess: one.turn_access,
     sealedTicketKey: one.sealed_ticket_key,
     ttlSeconds: one.credential_ttl_seconds,
     relayScope: one.relay_scope,

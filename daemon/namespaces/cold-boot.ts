@@ -22,6 +22,8 @@ export type ColdBootOptions = {
   /** How long a start waits for services before the daemon goes on without them. */
   readyTimeoutMs: number;
   signal: AbortSignal;
+  /** Has a running service read its file again. @returns false when none answers, or a restart is needed. */
+  reload: (service: ServiceRef) => Promise<boolean>;
 };
 
 /** @returns the plan it carried out, and the namespaces whose secrets do not open, with the reason. */
@@ -96,10 +98,12 @@ function restore(store: NamespaceStore, { config, claim }: BootTarget): void {
 }
 
 async function ensure(service: ServiceRef, changed: boolean, options: ColdBootOptions): Promise<void> {
-  const { services, log, readyTimeoutMs, signal } = options;
+  const { services, log, readyTimeoutMs, signal, reload } = options;
   try {
-    // One that still runs on another configuration would hold the wrong addresses.
-    if (changed) await services.stop(service);
+    // Also without a change: a daemon that was killed may have written the file and not told the service. One
+    // that still runs on other addresses has to begin anew.
+    const reloaded = await reload(service);
+    if (changed && !reloaded) await services.stop(service);
     await services.start(service, { supervise: 'always' });
     await services.waitReady(service, { timeoutMs: readyTimeoutMs, signal });
   } catch (error) {

@@ -10,6 +10,7 @@ import type { Logger } from '../kit/logger.ts';
 import type {
   ControlConnector,
   ControlLink,
+  ReloadControl,
   ServiceKind,
   ServiceManager,
   ServiceRef,
@@ -235,6 +236,20 @@ export class ControlLinks {
    */
   async connected(namespace: string, timeoutMs: number): Promise<void> {
     await Promise.all([this.probeTurn(namespace, timeoutMs), this.#sfu.get(namespace)?.connected(timeoutMs)]);
+  }
+
+  /**
+   * Has a service read its file again. Rejects when it refuses what it reads, or answers too late.
+   * @returns false when it is not connected in time.
+   */
+  async reload({ kind, namespace }: ServiceRef, timeoutMs: number): Promise<boolean> {
+    const control: ReloadControl | undefined =
+      kind === 'turn'
+        ? await this.#turn.get(namespace)?.connected(timeoutMs)
+        : await this.#sfu.get(namespace)?.connected(timeoutMs);
+    if (control === undefined) return false;
+    await control.call('reload', {}, { timeoutMs });
+    return true;
   }
 
   /** The TURN service's control as soon as it is connected; undefined when that takes too long. */

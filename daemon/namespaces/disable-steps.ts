@@ -8,7 +8,7 @@ export function disableSteps(
   namespace: string,
   dependencies: StepDependencies,
 ): Record<DisableStepId, SagaStep> {
-  const { node, store, services, state, enabled, times } = dependencies;
+  const { node, store, services, state, enabled, settings, times } = dependencies;
   const { turn, sfu } = serviceRefs(namespace);
   const step = (act: () => Promise<void> | void): SagaStep => ({
     run: async () => {
@@ -29,13 +29,16 @@ export function disableSteps(
     // `stop` resolves when the process is confirmed gone: only then its ports may be given to others.
     'stop-sfu': step(() => services.stop(sfu)),
     'stop-turn': step(() => services.stop(turn)),
-    'remove-configs': step(() => enabled.removeConfigs(namespace)),
+    'remove-configs': step(async () => {
+      await settings.idle(); // What is under way could write a file again.
+      await enabled.removeConfigs(namespace);
+    }),
     'release-ports': step(() => {
       store.deletePortClaim(node, namespace);
     }),
     'delete-config': step(async () => {
       store.deleteWebrtcConfig(namespace);
-      await enabled.shareNode();
+      await settings.shareNode();
     }),
     'save-state': step(() => state.save()),
   };

@@ -1,4 +1,5 @@
 /** What each step of an enable does and how it is taken back. Every undo is harmless when repeated. */
+import { NO_TURN_ACCESS } from '../contract/turn-access.ts';
 import { issueRestCredential } from '../credentials/turn-rest.ts';
 import { InvalidStateError } from '../kit/errors.ts';
 import { randomToken } from '../kit/secret.ts';
@@ -7,6 +8,7 @@ import { serviceRefs, type EnabledNamespaces } from './enabled-namespaces.ts';
 import { reachableAt } from './listener-address.ts';
 import type { PortReservations } from './port-reservation.ts';
 import { turnHosts, turnListeners, type ServiceInputs } from './render-service-config.ts';
+import type { RunningSettings } from './running-settings.ts';
 import type { SagaStep } from './saga-runner.ts';
 import type { EnableStepId } from './saga.ts';
 import type { StateKeeper } from './state-keeper.ts';
@@ -21,6 +23,7 @@ export type StepDependencies = {
   reservations: PortReservations;
   state: StateKeeper;
   enabled: EnabledNamespaces;
+  settings: RunningSettings;
   clock: Clock;
   credentialTtlSeconds: number;
   times: { readyTimeoutMs: number; proofTimeoutMs: number; drainDeadlineMs: number };
@@ -45,7 +48,8 @@ export function enableSteps(
   request: EnableRequest,
   dependencies: StepDependencies,
 ): Record<EnableStepId, SagaStep> {
-  const { node, store, services, sealer, reservations, state, enabled, clock, times, signal } = dependencies;
+  const { node, store, services, sealer, reservations, state, enabled, settings, clock, times, signal } =
+    dependencies;
   const { namespace } = request;
   const { encryptedOnly } = enabled;
   const { turn, sfu } = serviceRefs(namespace);
@@ -73,6 +77,7 @@ export function enableSteps(
           namespace,
           state: 'enabling',
           sealedTurnSecret: sealer.seal('turn-secret', namespace, secrets.turnSecret),
+          turnAccess: NO_TURN_ACCESS,
           sealedTicketKey: sealer.seal('sfu-ticket-key', namespace, secrets.ticketKey),
           ttlSeconds: dependencies.credentialTtlSeconds,
           relayScope: 'sfu',
@@ -83,7 +88,7 @@ export function enableSteps(
       },
       undo: async () => {
         store.deleteWebrtcConfig(namespace);
-        await enabled.shareNode();
+        await settings.shareNode();
       },
     },
     'claim-ports': {
@@ -104,7 +109,7 @@ export function enableSteps(
       run: async () => {
         await enabled.writeConfigs(inputs());
         // The others give up their part before this one takes it.
-        await enabled.shareNode();
+        await settings.shareNode();
         return undefined;
       },
       undo: () => enabled.removeConfigs(namespace),
@@ -144,7 +149,7 @@ export function enableSteps(
       run: async () => {
         await enabled.turnOn(inputs());
         // Others may have come or gone since its configuration was written.
-        await enabled.shareNode();
+        await settings.shareNode();
         store.setWebrtcState(namespace, 'enabled');
         return undefined;
       },

@@ -3,11 +3,10 @@
  * their services. What is not in here has no credentials and no signaling.
  */
 import type { PortBlocks } from '../contract/api.ts';
-import { messageOf } from '../kit/errors.ts';
-import type { Logger } from '../kit/logger.ts';
 import type { ControlLinks } from './control-links.ts';
 import { reachableAt } from './listener-address.ts';
 import { renderSfuConfig, renderTurnConfig, turnHosts, type ServiceInputs } from './render-service-config.ts';
+import { acceptedSecrets } from './turn-access.ts';
 import type {
   Sealer,
   ServiceManager,
@@ -31,7 +30,7 @@ const CONNECT_WAIT_MS = 3000;
 
 type SealedNamespace = Pick<
   WebrtcRecord,
-  'namespace' | 'sealedTurnSecret' | 'sealedTicketKey' | 'ttlSeconds' | 'domain'
+  'namespace' | 'sealedTurnSecret' | 'turnAccess' | 'sealedTicketKey' | 'ttlSeconds' | 'domain'
 >;
 
 export class EnabledNamespaces {
@@ -43,13 +42,8 @@ export class EnabledNamespaces {
     addresses: NodeAddresses;
     /** How many namespaces may use the node right now. */
     sharers: () => number;
-    log: Logger;
   };
   readonly #inputs = new Map<string, ServiceInputs>();
-  /** One division of the node at a time: an older one never overwrites a newer. */
-  #sharing: Promise<void> = Promise.resolve();
-  /** Namespaces whose TURN service has not read its newest share. */
-  readonly #untold = new Set<string>();
 
   constructor(options: {
     sealer: Sealer;
@@ -59,7 +53,6 @@ export class EnabledNamespaces {
     addresses: NodeAddresses;
     /** How many namespaces may use the node right now. */
     sharers: () => number;
-    log: Logger;
   }) {
     this.#options = options;
   }
@@ -81,10 +74,12 @@ export class EnabledNamespaces {
   open(sealed: SealedNamespace, blocks: PortBlocks): ServiceInputs {
     const { sealer, addresses } = this.#options;
     const { namespace, ttlSeconds, domain } = sealed;
+    const openSecret = (text: string): string => sealer.unseal('turn-secret', namespace, text);
     return {
       namespace,
       blocks,
-      turnSecret: sealer.unseal('turn-secret', namespace, sealed.sealedTurnSecret),
+      turnSecret: openSecret(sealed.sealedTurnSecret),
+      acceptedTurnSecrets: acceptedSecrets(sealed).map(openSecret),
       ticketKey: sealer.unseal('sfu-ticket-key', namespace, sealed.sealedTicketKey),
       ttlSeconds,
       domain,
@@ -101,31 +96,28 @@ export class EnabledNamespaces {
 
   /** @returns which of the two differ from what the service was last started with. */
   async writeConfigs(inputs: ServiceInputs): Promise<{ turn: boolean; sfu: boolean }> {
+    return { turn: await this.writeTurnConfig(inputs), sfu: await this.writeSfuConfig(inputs) };
+  }
+
+  async writeTurnConfig(inputs: ServiceInputs): Promise<boolean> {
+    const { services, sharers } = this.#options;
+    const { turn } = serviceRefs(inputs.namespace);
+    const certificate = await this.certificate(inputs);
+    const shared = { ...inputs, nodeSharers: sharers() };
+    return services.writeConfig(turn, renderTurnConfig(shared, services.controlSocket(turn), certificate));
+  }
+
+  writeSfuConfig(inputs: ServiceInputs): Promise<boolean> {
     const { services } = this.#options;
     const { sfu } = serviceRefs(inputs.namespace);
-    return {
-      turn: await this.#writeTurnConfig(inputs),
-      sfu: await services.writeConfig(sfu, renderSfuConfig(inputs, services.controlSocket(sfu))),
-    };
+    return services.writeConfig(sfu, renderSfuConfig(inputs, services.controlSocket(sfu)));
   }
 
   async removeConfigs(namespace: string): Promise<void> {
-    await this.#sharing; // It could write the file again.
     const { turn, sfu } = serviceRefs(namespace);
     await this.#options.services.removeConfig(sfu);
     await this.#options.services.removeConfig(turn);
     await this.#options.certificates.remove(namespace);
-  }
-
-  /**
-   * Divides the node anew among its namespaces. Services whose share has changed read it now and keep their
-   * sessions; one that does not answer is logged, and asked again at the next division.
-   */
-  shareNode(): Promise<void> {
-    this.#sharing = this.#sharing.then(async () => {
-      await Promise.all([...this.#inputs.values()].map((inputs) => this.#tellShare(inputs)));
-    });
-    return this.#sharing;
   }
 
   /** Resolves when its services are connected; late ones are waited for in the background. */
@@ -135,33 +127,14 @@ export class EnabledNamespaces {
     await this.#options.links.connected(inputs.namespace, CONNECT_WAIT_MS);
   }
 
+  /** What is issued from now on; nothing for a namespace that is off. */
+  replace(inputs: ServiceInputs): void {
+    if (this.#inputs.has(inputs.namespace)) this.#inputs.set(inputs.namespace, inputs);
+  }
+
   turnOff(namespace: string): void {
     this.#inputs.delete(namespace);
-    this.#untold.delete(namespace);
     this.#options.links.close(namespace);
-  }
-
-  async #tellShare(inputs: ServiceInputs): Promise<void> {
-    const { links, log } = this.#options;
-    const { namespace } = inputs;
-    try {
-      if (await this.#writeTurnConfig(inputs)) this.#untold.add(namespace);
-      if (!this.#untold.has(namespace)) return;
-      const control = await links.turn(namespace, CONNECT_WAIT_MS);
-      if (control === undefined) throw new Error('the TURN service is not connected');
-      await control.call('reload', {});
-      this.#untold.delete(namespace);
-    } catch (error) {
-      log.warn({ namespace, reason: messageOf(error) }, 'share of the node not told');
-    }
-  }
-
-  async #writeTurnConfig(inputs: ServiceInputs): Promise<boolean> {
-    const { services, sharers } = this.#options;
-    const { turn } = serviceRefs(inputs.namespace);
-    const certificate = await this.certificate(inputs);
-    const shared = { ...inputs, nodeSharers: sharers() };
-    return services.writeConfig(turn, renderTurnConfig(shared, services.controlSocket(turn), certificate));
   }
 }
 

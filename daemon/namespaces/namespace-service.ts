@@ -15,11 +15,13 @@ import type { Logger } from '../kit/logger.ts';
 import { coldBoot } from './cold-boot.ts';
 import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
 import { EnabledNamespaces, serviceRefs, type NodeAddresses } from './enabled-namespaces.ts';
-import type { EnableRequest, StepDependencies } from './enable-steps.ts';
-import { Operations } from './operations.ts';
+import type { EnableRequest } from './enable-steps.ts';
+import { Operations, type OperationsOptions } from './operations.ts';
 import { portPlanProblems, type PortPlan } from './port-ledger.ts';
 import { PortReservations } from './port-reservation.ts';
+import { reloadOnce } from './reload-service.ts';
 import { turnUris } from './render-service-config.ts';
+import { RunningSettings } from './running-settings.ts';
 import { planOf } from './saga.ts';
 import { StateKeeper } from './state-keeper.ts';
 import type {
@@ -35,6 +37,7 @@ import type {
   Unsubscribe,
   WebrtcRecord,
 } from './system.ts';
+import { TurnAccessService } from './turn-access-service.ts';
 import { TurnOperations } from './turn-operations.ts';
 import { serviceView, webrtcState } from './webrtc-status.ts';
 
@@ -48,6 +51,8 @@ export type NamespaceTimes = {
   drainDeadlineMs: number;
   /** Time limit of one live probe. */
   probeTimeoutMs: number;
+  /** Time limit of a service that reads its file again. */
+  reloadTimeoutMs: number;
   /** How long the start of the daemon waits for services that do not come up. */
   bootReadyTimeoutMs: number;
 };
@@ -57,6 +62,7 @@ export const DEFAULT_NAMESPACE_TIMES: NamespaceTimes = {
   proofTimeoutMs: 15_000,
   drainDeadlineMs: 5000,
   probeTimeoutMs: 2000,
+  reloadTimeoutMs: 5000,
   bootReadyTimeoutMs: 10_000,
 };
 
@@ -97,6 +103,8 @@ export type NamespaceChange =
 export class Namespaces extends Lifecycle {
   /** What operators do with the TURN services. */
   readonly turn: TurnOperations;
+  /** Who may use them. */
+  readonly turnAccess: TurnAccessService;
   readonly #options: NamespacesOptions;
   readonly #times: NamespaceTimes;
   readonly #store: NamespaceStore;
@@ -143,7 +151,6 @@ export class Namespaces extends Lifecycle {
       },
       // One that is being enabled already counts, one that is being disabled still does.
       sharers: () => store.webrtcConfigs().length,
-      log,
     });
     this.#state = new StateKeeper({ node, store, file: options.stateFile, clock });
     this.#reservations = new PortReservations({
@@ -153,7 +160,17 @@ export class Namespaces extends Lifecycle {
       shieldAddress,
       turnBindAddresses,
     });
-    const dependencies: StepDependencies = {
+    const settings = new RunningSettings({
+      node,
+      store,
+      services,
+      links: this.#links,
+      enabled: this.#enabled,
+      log,
+      reloadTimeoutMs: this.#times.reloadTimeoutMs,
+    });
+    const skewSeconds = options.turnSession?.clockSkewSeconds ?? 0;
+    const dependencies: OperationsOptions['dependencies'] = {
       node,
       store,
       services,
@@ -163,6 +180,9 @@ export class Namespaces extends Lifecycle {
       reservations: this.#reservations,
       state: this.#state,
       enabled: this.#enabled,
+      settings,
+      longestCredentialMs: (MAX_TTL_SECONDS + skewSeconds) * 1000,
+      log,
       credentialTtlSeconds: options.credentialTtlSeconds,
       times: this.#times,
       signal: this.stopSignal,
@@ -182,15 +202,25 @@ export class Namespaces extends Lifecycle {
       this.get(name);
       if (this.#store.webrtcConfig(name) === undefined) throw notEnabled(name);
     };
+    const requireIdle = (name: string): void => {
+      requireEnabled(name);
+      this.#operations.refuseWhileRunning(name);
+    };
     this.turn = new TurnOperations({
       links: this.#links,
       services,
       requireEnabled,
-      requireIdle: (name) => {
-        requireEnabled(name);
-        this.#operations.refuseWhileRunning(name);
-      },
+      requireIdle,
       probeTimeoutMs: this.#times.probeTimeoutMs,
+    });
+    this.turnAccess = new TurnAccessService({
+      store,
+      state: this.#state,
+      settings,
+      operations: this.#operations,
+      requireIdle,
+      clock,
+      log,
     });
   }
 
@@ -388,9 +418,11 @@ export class Namespaces extends Lifecycle {
       enabled: this.#enabled,
       readyTimeoutMs: this.#times.bootReadyTimeoutMs,
       signal: this.stopSignal,
+      reload: (service) => reloadOnce(service, this.#options),
     });
     this.#broken = broken;
     await this.#operations.resume();
+    this.turnAccess.start();
     for (const namespace of plan.leftovers) {
       if (this.stopSignal.aborted) break;
       log.warn({ namespace }, 'left half done: it is disabled to the end');
@@ -401,6 +433,7 @@ export class Namespaces extends Lifecycle {
   /** Services go on: whoever made the service manager decides about them. */
   protected override async onStop(): Promise<void> {
     this.#unwatchServices();
+    await this.turnAccess.stop();
     await this.#operations.idle();
     this.#links.closeAll();
     this.#listeners.clear();

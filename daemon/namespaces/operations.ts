@@ -5,7 +5,8 @@ import { randomToken } from '../kit/secret.ts';
 import type { Logger } from '../kit/logger.ts';
 import { disableSteps } from './disable-steps.ts';
 import { enableSteps, type EnableRequest, type StepDependencies } from './enable-steps.ts';
-import { runSaga } from './saga-runner.ts';
+import { rotateSteps, type RotateDependencies } from './rotate-steps.ts';
+import { runSaga, type SagaSteps } from './saga-runner.ts';
 import { pendingSteps, resumeDirection } from './saga.ts';
 import type { OperationKind, OperationRecord } from './system.ts';
 import { operationView } from './webrtc-status.ts';
@@ -13,8 +14,14 @@ import { operationView } from './webrtc-status.ts';
 const SHOWN_OPERATIONS = 50;
 const OPERATION_ID_BYTES = 9;
 
+const UNDER_WAY: Record<OperationKind, string> = {
+  'enable-webrtc': 'WebRTC is being enabled for',
+  'disable-webrtc': 'WebRTC is being disabled for',
+  'rotate-turn-secret': 'The TURN secret is being rotated for',
+};
+
 export type OperationsOptions = {
-  dependencies: StepDependencies;
+  dependencies: StepDependencies & RotateDependencies;
   log: Logger;
   onOperation: (operation: Operation) => void;
   /** A namespace's operation began or ended. */
@@ -37,15 +44,17 @@ export class Operations {
   refuseWhileRunning(namespace: string): void {
     const running = this.running(namespace);
     if (running === undefined) return;
-    const what = running.kind === 'enable-webrtc' ? 'being enabled' : 'being disabled';
-    throw new AppError('operation_in_progress', `WebRTC is ${what} for "${namespace}" right now.`, {
+    throw new AppError('operation_in_progress', `${UNDER_WAY[running.kind]} "${namespace}" right now.`, {
       details: { operationId: running.id },
       retryAfterSeconds: 5,
     });
   }
 
-  /** Starts an operation and returns; throws operation_in_progress when another one won the race. */
-  begin(kind: OperationKind, request: EnableRequest): OperationRecord {
+  /**
+   * Starts an operation, without the steps of `leftOut`, and returns; throws operation_in_progress when another
+   * one won the race.
+   */
+  begin(kind: OperationKind, request: EnableRequest, leftOut: readonly string[] = []): OperationRecord {
     const { store, clock, signal } = this.#options.dependencies;
     if (signal.aborted) throw new AppError('shutting_down', 'The daemon is shutting down.');
     const record: OperationRecord = {
@@ -55,7 +64,7 @@ export class Operations {
       state: 'running',
       startedAtMs: clock.nowMs(),
       endedAtMs: null,
-      steps: pendingSteps(kind),
+      steps: pendingSteps(kind, leftOut),
       error: null,
     };
     store.insertOperation(record); // The database lets one win.
@@ -93,13 +102,19 @@ export class Operations {
     return this.#options.dependencies.store.operations(SHOWN_OPERATIONS).map(operationView);
   }
 
+  #steps(kind: OperationKind, request: EnableRequest): SagaSteps {
+    const { dependencies } = this.#options;
+    if (kind === 'enable-webrtc') return enableSteps(request, dependencies);
+    if (kind === 'disable-webrtc') return disableSteps(request.namespace, dependencies);
+    return rotateSteps(request.namespace, dependencies);
+  }
+
   #run(record: OperationRecord, request: EnableRequest, direction: 'forward' | 'backward'): Promise<void> {
     const { dependencies, log, onOperation, onNamespace } = this.#options;
     const { namespace } = record;
-    const enabling = record.kind === 'enable-webrtc';
     const done = runSaga({
       operation: record,
-      steps: enabling ? enableSteps(request, dependencies) : disableSteps(namespace, dependencies),
+      steps: this.#steps(record.kind, request),
       direction,
       store: dependencies.store,
       clock: dependencies.clock,

@@ -15,8 +15,10 @@ import type { CertificateFiles } from './system.ts';
 export type ServiceInputs = {
   namespace: string;
   blocks: PortBlocks;
-  /** Secret of the TURN REST credentials, as text. */
+  /** Secret of the TURN REST credentials that are issued, as text. */
   turnSecret: string;
+  /** All that are accepted, newest first; without it, `turnSecret` alone. */
+  acceptedTurnSecrets?: readonly string[];
   /** HMAC key of the room tickets, base64url. */
   ticketKey: string;
   ttlSeconds: number;
@@ -109,7 +111,10 @@ export function renderTurnConfig(
     certificate: { certFile: certificate.certFile, keyFile: certificate.keyFile },
     relay: { addresses: [input.shieldAddress], ...input.blocks.turnRelay },
     peers: { scope: 'sfu', allow: [sfuMediaBlock(input)] },
-    secrets: [{ id: '1', secret: input.turnSecret }],
+    secrets: (input.acceptedTurnSecrets ?? [input.turnSecret]).map((secret, at) => ({
+      id: String(at + 1),
+      secret,
+    })),
     derived: null,
     session: input.turnSession ?? DEFAULT_TURN_SESSION,
     revoked: [],

@@ -29,6 +29,13 @@ export type SagaOptions = {
   onProgress: (operation: OperationRecord) => void;
 };
 
+/** What to do when an operation could not be taken back. */
+const REMEDY = {
+  'enable-webrtc': 'Disable WebRTC for the namespace to try again.',
+  'disable-webrtc': 'Disable WebRTC once more.',
+  'rotate-turn-secret': 'Rotate the secret once more.',
+} as const;
+
 type Failure = { code: string; message: string };
 
 /** Resolves when the operation has ended (see its `state`) or when the daemon stops; never rejects. */
@@ -36,12 +43,14 @@ export async function runSaga(options: SagaOptions): Promise<void> {
   const { operation, log } = options;
   let failure = options.direction === 'forward' ? await runForward(options) : interruption(operation);
   if (isStopping(options)) return;
-  if (failure !== null && operation.kind === 'enable-webrtc') {
+  if (failure !== null && operation.kind !== 'disable-webrtc') {
     const stuck = await rollBack(options);
     if (isStopping(options)) return;
     if (stuck !== undefined) {
-      const rest = 'Disable WebRTC for the namespace to try again.';
-      failure = { ...failure, message: `${failure.message} The roll back stopped: ${stuck} ${rest}` };
+      failure = {
+        ...failure,
+        message: `${failure.message} The roll back stopped: ${stuck} ${REMEDY[operation.kind]}`,
+      };
     }
   }
   operation.state = failure === null ? 'succeeded' : 'failed';

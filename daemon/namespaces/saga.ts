@@ -1,4 +1,4 @@
-/** The steps of enable and disable, and the rules of running, undoing and resuming them. Pure. */
+/** The steps of the operations, and the rules of running, undoing and resuming them. Pure. */
 import type { OperationKind, StepRecord } from './system.ts';
 
 export const ENABLE_PLAN = [
@@ -28,14 +28,32 @@ export const DISABLE_PLAN = [
 ] as const;
 export type DisableStepId = (typeof DISABLE_PLAN)[number]['id'];
 
+/** The new secret is accepted before it issues, and the older one as long as what it issued. */
+export const ROTATE_PLAN = [
+  { id: 'make-secret', label: 'Make the new secret' },
+  { id: 'accept-secret', label: 'Let the TURN service accept the new secret' },
+  { id: 'issue-secret', label: 'Issue credentials with the new secret' },
+  { id: 'tell-sfu', label: 'Tell the SFU service' },
+  { id: 'drop-older', label: 'Refuse the older secrets' },
+] as const;
+export type RotateStepId = (typeof ROTATE_PLAN)[number]['id'];
+
+const PLANS: Record<OperationKind, readonly { id: string; label: string }[]> = {
+  'enable-webrtc': ENABLE_PLAN,
+  'disable-webrtc': DISABLE_PLAN,
+  'rotate-turn-secret': ROTATE_PLAN,
+};
+
 /** The steps of an operation, as a dry run prints them. */
 export function planOf(kind: OperationKind): { id: string; label: string }[] {
-  return (kind === 'enable-webrtc' ? ENABLE_PLAN : DISABLE_PLAN).map((step) => ({ ...step }));
+  return PLANS[kind].map((step) => ({ ...step }));
 }
 
-/** Journal entries of an operation that has not begun. */
-export function pendingSteps(kind: OperationKind): StepRecord[] {
-  return planOf(kind).map((step) => ({ ...step, state: 'pending', durationMs: null, note: null }));
+/** Journal entries of an operation that has not begun, without the steps of `leftOut`. */
+export function pendingSteps(kind: OperationKind, leftOut: readonly string[] = []): StepRecord[] {
+  return planOf(kind)
+    .filter(({ id }) => !leftOut.includes(id))
+    .map((step) => ({ ...step, state: 'pending', durationMs: null, note: null }));
 }
 
 /** The first step that is not done; a step that was running is run again. Undefined: all are done. */
@@ -51,11 +69,12 @@ export function undoOrder(steps: readonly StepRecord[]): StepRecord[] {
 }
 
 /**
- * What becomes of an operation that a crash cut off: a disable is finished; an enable is taken back, unless
- * every step was done and only the end was not written.
+ * What becomes of an operation that a crash cut off: a disable is finished, and a rotation unless it was being
+ * taken back; an enable is taken back, unless every step was done and only the end was not written.
  */
 export function resumeDirection(kind: OperationKind, steps: readonly StepRecord[]): 'forward' | 'backward' {
   if (kind === 'disable-webrtc') return 'forward';
   const rollingBack = steps.some((step) => step.state === 'failed' || step.state === 'undone');
-  return !rollingBack && nextStep(steps) === undefined ? 'forward' : 'backward';
+  if (rollingBack) return 'backward';
+  return kind === 'rotate-turn-secret' || nextStep(steps) === undefined ? 'forward' : 'backward';
 }

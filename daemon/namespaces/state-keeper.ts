@@ -77,5 +77,6 @@ function stateNamespace(config: WebrtcRecord, claim: PortClaim): StateNamespace 
     relay_scope: config.relayScope,
     sealed_turn_secret: config.sealedTurnSecret,
     sealed_ticket_key: config.sealedTicketKey,
+    turn_access: config.turnAccess,
   };
 }

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { Operation, PortBlocks } from '../contract/api.ts';
 import type { sfuControlEvents, sfuControlMethods, turnControlMethods } from '../contract/control.ts';
 import type { SfuServiceConfig } from '../contract/sfu-config.ts';
+import type { TurnAccess } from '../contract/turn-access.ts';
 import type { TurnServiceConfig } from '../contract/turn-config.ts';
 
 export type Unsubscribe = () => void;
@@ -21,7 +22,9 @@ export type WebrtcDesire = 'enabling' | 'enabled' | 'disabling';
 export type WebrtcRecord = {
   namespace: string;
   state: WebrtcDesire;
+  /** Issues credentials. */
   sealedTurnSecret: string;
+  turnAccess: TurnAccess;
   sealedTicketKey: string;
   ttlSeconds: number;
   /** `sfu`: peers are the SFU's media blocks and nothing else. */
@@ -64,6 +67,8 @@ export interface NamespaceStore {
   /** Throws AppError webrtc_already_enabled when there is one. */
   insertWebrtcConfig(record: WebrtcRecord): void;
   setWebrtcState(namespace: string, state: WebrtcDesire): void;
+  /** In one step: what issues, and what is accepted beside it. */
+  setTurnKeys(namespace: string, keys: Pick<WebrtcRecord, 'sealedTurnSecret' | 'turnAccess'>): void;
   /** Also forgets the namespace's room affinities. */
   deleteWebrtcConfig(namespace: string): void;
 
@@ -184,6 +189,10 @@ interface Control<Methods extends Record<string, { params: z.ZodType; result: z.
 }
 export type TurnControl = Control<typeof turnControlMethods>;
 export type SfuControl = Control<typeof sfuControlMethods>;
+/** What both have in common. */
+export type ReloadControl = {
+  call(method: 'reload', params: object, options: { timeoutMs: number }): Promise<unknown>;
+};
 export type SfuControlEvent = {
   [Name in keyof typeof sfuControlEvents]: {
     name: Name;

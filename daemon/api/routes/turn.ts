@@ -6,9 +6,10 @@ import {
   operatorCredentialsSchema,
   turnSessionsQuerySchema,
 } from '../../contract/turn-operations.ts';
+import { rotateTurnSecretSchema } from '../../contract/turn-access.ts';
 import { identityOf, requireMay, type Action } from '../../identity/caller.ts';
 import { access, callerOf } from '../authentication.ts';
-import type { ApiContext } from '../context.ts';
+import { openDatabaseParts, type ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
 import { namespaceParams, parseInput } from '../input.ts';
 
@@ -55,6 +56,16 @@ export function turnRoutes(server: FastifyInstance, context: ApiContext): void {
     if (subject !== undefined) requireMay(caller, 'turn.change', { namespace });
     budgets.spend('viewer', identityOf(caller));
     return reply.send(namespaces.turnCredentials(namespace, { subject: subject ?? identityOf(caller) }));
+  });
+
+  server.post('/v1/namespaces/:namespace/turn/rotate-secret', options, (request, reply) => {
+    const namespace = allowed(request, 'turn.change');
+    openDatabaseParts(context);
+    const rotation = parseInput(rotateTurnSecretSchema, request.body);
+    const answer = namespaces.turnAccess.rotateSecret(namespace, rotation);
+    const by = identityOf(callerOf(request));
+    log.info({ namespace, ...rotation, ...answer, by }, 'TURN secret rotation asked for');
+    return reply.code(202).send(answer);
   });
 
   server.post('/v1/namespaces/:namespace/turn/drain', options, async (request, reply) => {

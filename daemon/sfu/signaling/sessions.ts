@@ -83,8 +83,13 @@ export class Sessions {
     return [...this.#entries.values()].map((entry) => entry.session);
   }
 
+  /** A new secret is passed on with the next tick: credentials of the older one may soon be worth nothing. */
   setTurn(turn: TurnSettings): void {
+    const rotated = turn.secret !== this.#turn.secret;
     this.#turn = turn;
+    if (!rotated) return;
+    const nowMs = this.#nowMs();
+    for (const entry of this.#entries.values()) entry.refreshAtMs = Math.min(entry.refreshAtMs, nowMs);
   }
 
   /** A socket with a valid ticket: a new session, until its first frame says that it continues one. */

@@ -9,11 +9,17 @@ import { AdapterError } from '../../kit/errors.ts';
 import { devicesMigration } from './migrations/0002-devices.ts';
 import { identityMigration } from './migrations/0003-identity.ts';
 import { namespacesMigration } from './migrations/0001-namespaces.ts';
+import { turnAccessMigration } from './migrations/0004-turn-access.ts';
 import type { Migration } from './migrations/migration.ts';
 
 export type SqliteDatabase = Database.Database;
 
-const MIGRATIONS: Migration[] = [namespacesMigration, devicesMigration, identityMigration];
+const MIGRATIONS: Migration[] = [
+  namespacesMigration,
+  devicesMigration,
+  identityMigration,
+  turnAccessMigration,
+];
 
 /** `path` may be `:memory:` in tests. Throws an AdapterError that names the file. */
 export function openDatabase(path: string): SqliteDatabase {

@@ -1,6 +1,7 @@
 /** Namespaces, WebRTC configurations, port claims, journal and room affinity in SQLite. */
 import type { Statement } from 'better-sqlite3';
 import { AppError } from '../../contract/errors.ts';
+import { NO_TURN_ACCESS, turnAccessSchema, type TurnAccess } from '../../contract/turn-access.ts';
 import type {
   NamespaceRecord,
   NamespaceStore,
@@ -27,6 +28,7 @@ type ClaimRow = {
   turn_port: number;
   turns_port: number;
 };
+type WebrtcRow = Omit<WebrtcRecord, 'turnAccess'> & { access: string | null };
 type OperationRow = {
   id: string;
   kind: OperationRecord['kind'];
@@ -40,7 +42,8 @@ type OperationRow = {
 
 const WEBRTC_COLUMNS = `namespace, state, sealed_turn_secret AS sealedTurnSecret,
   sealed_ticket_key AS sealedTicketKey, ttl_seconds AS ttlSeconds, relay_scope AS relayScope, domain,
-  created_at_ms AS createdAtMs`;
+  created_at_ms AS createdAtMs,
+  (SELECT access FROM turn_access WHERE turn_access.namespace = webrtc_configs.namespace) AS access`;
 const OPERATION_COLUMNS = `id, kind, namespace, state, started_at_ms AS startedAtMs,
   ended_at_ms AS endedAtMs, error_code AS errorCode, error_message AS errorMessage`;
 
@@ -84,27 +87,36 @@ export class SqliteNamespaceStore implements NamespaceStore {
   }
 
   webrtcConfigs(): WebrtcRecord[] {
-    return this.#all(`SELECT ${WEBRTC_COLUMNS} FROM webrtc_configs ORDER BY namespace`);
+    return this.#all<WebrtcRow>(`SELECT ${WEBRTC_COLUMNS} FROM webrtc_configs ORDER BY namespace`).map(
+      webrtcRecord,
+    );
   }
 
   webrtcConfig(namespace: string): WebrtcRecord | undefined {
-    return this.#get(`SELECT ${WEBRTC_COLUMNS} FROM webrtc_configs WHERE namespace = ?`, namespace);
+    const row = this.#get<WebrtcRow>(
+      `SELECT ${WEBRTC_COLUMNS} FROM webrtc_configs WHERE namespace = ?`,
+      namespace,
+    );
+    return row === undefined ? undefined : webrtcRecord(row);
   }
 
   insertWebrtcConfig(record: WebrtcRecord): void {
     try {
-      this.#run(
-        `INSERT INTO webrtc_configs (namespace, state, sealed_turn_secret, sealed_ticket_key, ttl_seconds,
-          relay_scope, domain, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-        record.namespace,
-        record.state,
-        record.sealedTurnSecret,
-        record.sealedTicketKey,
-        record.ttlSeconds,
-        record.relayScope,
-        record.domain,
-        record.createdAtMs,
-      );
+      this.#database.transaction(() => {
+        this.#run(
+          `INSERT INTO webrtc_configs (namespace, state, sealed_turn_secret, sealed_ticket_key, ttl_seconds,
+            relay_scope, domain, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+          record.namespace,
+          record.state,
+          record.sealedTurnSecret,
+          record.sealedTicketKey,
+          record.ttlSeconds,
+          record.relayScope,
+          record.domain,
+          record.createdAtMs,
+        );
+        this.#putTurnAccess(record.namespace, record.turnAccess);
+      })();
     } catch (cause) {
       if (!isConstraint(cause, 'SQLITE_CONSTRAINT_PRIMARYKEY')) throw cause;
       throw new AppError('webrtc_already_enabled', `WebRTC is already set up for "${record.namespace}".`, {
@@ -117,8 +129,20 @@ export class SqliteNamespaceStore implements NamespaceStore {
     this.#run('UPDATE webrtc_configs SET state = ? WHERE namespace = ?', state, namespace);
   }
 
+  setTurnKeys(namespace: string, keys: { sealedTurnSecret: string; turnAccess: TurnAccess }): void {
+    this.#database.transaction(() => {
+      this.#run(
+        'UPDATE webrtc_configs SET sealed_turn_secret = ? WHERE namespace = ?',
+        keys.sealedTurnSecret,
+        namespace,
+      );
+      this.#putTurnAccess(namespace, keys.turnAccess);
+    })();
+  }
+
   deleteWebrtcConfig(namespace: string): void {
     this.#database.transaction(() => {
+      this.#run('DELETE FROM turn_access WHERE namespace = ?', namespace);
       this.#run('DELETE FROM webrtc_rooms WHERE namespace = ?', namespace);
       this.#run('DELETE FROM webrtc_configs WHERE namespace = ?', namespace);
     })();
@@ -293,6 +317,15 @@ export class SqliteNamespaceStore implements NamespaceStore {
     this.#run('DELETE FROM webrtc_rooms WHERE namespace = ? AND room_id = ?', namespace, roomId);
   }
 
+  #putTurnAccess(namespace: string, access: TurnAccess): void {
+    this.#run(
+      `INSERT INTO turn_access (namespace, access) VALUES (?, ?)
+       ON CONFLICT (namespace) DO UPDATE SET access = excluded.access`,
+      namespace,
+      JSON.stringify(turnAccessSchema.parse(access)),
+    );
+  }
+
   #withSteps(row: OperationRow): OperationRecord {
     const steps = this.#all<StepRecord>(
       `SELECT step_id AS id, label, state, duration_ms AS durationMs, note FROM operation_steps
@@ -325,6 +358,11 @@ export class SqliteNamespaceStore implements NamespaceStore {
   #all<Row>(sql: string, ...values: (string | number)[]): Row[] {
     return this.#statement(sql).all(...values) as Row[];
   }
+}
+
+function webrtcRecord({ access, ...row }: WebrtcRow): WebrtcRecord {
+  const turnAccess = access === null ? NO_TURN_ACCESS : turnAccessSchema.parse(JSON.parse(access));
+  return { ...row, turnAccess };
 }
 
 /** True for a violated constraint, of one kind when `code` is given. */

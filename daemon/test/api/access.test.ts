@@ -34,6 +34,7 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['POST /v1/namespaces/a/turn/credentials', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],
   ['POST /v1/namespaces/a/turn/credentials', { subject: 'x' }, [401, 403, 403, 200, 403, 200, 403, 200]],
   ['POST /v1/namespaces/a/turn/drain', { deadlineSeconds: 5 }, [401, 403, 403, 200, 403, 200, 403, 200]],
+  ['POST /v1/namespaces/a/turn/rotate-secret', { now: 1 }, [401, 403, 403, 400, 403, 400, 403, 400]],
   ['POST /v1/webrtc/tickets', { namespace: 'a' }, [401, 201, 201, 201, 201, 201, 403, 201]],
   ['GET /v1/webrtc/rooms?namespace=a', undefined, [401, 403, 503, 503, 403, 503, 403, 503]],
   ['DELETE /v1/webrtc/rooms/r?namespace=a', undefined, [401, 403, 403, 503, 403, 503, 403, 503]],

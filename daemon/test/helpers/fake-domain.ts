@@ -71,6 +71,9 @@ const TURN_STATUS = {
 
 export class FakeNamespaces implements NamespaceService {
   readonly turn = new FakeTurn();
+  readonly turnAccess = {
+    rotateSecret: (name: string) => this.#start(this.get(name).name, 'rotate-turn-secret'),
+  };
   readonly spaces = new Map<string, Namespace>();
   readonly running = new Map<string, Operation>();
   readonly targets = new Map<string, { address: string; port: number; ticketKey: string }>();

@@ -29,6 +29,8 @@ const nameOf = (service: ServiceRef): string => `${service.kind}-${service.names
 export class FakeServices implements ServiceManager {
   readonly running = new Set<string>();
   readonly configs = new Map<string, TurnServiceConfig | SfuServiceConfig>();
+  /** What the running processes have read. */
+  readonly loaded = new Map<string, TurnServiceConfig | SfuServiceConfig>();
   readonly calls: string[] = [];
   /** Names of calls that fail, for example `waitReady sfu-demo`. */
   readonly failing = new Set<string>();
@@ -47,7 +49,17 @@ export class FakeServices implements ServiceManager {
     return Promise.resolve();
   }
   start(service: ServiceRef): Promise<void> {
-    return this.#do('start', service, () => this.running.add(nameOf(service)));
+    return this.#do('start', service, () => {
+      // One that runs is adopted.
+      if (!this.running.has(nameOf(service))) this.reload(nameOf(service));
+      this.running.add(nameOf(service));
+    });
+  }
+  /** Throws when it is told to fail: `reload turn-demo`. */
+  reload(name: string): void {
+    if (this.failing.has(`reload ${name}`)) throw new Error(`${name} does not answer`);
+    const config = this.configs.get(name);
+    if (config !== undefined) this.loaded.set(name, structuredClone(config));
   }
   waitReady(service: ServiceRef): Promise<void> {
     return this.#do('waitReady', service, () => undefined);
@@ -117,7 +129,11 @@ class FakeConnector implements ControlConnector {
     const name = path.slice('/run/'.length, -'.sock'.length);
     if (!this.#services.running.has(name)) return Promise.reject(new Error('nobody listens'));
     const status = { ready: true, draining: false, listeners: [], allocations: 3, sessions: 2, rooms: 1 };
-    const link = { control: { call: () => Promise.resolve(status) }, pid: 100, close: () => undefined };
+    const call = async (method: string): Promise<object> => {
+      if (method === 'reload') this.#services.reload(name);
+      return Promise.resolve(status);
+    };
+    const link = { control: { call }, pid: 100, close: () => undefined };
     return Promise.resolve(link as never);
   }
 }

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { ClusterState } from '../../contract/state-file.ts';
+import { NO_TURN_ACCESS } from '../../contract/turn-access.ts';
 import { planBoot, type BootDatabase } from '../../namespaces/boot-plan.ts';
 import { claimPorts, DEFAULT_PORT_PLAN } from '../../namespaces/port-ledger.ts';
 import { pendingSteps } from '../../namespaces/saga.ts';
@@ -12,6 +13,7 @@ const config = (namespace: string, state: WebrtcDesire = 'enabled'): WebrtcRecor
   namespace,
   state,
   sealedTurnSecret: 'v1.a',
+  turnAccess: NO_TURN_ACCESS,
   sealedTicketKey: 'v1.b',
   ttlSeconds: 600,
   relayScope: 'sfu',
@@ -34,6 +36,7 @@ const file = (generation: number, ...names: string[]): StateChoice => {
       relay_scope: 'sfu',
       sealed_turn_secret: 'v1.a',
       sealed_ticket_key: 'v1.b',
+      turn_access: NO_TURN_ACCESS,
     })),
   };
   return { source: 'current', state, warnings: [] };
@@ -107,6 +110,7 @@ t.test('operations decide about their namespace; what none runs on is finished',
   t.match(plan([operation('enable-webrtc', false)], 'enabling'), nothing);
   t.match(plan([operation('disable-webrtc', false)], 'disabling'), nothing);
   t.match(plan([operation('enable-webrtc', true)], 'enabled'), { targets: [{ config: {} }] });
+  t.match(plan([operation('rotate-turn-secret', false)], 'enabled'), { targets: [{ config: {} }] });
   t.match(plan([], 'disabling'), { targets: [], leftovers: ['demo'] });
   t.match(plan([], 'enabling'), { targets: [], leftovers: ['demo'] });
   t.end();

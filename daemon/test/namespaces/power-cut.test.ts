@@ -1,5 +1,6 @@
 /** The power is cut before and after every change of the world: the next start ends in a consistent state. */
 import t, { type Test } from 'tap';
+import { HostKey } from '../../system/host-key.ts';
 import type { Namespaces } from '../../namespaces/namespace-service.ts';
 import { settled, World } from '../helpers/namespace-fakes.ts';
 
@@ -78,6 +79,51 @@ for (const kind of ['enable', 'disable'] as const) {
     if (kind === 'disable') t.same(ends, new Set(['disabled']), 'a disable is always finished');
     else t.ok(ends.has('disabled'));
   });
+}
+
+t.test('rotation: the power goes at every point', async (t) => {
+  const secretsOf = (config: object | undefined): unknown[] =>
+    (config as { secrets: { secret: string }[] }).secrets.map(({ secret }) => secret);
+  for (const now of [false, true]) {
+    const measured = await freshWorld(t, true);
+    const before = measured.world.changes;
+    measured.daemon.turnAccess.rotateSecret('demo', { now });
+    await settled(measured.daemon, 'demo');
+    const changes = measured.world.changes - before;
+    await measured.daemon.stop();
+    t.ok(changes > 10, `${changes} changes`);
+    for (let at = 2; at <= changes; at += 1) {
+      for (const when of ['before', 'after'] as const) {
+        const what = `${now ? 'now, ' : ''}${when} change ${at}`;
+        const { world, daemon } = await freshWorld(t, true);
+        const { turnSecret: old } = secretsIn(world);
+        const dark = world.cutPower(at, when);
+        daemon.turnAccess.rotateSecret('demo', { now });
+        await dark;
+        await daemon.stop();
+        world.restorePower();
+        const next = world.daemon();
+        await next.start();
+        await settled(next, 'demo');
+        t.equal(check(t, world, next, what), 'enabled');
+        const { turnSecret, others } = secretsIn(world);
+        t.not(turnSecret, old, `${what}: finished`);
+        t.same(others, now ? [] : [old], what);
+        t.same(secretsOf(world.services.loaded.get('turn-demo')), [turnSecret, ...others], what);
+        t.match(world.services.loaded.get('sfu-demo'), { turn: { secret: turnSecret } }, what);
+        t.same(world.services.loaded, world.services.configs, what);
+        await next.stop();
+      }
+    }
+  }
+});
+
+/** What the database says, opened. */
+function secretsIn(world: World): { turnSecret: string; others: string[] } {
+  const { sealedTurnSecret, turnAccess } = world.store.webrtcConfig('demo')!;
+  const open = (sealed: string): string =>
+    new HostKey(Buffer.alloc(32, 7)).unseal('turn-secret', 'demo', sealed);
+  return { turnSecret: open(sealedTurnSecret), others: turnAccess.secrets.map(({ sealed }) => open(sealed)) };
 }
 
 t.test('the power goes while the next start is repairing, again and again', async (t) => {

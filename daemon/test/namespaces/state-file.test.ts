@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import type { ClusterState } from '../../contract/state-file.ts';
+import { NO_TURN_ACCESS } from '../../contract/turn-access.ts';
 import { chooseState, decodeStateFile, encodeStateFile } from '../../namespaces/state-file.ts';
 
 const state = (generation: number): ClusterState => ({
@@ -26,6 +27,7 @@ const state = (generation: number): ClusterState => ({
       relay_scope: 'sfu',
       sealed_turn_secret: 'v1.c2VhbGVk',
       sealed_ticket_key: 'v1.c2VhbGVkLXRvbw',
+      turn_access: { ...NO_TURN_ACCESS, secrets: [{ sealed: 'v1.b2xk', untilMs: 9 }] },
     },
   ],
 });
@@ -34,6 +36,16 @@ const previous = encodeStateFile(state(6));
 
 t.test('what is written is read again', (t) => {
   t.same(decodeStateFile(good), { ok: true, state: state(7) });
+  t.end();
+});
+
+t.test('a file of a daemon that knew no older secrets is read', (t) => {
+  const older = JSON.stringify(state(7), (key, value: unknown) =>
+    key === 'turn_access' ? undefined : value,
+  );
+  const checksum = createHash('sha256').update(older).digest('hex');
+  const decoded = decodeStateFile(`{"checksum":"${checksum}","state":${older}}`);
+  t.match(decoded, { ok: true, state: { namespaces: [{ name: 'demo', turn_access: NO_TURN_ACCESS }] } });
   t.end();
 });
 

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
+import { NO_TURN_ACCESS } from '../../contract/turn-access.ts';
 import { serviceView, webrtcState } from '../../namespaces/webrtc-status.ts';
 import type { ServiceReport, ServiceState, WebrtcDesire, WebrtcRecord } from '../../namespaces/system.ts';
 
@@ -79,6 +80,7 @@ t.test('the state of a namespace in one word', (t) => {
     namespace: 'demo',
     state,
     sealedTurnSecret: 'a',
+    turnAccess: NO_TURN_ACCESS,
     sealedTicketKey: 'b',
     ttlSeconds: 600,
     relayScope: 'sfu',
@@ -89,6 +91,7 @@ t.test('the state of a namespace in one word', (t) => {
   const base = { config: config('enabled'), running: undefined, broken: false, turn: ready, sfu: ready };
   t.equal(webrtcState(base), 'enabled');
   t.equal(webrtcState({ ...base, sfu: report('waiting') }), 'degraded');
+  t.equal(webrtcState({ ...base, running: 'rotate-turn-secret' }), 'enabled');
   t.equal(webrtcState({ ...base, broken: true }), 'degraded');
   t.equal(webrtcState({ ...base, config: undefined }), 'disabled');
   t.equal(webrtcState({ ...base, config: undefined, running: 'enable-webrtc' }), 'enabling');

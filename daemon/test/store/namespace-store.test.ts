@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
+import { NO_TURN_ACCESS } from '../../contract/turn-access.ts';
 import { DEFAULT_PORT_PLAN, claimPorts } from '../../namespaces/port-ledger.ts';
 import { pendingSteps } from '../../namespaces/saga.ts';
 import type { OperationRecord, PortClaim, WebrtcRecord } from '../../namespaces/system.ts';
@@ -20,6 +21,7 @@ const config = (namespace: string): WebrtcRecord => ({
   namespace,
   state: 'enabling',
   sealedTurnSecret: 'v1.a',
+  turnAccess: NO_TURN_ACCESS,
   sealedTicketKey: 'v1.b',
   ttlSeconds: 600,
   relayScope: 'sfu',
