@@ -10,6 +10,7 @@ import { systemClock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
 import { createLogger } from './kit/logger.ts';
 import { ControlServer } from './system/control-server.ts';
+import { portHolder } from './system/port-holder.ts';
 import { reloadConfig, turnControlHandlers } from './turn/server/control-methods.ts';
 import { loadServiceConfig } from './turn/server/service-config.ts';
 import { TurnServer } from './turn/server/turn-server.ts';
@@ -40,7 +41,7 @@ async function start(): Promise<void> {
   const configFile = values.config;
   if (configFile === undefined) throw new Error('Usage: node daemon/turn-service.ts --config FILE');
   const { config, certificate } = await loadServiceConfig(configFile);
-  const server = new TurnServer({ config, certificate, clock: systemClock, log });
+  const server = new TurnServer({ config, certificate, clock: systemClock, log, portHolder });
   cleanup.push('turn server', () => server.close());
   await server.open();
 

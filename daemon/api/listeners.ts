@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { CleanupStack } from '../kit/cleanup-stack.ts';
 import { AdapterError, isErrno, messageOf } from '../kit/errors.ts';
 import { formatEndpoint } from '../kit/ip-address.ts';
+import { portHolder } from '../system/port-holder.ts';
 import type { ApiContext } from './context.ts';
 import { buildServer, type TlsMaterial } from './server.ts';
 
@@ -42,7 +43,7 @@ export async function assertPortFree(endpoint: TcpEndpoint, configKey: string): 
       server.listen({ host: endpoint.address, port: endpoint.port, exclusive: true }, resolve);
     });
   } catch (cause) {
-    throw listenError(endpoint, configKey, cause);
+    throw await listenError(endpoint, configKey, cause);
   }
   await new Promise<void>((resolve) => {
     server.close(() => {
@@ -67,7 +68,7 @@ export async function openListeners(
     try {
       await network.listen({ host: tcp.address, port: tcp.port });
     } catch (cause) {
-      throw listenError(tcp, 'api.listen', cause);
+      throw await listenError(tcp, 'api.listen', cause);
     }
     const local = await buildServer(context, 'local');
     stack.push('unix socket', () => local.close());
@@ -82,10 +83,17 @@ export async function openListeners(
   }
 }
 
-function listenError({ address, port }: TcpEndpoint, configKey: string, cause: unknown): AdapterError {
+async function listenError(
+  { address, port }: TcpEndpoint,
+  configKey: string,
+  cause: unknown,
+): Promise<AdapterError> {
   const target = formatEndpoint(address, port);
-  const why = isErrno(cause, 'EADDRINUSE')
-    ? `another program has it. Stop that program, or set ${configKey} to another port`
+  const taken = isErrno(cause, 'EADDRINUSE');
+  const holder = taken ? await portHolder({ protocol: 'tcp', address, port }) : undefined;
+  const whose = holder === undefined ? '' : ` (${holder})`;
+  const why = taken
+    ? `another program${whose} has it. Stop that program, or set ${configKey} to another port`
     : isErrno(cause, 'EADDRNOTAVAIL')
       ? `this host has no address ${address}. Set ${configKey} to one it has`
       : isErrno(cause, 'EACCES')

@@ -3,6 +3,7 @@
  * previous copy, then the database; TURN services first, then SFU services. Services that still run are
  * adopted. A service that does not start is retried by its manager and does not keep the daemon down.
  */
+import { AppError } from '../contract/errors.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 import { planBoot, type BootPlan, type BootTarget } from './boot-plan.ts';
@@ -10,7 +11,7 @@ import { serviceRefs, type EnabledNamespaces } from './enabled-namespaces.ts';
 import type { ServiceInputs } from './render-service-config.ts';
 import type { StateChoice } from './state-file.ts';
 import type { StateKeeper } from './state-keeper.ts';
-import type { NamespaceStore, ServiceManager, ServiceRef } from './system.ts';
+import type { NamespaceStore, ServiceKind, ServiceManager, ServiceRef, ServiceReport } from './system.ts';
 
 export type ColdBootOptions = {
   node: string;
@@ -60,14 +61,21 @@ export async function coldBoot(
       broken.set(config.namespace, messageOf(error));
     }
   }
+  const up: Record<ServiceKind, Set<string>> = { turn: new Set(), sfu: new Set() };
   for (const kind of ['turn', 'sfu'] as const) {
     await Promise.all(
-      booted.map(({ inputs, changed }) =>
-        ensure(serviceRefs(inputs.namespace)[kind], changed[kind], options),
-      ),
+      booted.map(async ({ inputs: { namespace }, changed }) => {
+        const isUp = await ensure(serviceRefs(namespace)[kind], changed[kind], options);
+        if (isUp) up[kind].add(namespace);
+      }),
     );
   }
-  await Promise.all(booted.map(({ inputs }) => enabled.turnOn(inputs)));
+  await Promise.all(
+    booted.map(({ inputs }) => {
+      const { namespace } = inputs;
+      return enabled.turnOn(inputs, { waitForLinks: up.turn.has(namespace) && up.sfu.has(namespace) });
+    }),
+  );
   for (const namespace of plan.stale) await removeStale(namespace, options);
   const outOfStep = choice.source !== 'current' || plan.restore.length > 0 || plan.stale.length > 0;
   if (outOfStep && (plan.targets.length > 0 || choice.state !== null || plan.warnings.length > 0)) {
@@ -97,17 +105,49 @@ function restore(store: NamespaceStore, { config, claim }: BootTarget): void {
   store.insertPortClaim(claim);
 }
 
-async function ensure(service: ServiceRef, changed: boolean, options: ColdBootOptions): Promise<void> {
-  const { services, log, readyTimeoutMs, signal, reload } = options;
+/** @returns whether it is up. */
+async function ensure(service: ServiceRef, changed: boolean, options: ColdBootOptions): Promise<boolean> {
+  const { services, log, reload } = options;
   try {
     // Also without a change: a daemon that was killed may have written the file and not told the service. One
     // that still runs on other addresses has to begin anew.
     const reloaded = await reload(service);
     if (changed && !reloaded) await services.stop(service);
     await services.start(service, { supervise: 'always' });
-    await services.waitReady(service, { timeoutMs: readyTimeoutMs, signal });
+    await readyOrDead(service, options);
+    return true;
   } catch (error) {
     log.error({ err: error, ...service }, 'service is not up; it is tried again');
+    return false;
+  }
+}
+
+/**
+ * Rejects as soon as it has died once: whatever it died of, a port that another program holds above all, may
+ * last, and everything else of this node is kept waiting meanwhile.
+ */
+async function readyOrDead(service: ServiceRef, options: ColdBootOptions): Promise<void> {
+  const { services, readyTimeoutMs } = options;
+  const waited = new AbortController();
+  let unwatch = (): void => undefined;
+  const died = new Promise<never>((_, reject) => {
+    const look = ({ state, failure }: ServiceReport): void => {
+      if (state !== 'waiting' && state !== 'failed') return;
+      reject(new AppError('service_failed', failure ?? 'It died.'));
+    };
+    unwatch = services.watch((changed, report) => {
+      if (changed.kind === service.kind && changed.namespace === service.namespace) look(report);
+    });
+    look(services.status(service));
+  });
+  const signal = AbortSignal.any([options.signal, waited.signal]);
+  const ready = services.waitReady(service, { timeoutMs: readyTimeoutMs, signal });
+  ready.catch(() => undefined);
+  try {
+    await Promise.race([ready, died]);
+  } finally {
+    unwatch();
+    waited.abort();
   }
 }
 

@@ -120,11 +120,17 @@ export class EnabledNamespaces {
     await this.#options.certificates.remove(namespace);
   }
 
-  /** Resolves when its services are connected; late ones are waited for in the background. */
-  async turnOn(inputs: ServiceInputs): Promise<void> {
+  /**
+   * Resolves when its services are connected; late ones are waited for in the background.
+   * @param options.waitForLinks false: all are waited for in the background, because they are known to be down.
+   */
+  async turnOn(
+    inputs: ServiceInputs,
+    options: { waitForLinks: boolean } = { waitForLinks: true },
+  ): Promise<void> {
     this.#inputs.set(inputs.namespace, inputs);
     this.#options.links.open(inputs.namespace);
-    await this.#options.links.connected(inputs.namespace, CONNECT_WAIT_MS);
+    if (options.waitForLinks) await this.#options.links.connected(inputs.namespace, CONNECT_WAIT_MS);
   }
 
   /** What is issued from now on; nothing for a namespace that is off. */

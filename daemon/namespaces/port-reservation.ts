@@ -3,13 +3,14 @@ import type { PortBlocks } from '../contract/api.ts';
 import { AppError } from '../contract/errors.ts';
 import type { PortRange } from '../contract/names.ts';
 import { claimPorts, type ClaimRequest, type PortPlan, type PortRole } from './port-ledger.ts';
-import type { NamespaceStore, PortClaim, PortProbe, PortUse } from './system.ts';
+import type { NamespaceStore, PortClaim, HeldPort, PortProbe, PortUse } from './system.ts';
 
 /**
  * Strangers a block may hold, in per cent: outgoing sockets of other programs come and go in the range of
  * relay ports, and the services pass over single ports. Above it the block is not worth having.
  */
 const MAX_BUSY_PERCENT = 5;
+const MAX_NAMED_HOLDERS = 3;
 /** Two daemons on one database may race; each round one of them wins. */
 const MAX_RACES = 10;
 
@@ -59,7 +60,7 @@ export class PortReservations {
       const unusable = unusableRoles(claim.blocks, taken);
       for (const { role, startPort, sentence } of unusable) {
         if (startPort === request.turnPort || startPort === request.turnsPort) {
-          throw new AppError('port_taken', `${sentence} Choose another port.`, {
+          throw new AppError('port_taken', `${sentence} Stop it, or choose another port.`, {
             details: { role, port: startPort },
           });
         }
@@ -104,13 +105,14 @@ export class PortReservations {
 /** Which blocks cannot be used given the ports that others hold, and why. Pure. */
 export function unusableRoles(
   blocks: PortBlocks,
-  taken: readonly PortUse[],
+  taken: readonly HeldPort[],
 ): { role: PortRole; startPort: number; sentence: string }[] {
   const found: { role: PortRole; startPort: number; sentence: string }[] = [];
   const single = (role: PortRole, title: string, port: number): void => {
     const use = taken.find((one) => one.port === port);
     if (use === undefined) return;
-    const sentence = `The ${title} ${String(port)} (${use.protocol}) cannot be bound on ${use.address}: another program holds it.`;
+    const who = use.holder === undefined ? 'another program' : `another program (${use.holder})`;
+    const sentence = `The ${title} ${String(port)} (${use.protocol}) cannot be bound on ${use.address}: ${who} holds it.`;
     found.push({ role, startPort: port, sentence });
   };
   const block = (role: PortRole, title: string, range: PortRange, firstMustBeFree: boolean): void => {
@@ -119,7 +121,9 @@ export function unusableRoles(
     const firstHeld = held.some((one) => one.port === range.minPort);
     if (held.length * 100 <= size * MAX_BUSY_PERCENT && !(firstMustBeFree && firstHeld)) return;
     const name = `${String(range.minPort)}-${String(range.maxPort)}`;
-    const sentence = `The ${title} ${name} is passed over: other programs hold ${String(held.length)} of its ports.`;
+    const who = [...new Set(held.flatMap(({ holder }) => holder ?? []))].slice(0, MAX_NAMED_HOLDERS);
+    const whom = who.length === 0 ? '' : ` (${who.join('; ')})`;
+    const sentence = `The ${title} ${name} is passed over: other programs${whom} hold ${String(held.length)} of its ports.`;
     found.push({ role, startPort: range.minPort, sentence });
   };
   single('sfuSignaling', 'SFU signaling port', blocks.sfuSignaling);

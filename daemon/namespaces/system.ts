@@ -216,10 +216,13 @@ export interface ControlConnector {
 
 export type PortUse = { protocol: 'udp' | 'tcp'; address: string; port: number };
 
+/** `holder`: whose it is, where that is known, for example `coturn, process 4711`. */
+export type HeldPort = PortUse & { holder?: string | undefined };
+
 /** Asks the operating system by really binding. */
 export interface PortProbe {
   /** @returns those of the given ports that somebody else holds (or that cannot be bound). */
-  busy(uses: PortUse[]): Promise<PortUse[]>;
+  busy(uses: PortUse[]): Promise<HeldPort[]>;
 }
 
 // -- State file ----------------------------------------------------------------------------------------

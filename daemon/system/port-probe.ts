@@ -2,13 +2,14 @@
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { createServer } from 'node:net';
-import type { PortProbe, PortUse } from '../namespaces/system.ts';
+import type { HeldPort, PortProbe, PortUse } from '../namespaces/system.ts';
+import { portHolders } from './port-holder.ts';
 
 /** Sockets open at once: far below the usual limit of 1024 descriptors. */
 const BATCH = 128;
 
 export class BindingPortProbe implements PortProbe {
-  async busy(uses: PortUse[]): Promise<PortUse[]> {
+  async busy(uses: PortUse[]): Promise<HeldPort[]> {
     const busy: PortUse[] = [];
     for (let at = 0; at < uses.length; at += BATCH) {
       const batch = uses.slice(at, at + BATCH);
@@ -17,7 +18,8 @@ export class BindingPortProbe implements PortProbe {
       );
       busy.push(...batch.filter((_, index) => free[index] !== true));
     }
-    return busy;
+    const holders = await portHolders(busy);
+    return busy.map((use, at) => ({ ...use, holder: holders[at] }));
   }
 }
 

@@ -1,5 +1,7 @@
 /** Enable, survive, boot and disable a namespace with the real TURN and SFU processes. */
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { ended, realNode, type RealNode } from '../helpers/namespace-real.ts';
@@ -139,6 +141,43 @@ t.test('a namespace comes back on the same ports after a power cut that took the
     second.store.portClaims().map((claim) => claim.namespace),
     ['demo', 'other'],
   );
+});
+
+t.test('a TURN port that was taken meanwhile keeps nobody waiting, is named, and heals', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const first = await realNode({ dataDir, address, stopServicesOnExit: true });
+  await first.namespaces.start();
+  first.namespaces.create('demo');
+  await enable(first, 'demo');
+  const { turn: port } = (await first.namespaces.status('demo')).ports!;
+  await first.close();
+  const thief = createServer().listen(port, address);
+  await once(thief, 'listening');
+
+  // Waiting for the services would take ten minutes: that the start ends is the proof.
+  const times = { bootReadyTimeoutMs: 600_000, probeTimeoutMs: 10_000 };
+  const second = await node(t, dataDir, { change: { times } });
+  const failures: (string | null)[] = [];
+  const healed = new Promise<void>((resolve) => {
+    second.services.watch(({ kind }, { state, failure }) => {
+      if (kind !== 'turn') return;
+      if (state === 'ready') resolve();
+      if (state === 'waiting') failures.push(failure);
+    });
+  });
+  await second.namespaces.start();
+  thief.close();
+  t.equal(second.namespaces.get('demo').webrtc, 'degraded');
+  t.match(
+    failures[0],
+    `Cannot listen on tcp ${address}:${String(port)}: another program (node namespace-enable.test.ts, process ${String(process.pid)}) uses this port; stop it, or give the namespace another TURN port.`,
+  );
+  await healed;
+  t.match(await second.namespaces.status('demo'), {
+    state: 'enabled',
+    turn: { up: 'up' },
+    sfu: { up: 'up' },
+  });
 });
 
 t.test('a killed SFU comes back and the cameras hear of it', async (t) => {

@@ -73,7 +73,9 @@ t.test('a start that fails says why in one sentence and leaves nothing', async (
     [
       'the second listener is taken',
       JSON.stringify({ ...config, listeners: [on('udp'), on('tcp')] }),
-      new RegExp(`^Cannot listen on tcp ${address}:${port}: another program uses this port; .+\\n$`),
+      new RegExp(
+        `^Cannot listen on tcp ${address}:${port}: another program \\(node turn-lifecycle.test.ts, process ${process.pid}\\) uses this port; stop it, or give the namespace another TURN port\\.\\n$`,
+      ),
     ],
     [
       'an address of another host',

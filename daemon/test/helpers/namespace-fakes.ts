@@ -13,7 +13,7 @@ import { decodeStateFile } from '../../namespaces/state-file.ts';
 import type {
   ControlConnector,
   NamespaceStore,
-  PortUse,
+  HeldPort,
   ServiceManager,
   ServiceRef,
   ServiceReport,
@@ -142,7 +142,7 @@ export class World {
   readonly services = new FakeServices();
   readonly stateFile = new MemoryStateFile();
   readonly clock = new FakeClock();
-  readonly busy: PortUse[] = [];
+  readonly busy: HeldPort[] = [];
   store: NamespaceStore;
   /** Changes of the world so far, by whichever daemon. */
   changes = 0;
@@ -199,9 +199,12 @@ export class World {
       portProbe: {
         busy: (uses) =>
           Promise.resolve(
-            uses.filter((use) =>
-              this.busy.some((held) => held.port === use.port && held.protocol === use.protocol),
-            ),
+            uses.flatMap((use) => {
+              const held = this.busy.find(
+                ({ port, protocol }) => port === use.port && protocol === use.protocol,
+              );
+              return held === undefined ? [] : [{ ...use, holder: held.holder }];
+            }),
           ),
       },
       proof: { prove: () => Promise.resolve({ rttMs: 1.5 }) },

@@ -174,7 +174,7 @@ t.test(
   'a port that another program holds is passed over and reported; a chosen one is refused',
   async (t) => {
     const world = new World(t);
-    world.busy.push({ protocol: 'udp', address: '0.0.0.0', port: 3478 });
+    world.busy.push({ protocol: 'udp', address: '0.0.0.0', port: 3478, holder: 'coturn, process 7' });
     world.busy.push({ protocol: 'udp', address: '10.9.0.1', port: 20000 });
     for (let port = 49152; port < 49200; port += 1) {
       world.busy.push({ protocol: 'udp', address: '10.9.0.1', port });
@@ -184,7 +184,9 @@ t.test(
     daemon.create('demo');
     const chosen = idOf(daemon.enableWebrtc('demo', { ...enable, turnPort: 3478 }));
     await settled(daemon, 'demo');
-    t.match(daemon.operation(chosen).error, { code: 'port_taken', message: /3478.*another program/ });
+    const message =
+      /TURN port 3478 \(udp\) cannot be bound on 0\.0\.0\.0: another program \(coturn, process 7\) holds it/;
+    t.match(daemon.operation(chosen).error, { code: 'port_taken', message });
     const id = idOf(daemon.enableWebrtc('demo', enable));
     await settled(daemon, 'demo');
     const [claim] = world.store.portClaims();

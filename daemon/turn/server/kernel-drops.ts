@@ -3,41 +3,19 @@
  * the process itself never sees. Read from /proc/net/udp and udp6, last column.
  */
 import { readFile } from 'node:fs/promises';
-import { endianness } from 'node:os';
-import { canonicalIp, formatIp } from '../../kit/ip-address.ts';
+import { canonicalIp } from '../../kit/ip-address.ts';
+import { parseSocketTable, type SocketTableRow } from '../../kit/socket-table.ts';
 
 const TABLES = ['/proc/net/udp', '/proc/net/udp6'] as const;
-const WORD_BYTES = 4;
 
 /** One socket of the kernel's table. `drops` counts since the socket was opened. */
-export type UdpTableRow = { address: string; port: number; inode: string; drops: number };
+export type UdpTableRow = Pick<SocketTableRow, 'address' | 'port' | 'inode' | 'drops'>;
 
-/**
- * Rows of /proc/net/udp or udp6. Pure; a line it does not understand is left out.
- * @param littleEndian the kernel writes addresses as words in the byte order of the machine.
- */
-export function parseUdpTable(text: string, littleEndian = endianness() === 'LE'): UdpTableRow[] {
-  return text
-    .split('\n')
-    .slice(1)
-    .flatMap((line) => {
-      const columns = line.trim().split(/ +/);
-      const [hexAddress = '', hexPort = ''] = (columns[1] ?? '').split(':');
-      const address = readAddress(hexAddress, littleEndian);
-      const drops = Number(columns.at(-1));
-      const inode = columns[9] ?? '';
-      if (address === undefined || columns.length < 13 || !Number.isSafeInteger(drops)) return [];
-      return [{ address, port: parseInt(hexPort, 16), inode, drops }];
-    });
-}
-
-function readAddress(hex: string, littleEndian: boolean): string | undefined {
-  if (!/^(?:[0-9A-F]{8}|[0-9A-F]{32})$/i.test(hex)) return undefined;
-  const bytes = Buffer.from(hex, 'hex');
-  if (littleEndian) {
-    for (let at = 0; at < bytes.length; at += WORD_BYTES) bytes.subarray(at, at + WORD_BYTES).reverse();
-  }
-  return canonicalIp(formatIp({ family: bytes.length === WORD_BYTES ? 4 : 6, bytes }));
+/** Rows of /proc/net/udp or udp6 that count drops. Pure. */
+export function parseUdpTable(text: string, littleEndian?: boolean): UdpTableRow[] {
+  return parseSocketTable(text, littleEndian)
+    .filter(({ drops }) => Number.isSafeInteger(drops))
+    .map(({ address, port, inode, drops }) => ({ address, port, inode, drops }));
 }
 
 /** Adds up over the life of the process. A socket's drops after its last reading go with the socket. */

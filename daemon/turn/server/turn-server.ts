@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { TurnServiceConfig, TurnTransport } from '../../contract/turn-config.ts';
 import { CleanupStack } from '../../kit/cleanup-stack.ts';
 import type { Cancel, Clock } from '../../kit/clock.ts';
-import { assertNever, messageOf } from '../../kit/errors.ts';
+import { assertNever, isErrno, messageOf } from '../../kit/errors.ts';
 import { formatEndpoint } from '../../kit/ip-address.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { RateLimiter } from '../../kit/rate-limiter.ts';
@@ -40,6 +40,12 @@ type Listener = {
   server: UdpListener | StreamListener | DtlsListener | undefined;
 };
 
+type PortHolder = (use: {
+  protocol: 'udp' | 'tcp';
+  address: string;
+  port: number;
+}) => Promise<string | undefined>;
+
 /** Log lines that a client can cause; the counters in `status` stay exact. */
 const CLIENT_LOG_LIMIT = { perSecond: 5, burst: 20 };
 /** A deadline is met at most this late, so that bursts of expiries share one timer. */
@@ -53,6 +59,7 @@ export class TurnServer {
   readonly #cleanup = new CleanupStack();
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #portHolder: PortHolder;
   readonly #kernelDrops = new KernelDrops();
   readonly #dtls = loadDtlsEngine();
   #dtlsProblem: string | undefined;
@@ -69,8 +76,11 @@ export class TurnServer {
     certificate: Certificate | undefined;
     clock: Clock;
     log: Logger;
+    /** Who has a port that is taken; without it nobody knows. */
+    portHolder?: PortHolder;
   }) {
     const { config } = options;
+    this.#portHolder = options.portHolder ?? (() => Promise.resolve(undefined));
     this.#config = config;
     this.#certificate = options.certificate;
     this.#clock = options.clock;
@@ -132,7 +142,11 @@ export class TurnServer {
         this.#cleanup.push(`${transport} ${formatEndpoint(address, port)}`, () => server.close());
       } catch (error) {
         await this.#cleanup.run();
-        throw listenFailure({ transport, address, port }, error);
+        const protocol = transport === 'udp' || transport === 'dtls' ? 'udp' : 'tcp';
+        const holder = isErrno(error, 'EADDRINUSE')
+          ? await this.#portHolder({ protocol, address, port })
+          : undefined;
+        throw listenFailure({ transport, address, port }, error, holder);
       }
     }
     this.#state = 'open';
