@@ -67,6 +67,11 @@ export const clientFrames = {
     trackId: z.string().max(128),
     paused: z.boolean().optional(),
     muted: z.boolean().optional(),
+    /**
+     * Lines this session shows the picture at, in device pixels; null: as many as there are. A publisher that
+     * sends several encodings (simulcast) is then received in the smallest that fills them.
+     */
+    height: z.number().int().min(1).max(16_384).nullable().optional(),
   }),
   /** Publish leg only. `tracks` names the source of each mid; missing mids are `unknown`. */
   offer: z.object({

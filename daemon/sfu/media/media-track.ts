@@ -7,7 +7,8 @@ import type { TrackCodec } from './codecs.ts';
 
 /** A viewer's media section. */
 export interface TrackSink {
-  sourceChanged(source: MediaSource | undefined): void;
+  /** What feeds the track: nothing, one source, or several encodings of one picture. */
+  sourcesChanged(sources: readonly MediaSource[]): void;
 }
 
 export class MediaTrack {
@@ -15,7 +16,7 @@ export class MediaTrack {
   /** The `a=msid` stream: browsers synchronise audio and video of one stream (RFC 8830). */
   readonly streamId: string;
   #codec: TrackCodec;
-  #source: MediaSource | undefined;
+  #sources: readonly MediaSource[] = [];
   readonly #sinks = new Set<TrackSink>();
 
   constructor(options: { trackId: string; streamId: string; codec: TrackCodec }) {
@@ -28,8 +29,13 @@ export class MediaTrack {
     return this.#codec;
   }
 
+  /** What feeds it; of several encodings, the first. */
   get source(): MediaSource | undefined {
-    return this.#source;
+    return this.#sources[0];
+  }
+
+  get sources(): readonly MediaSource[] {
+    return this.#sources;
   }
 
   /** What is really sent, for viewers that come later. The codec's name never changes. */
@@ -39,14 +45,19 @@ export class MediaTrack {
 
   /** Moves all viewers to a source; undefined leaves them waiting. */
   attach(source: MediaSource | undefined): void {
-    if (this.#source === source) return;
-    this.#source = source;
-    for (const sink of this.#sinks) sink.sourceChanged(source);
+    if (this.#sources.length < 2 && this.source === source) return;
+    this.attachLayers(source === undefined ? [] : [source]);
+  }
+
+  /** Feeds all viewers from several encodings; each gets the one that fits it. */
+  attachLayers(sources: readonly MediaSource[]): void {
+    this.#sources = sources;
+    for (const sink of this.#sinks) sink.sourcesChanged(sources);
   }
 
   addSink(sink: TrackSink): void {
     this.#sinks.add(sink);
-    sink.sourceChanged(this.#source);
+    sink.sourcesChanged(this.#sources);
   }
 
   removeSink(sink: TrackSink): void {

@@ -10,7 +10,7 @@ import type { CorePeer, MediaSource } from './core/types.ts';
 import type { MediaEngine, SourceOwner } from './media-engine.ts';
 import type { MediaTrack } from './media-track.ts';
 import { PeerLink } from './peer-link.ts';
-import { knownExtensions, sourceOptions } from './receive-section.ts';
+import { encodingsOf, knownExtensions, sourceOptions } from './receive-section.ts';
 import { parseSdp, SdpError } from './sdp/parse-sdp.ts';
 import type { SdpCodec, SdpMedia, SessionDescription } from './sdp/session-description.ts';
 import { writeSdp, type LocalSection } from './sdp/write-sdp.ts';
@@ -34,7 +34,8 @@ type Published = {
   track: MediaTrack;
   media: SdpMedia;
   codec: SdpCodec;
-  source: MediaSource | undefined;
+  /** One, or one per encoding; empty until DTLS is up. */
+  sources: MediaSource[];
 };
 
 export class PublishLeg implements SourceOwner {
@@ -122,7 +123,12 @@ export class PublishLeg implements SourceOwner {
 
   sourceParameters(source: MediaSource): void {
     for (const published of this.#published.values()) {
-      if (published.source === source) this.#events.parameters(published.track, source);
+      if (
+        published.sources.includes(source) &&
+        isLargest(source, published.sources, this.#engine.clock.nowMs())
+      ) {
+        this.#events.parameters(published.track, source);
+      }
     }
   }
 
@@ -147,23 +153,23 @@ export class PublishLeg implements SourceOwner {
     if (known !== undefined) this.#remove(media.mid);
     const track = admit({ mid: media.mid, codec: choice.track });
     if (track === undefined) return rejected(media);
-    this.#published.set(media.mid, { mid: media.mid, track, media, codec: choice.sdp, source: undefined });
+    this.#published.set(media.mid, { mid: media.mid, track, media, codec: choice.sdp, sources: [] });
     return section(media, choice, 'recvonly');
   }
 
   #connect(peer: CorePeer): void {
     for (const published of this.#published.values()) {
-      if (published.source !== undefined) continue;
+      if (published.sources.length > 0) continue;
+      const { media, codec, track } = published;
+      const { trackId } = track;
+      const rids = encodingsOf(media, track.codec);
+      const all =
+        rids.length === 0
+          ? [sourceOptions(media, codec, track.codec, { trackId, bindBySsrc: true })]
+          : rids.map((rid) => sourceOptions(media, codec, track.codec, { trackId, bindBySsrc: false, rid }));
       try {
-        published.source = this.#engine.addSource(
-          peer,
-          sourceOptions(published.media, published.codec, published.track.codec, {
-            trackId: published.track.trackId,
-            bindBySsrc: true,
-          }),
-          this,
-        );
-        published.track.attach(published.source);
+        for (const options of all) published.sources.push(this.#engine.addSource(peer, options, this));
+        track.attachLayers(published.sources);
       } catch (error) {
         this.#engine.log.warn({ reason: messageOf(error) }, 'a published section cannot be received');
       }
@@ -175,13 +181,19 @@ export class PublishLeg implements SourceOwner {
     if (published === undefined) return;
     this.#published.delete(mid);
     published.track.attach(undefined);
-    published.source?.close();
+    for (const source of published.sources) source.close();
     this.#events.removed(published.track);
   }
 
   #removeAll(): void {
     for (const mid of [...this.#published.keys()]) this.#remove(mid);
   }
+}
+
+/** Of several encodings the largest one speaks for the track. */
+function isLargest(source: MediaSource, sources: readonly MediaSource[], nowMs: number): boolean {
+  const height = source.stats(nowMs).height ?? 0;
+  return sources.every((other) => (other.stats(nowMs).height ?? 0) <= height);
 }
 
 type Choice = { sdp: SdpCodec; track: TrackCodec };
@@ -204,6 +216,7 @@ function section(media: SdpMedia, choice: Choice, direction: 'recvonly' | 'inact
     codecs: [answeredCodec(media, choice.sdp, choice.track)],
     extensions: knownExtensions(media),
     msid: undefined,
+    rids: encodingsOf(media, choice.track),
     sender: undefined,
   };
 }

@@ -7,12 +7,27 @@ import { EXTENSION_URI, type SdpCodec, type SdpMedia } from './sdp/session-descr
 export function knownExtensions(media: SdpMedia): { id: number; uri: string }[] {
   const wanted: string[] = [EXTENSION_URI.mid, EXTENSION_URI.transportCc];
   if (media.kind === 'audio') wanted.push(EXTENSION_URI.audioLevel);
+  if (media.rids.length > 1) wanted.push(EXTENSION_URI.rid, EXTENSION_URI.repairedRid);
   // One-byte header extensions carry ids 1 to 14 (RFC 8285 section 4.2).
   return media.extensions.filter(({ id, uri }) => id <= 14 && wanted.includes(uri));
 }
 
 export function extensionId(media: SdpMedia, uri: string): number | undefined {
   return knownExtensions(media).find((extension) => extension.uri === uri)?.id;
+}
+
+/** Encodings of one section that are received. */
+const MAX_ENCODINGS = 4;
+/** Codecs whose encodings can follow each other in one stream. VP9 and AV1 carry their layers inside. */
+const SIMULCAST_CODECS: readonly string[] = ['VP8', 'H264'];
+
+/** The encodings to receive: all that an offer sends, or none without simulcast. */
+export function encodingsOf(media: SdpMedia, track: TrackCodec): string[] {
+  const canTell =
+    extensionId(media, EXTENSION_URI.rid) !== undefined &&
+    extensionId(media, EXTENSION_URI.mid) !== undefined;
+  if (media.rids.length < 2 || !canTell || !SIMULCAST_CODECS.includes(track.name)) return [];
+  return media.rids.slice(0, MAX_ENCODINGS);
 }
 
 /**
@@ -23,7 +38,7 @@ export function sourceOptions(
   media: SdpMedia,
   codec: SdpCodec,
   track: TrackCodec,
-  options: { trackId: string; bindBySsrc: boolean },
+  options: { trackId: string; bindBySsrc: boolean; rid?: string },
 ): SourceOptions {
   const fid = media.fidGroups[0];
   const ssrc = fid?.ssrc ?? media.ssrcs[0];
@@ -41,5 +56,8 @@ export function sourceOptions(
     transportCcExtensionId: extensionId(media, EXTENSION_URI.transportCc),
     audioLevelExtensionId: track.kind === 'audio' ? extensionId(media, EXTENSION_URI.audioLevel) : undefined,
     feedback: feedbackOf(codec),
+    rid: options.rid,
+    ridExtensionId: extensionId(media, EXTENSION_URI.rid),
+    repairedRidExtensionId: extensionId(media, EXTENSION_URI.repairedRid),
   };
 }

@@ -140,6 +140,10 @@ export class SubscribeLeg {
     this.#slotOf(trackId)?.setPaused(paused);
   }
 
+  setHeight(trackId: string, height: number | undefined): void {
+    this.#slotOf(trackId)?.setHeight(height);
+  }
+
   /** @returns false when the track is not watched. */
   requestKeyFrame(trackId: string): boolean {
     const slot = this.#slotOf(trackId);

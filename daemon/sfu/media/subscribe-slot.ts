@@ -33,7 +33,8 @@ export class SubscribeSlot implements TrackSink {
   #negotiated: Negotiated | undefined;
   #downlink: Downlink | undefined;
   #track: MediaTrack | undefined;
-  #source: MediaSource | undefined;
+  #sources: readonly MediaSource[] = [];
+  #height: number | undefined;
   #paused = false;
 
   constructor(options: {
@@ -67,14 +68,28 @@ export class SubscribeSlot implements TrackSink {
   setTrack(track: MediaTrack | undefined, paused: boolean): void {
     this.#track?.removeSink(this);
     this.#track = track;
+    this.setHeight(undefined);
     this.setPaused(paused);
-    if (track === undefined) this.sourceChanged(undefined);
+    if (track === undefined) this.sourcesChanged([]);
     else track.addSink(this);
   }
 
-  sourceChanged(source: MediaSource | undefined): void {
-    this.#source = source;
-    this.#downlink?.setSource(source, this.#engine.clock.nowMs());
+  sourcesChanged(sources: readonly MediaSource[]): void {
+    this.#sources = sources;
+    this.#feed();
+  }
+
+  /** Lines the viewer shows the picture at; undefined: as many as there are. */
+  setHeight(height: number | undefined): void {
+    this.#height = height;
+    this.#downlink?.setHeight(height, this.#engine.clock.nowMs());
+    this.#engine.schedule();
+  }
+
+  #feed(): void {
+    const nowMs = this.#engine.clock.nowMs();
+    if (this.#sources.length > 1) this.#downlink?.setLayers(this.#sources, nowMs);
+    else this.#downlink?.setSource(this.#sources[0], nowMs);
     this.#engine.schedule();
   }
 
@@ -90,7 +105,7 @@ export class SubscribeSlot implements TrackSink {
     const nowMs = this.#engine.clock.nowMs();
     this.#downlink.setPaused(true, nowMs);
     this.#downlink.setPaused(false, nowMs);
-    this.#source?.requestKeyFrame(nowMs);
+    if (this.#sources.length === 1) this.#sources[0]?.requestKeyFrame(nowMs);
     this.#engine.schedule();
   }
 
@@ -139,8 +154,8 @@ export class SubscribeSlot implements TrackSink {
       nack: negotiated.nack,
     });
     if (this.#paused) this.#downlink.setPaused(true, nowMs);
-    if (this.#source !== undefined) this.#downlink.setSource(this.#source, nowMs);
-    this.#engine.schedule();
+    this.#downlink.setHeight(this.#height, nowMs);
+    this.#feed();
   }
 
   section(): LocalSection {

@@ -44,6 +44,8 @@ export class Session implements Audience, TrackOwner {
   readonly #options: SessionOptions;
   readonly #watched = new Map<string, MediaTrack>();
   readonly #paused = new Set<string>();
+  /** Lines at which tracks are shown, where the client said so. */
+  readonly #heights = new Map<string, number>();
   readonly #keyFrameLimit = new RateLimiter({ perSecond: 2, burst: 4 }, { maxKeys: 128 });
   #ticket: RoomTicket;
   #subscribe: SubscribeLeg | undefined;
@@ -94,7 +96,7 @@ export class Session implements Audience, TrackOwner {
   watch(track: MediaTrack): void {
     this.#watched.set(track.trackId, track);
     try {
-      this.#subscribeLeg().watch(track, this.#paused.has(track.trackId));
+      this.#watchOn(this.#subscribeLeg(), track);
     } catch (error) {
       this.#fail(error, { trackId: track.trackId });
     }
@@ -103,6 +105,7 @@ export class Session implements Audience, TrackOwner {
   unwatch(trackId: string): void {
     this.#watched.delete(trackId);
     this.#paused.delete(trackId);
+    this.#heights.delete(trackId);
     this.#subscribe?.unwatch(trackId);
   }
 
@@ -196,6 +199,7 @@ export class Session implements Audience, TrackOwner {
         if (frame.muted !== undefined) {
           director.apply(rooms.setMuted(this.sessionId, frame.trackId, frame.muted));
         }
+        if (frame.height !== undefined) this.#setHeight(frame.trackId, frame.height ?? undefined);
         if (frame.paused !== undefined) this.#setPaused(frame.trackId, frame.paused);
         return;
       case 'offer':
@@ -277,6 +281,15 @@ export class Session implements Audience, TrackOwner {
     this.send({ type: 'track-state', trackId, paused });
   }
 
+  #setHeight(trackId: string, height: number | undefined): void {
+    if (!this.#watched.has(trackId)) {
+      throw new AppError('track_not_found', 'This session does not watch such a track.');
+    }
+    if (height === undefined) this.#heights.delete(trackId);
+    else this.#heights.set(trackId, height);
+    this.#subscribe?.setHeight(trackId, height);
+  }
+
   #keyFrame(trackId: string, nowMs: number): void {
     if (!this.#watched.has(trackId)) {
       throw new AppError('track_not_found', 'This session does not watch such a track.');
@@ -294,7 +307,12 @@ export class Session implements Audience, TrackOwner {
     if (this.restartIce()) return;
     // The connection is dead: a new one with the same tracks. The client sees it by the offer's origin.
     const leg = this.#subscribeLeg();
-    for (const track of this.#watched.values()) leg.watch(track, this.#paused.has(track.trackId));
+    for (const track of this.#watched.values()) this.#watchOn(leg, track);
+  }
+
+  #watchOn(leg: SubscribeLeg, track: MediaTrack): void {
+    leg.watch(track, this.#paused.has(track.trackId));
+    leg.setHeight(track.trackId, this.#heights.get(track.trackId));
   }
 
   // -- Publishing ------------------------------------------------------------------------------------

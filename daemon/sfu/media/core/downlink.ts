@@ -10,8 +10,11 @@ import type { MediaPacket } from './media-packet.ts';
 import { OutboundStream, type StreamTransport } from './outbound-stream.ts';
 import type { ReportBlock } from './rtcp-packet.ts';
 import type { SourceClock } from './source-clock.ts';
+import { LayerSwitch } from './layer-switch.ts';
 import { CoreSource, type SourceListener } from './source.ts';
 import type { Downlink, DownlinkOptions, DownlinkStats, MediaSource } from './types.ts';
+import type { LayeredDownlink, ViewerLayers } from './viewer-layers.ts';
+import { Vp8Continuity } from './vp8-continuity.ts';
 
 /** One re-join per half second: what a viewer asks for meanwhile is on its way. */
 export const REJOIN_INTERVAL_MS = 500;
@@ -37,11 +40,12 @@ const MAX_AUDIO_GAP = 3000;
  */
 type State = 'idle' | 'waiting' | 'bursting' | 'live' | 'closed';
 
-export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
+export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, Bursting, Timed {
   readonly ssrc: number;
   readonly options: DownlinkOptions;
   readonly #context: CoreContext;
   readonly #pacer: BurstPacer;
+  readonly #layers: ViewerLayers;
   readonly #onClosed: (downlink: CoreDownlink) => void;
   readonly #stream: OutboundStream;
   #state: State = 'idle';
@@ -63,6 +67,13 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
   #joinPackets = 0;
   #joinNacked = 0;
 
+  /** A move to another encoding, until its key frame comes. */
+  #switch: LayerSwitch | undefined;
+  #height: number | undefined;
+  /** A frame was begun and not ended. */
+  #isFrameOpen = false;
+  #continuity: Vp8Continuity | undefined;
+
   #audioBase: { sequence: number; index: number } | undefined;
   /** Deadlines behind the one entry in the queue. */
   #reportDueMs: number | undefined;
@@ -74,6 +85,7 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
   #plisReceived = 0;
   #framesDropped = 0;
   #bursts = 0;
+  #layerSwitches = 0;
   #firstPacketAtMs: number | null = null;
   #firstKeyFrameAtMs: number | null = null;
   #roundTripMs: number | null = null;
@@ -82,12 +94,14 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
   constructor(
     context: CoreContext,
     pacer: BurstPacer,
+    layers: ViewerLayers,
     transport: StreamTransport,
     options: DownlinkOptions,
     onClosed: (downlink: CoreDownlink) => void,
   ) {
     this.#context = context;
     this.#pacer = pacer;
+    this.#layers = layers;
     this.options = options;
     this.ssrc = options.ssrc;
     this.#stream = new OutboundStream(context, transport, options);
@@ -99,21 +113,57 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
     return this.#stream.ring;
   }
 
+  get current(): CoreSource | undefined {
+    return this.#source;
+  }
+
+  get isSending(): boolean {
+    return !this.#isPaused && this.#state !== 'closed';
+  }
+
   /** @throws TypeError for a source of another core or of the other kind. */
   setSource(source: MediaSource | undefined, nowMs: number): void {
-    if (this.#state === 'closed' || source === this.#source) return;
-    if (source !== undefined && !(source instanceof CoreSource)) {
-      throw new TypeError('The source belongs to no media core of this implementation');
+    if (this.#state === 'closed') return;
+    const own = source === undefined ? undefined : this.#own(source);
+    this.#layers.delete(this);
+    this.#moveTo(own, nowMs);
+  }
+
+  /** @throws TypeError as `setSource`. */
+  setLayers(sources: readonly MediaSource[], nowMs: number): void {
+    if (this.#state === 'closed') return;
+    const own = sources.map((source) => this.#own(source)).filter((source) => !source.isClosed);
+    if (this.#source !== undefined && !own.includes(this.#source)) this.#moveTo(undefined, nowMs);
+    this.#layers.set(this, own, this.#height, nowMs);
+  }
+
+  setHeight(height: number | undefined, nowMs: number): void {
+    this.#height = height;
+    this.#layers.setHeight(this, height, nowMs);
+  }
+
+  /** Moves to another encoding at its next key frame; the one under way goes on until then. */
+  switchTo(source: CoreSource, nowMs: number): void {
+    if (this.#state === 'closed' || this.#switch?.source === source) return;
+    this.#cancelSwitch();
+    if (source === this.#source) return;
+    if (this.#state !== 'live') {
+      this.#moveTo(source, nowMs);
+      return;
     }
-    if (source !== undefined && source.kind !== this.options.kind) {
-      throw new TypeError(`Cannot send ${source.kind} on a media section of kind ${this.options.kind}`);
-    }
-    this.#halt();
-    this.#source?.detach(this);
-    this.#source = source === undefined || source.isClosed ? undefined : source;
-    this.#source?.attach(this);
-    this.#lastJoinMs = -Infinity;
-    if (!this.#isPaused) this.#join(nowMs);
+    this.#switch = new LayerSwitch(source, {
+      ready: (gop, isOverdue, atMs) => {
+        if (!this.#isFrameOpen || isOverdue) this.#completeSwitch(gop, atMs);
+      },
+      gone: () => {
+        this.#switch = undefined;
+      },
+    });
+    this.#switch.start(nowMs);
+  }
+
+  probe(bytes: number, nowMs: number): number {
+    return this.#state === 'live' && this.options.kind === 'video' ? this.#stream.probe(bytes, nowMs) : 0;
   }
 
   setPaused(paused: boolean, nowMs: number): void {
@@ -134,6 +184,9 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
       nacksUnanswerable: this.#nacksUnanswerable,
       plisReceived: this.#plisReceived,
       framesDropped: this.#framesDropped,
+      layerSwitches: this.#layerSwitches,
+      rid: this.#source?.options.rid ?? null,
+      probePackets: this.#stream.probePackets,
       bursts: this.#bursts,
       firstPacketAtMs: this.#firstPacketAtMs,
       firstKeyFrameAtMs: this.#firstKeyFrameAtMs,
@@ -145,6 +198,7 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
   close(): void {
     if (this.#state === 'closed') return;
     this.#halt();
+    this.#layers.delete(this);
     this.#source?.detach(this);
     this.#source = undefined;
     this.#state = 'closed';
@@ -164,6 +218,7 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
       case 'live':
         this.#joinIndex = this.#stream.nextIndex;
         if (!isResync) return;
+        this.#continuity?.restart();
         this.#reanchor(nowMs);
         this.#sendPreamble(1, gop, nowMs);
         return;
@@ -176,6 +231,7 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
         break;
     }
     this.#goLive();
+    this.#continuity?.restart();
     this.#joinIndex = this.#stream.nextIndex;
     this.#reanchor(nowMs);
     this.#sendReport(nowMs);
@@ -186,7 +242,11 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
   onPacket(packet: MediaPacket, nowMs: number): void {
     if (this.#state !== 'live') return;
     if (this.options.kind === 'audio') this.#sendAudio(packet, nowMs);
-    else this.#sendVideo(packet, true, nowMs);
+    else {
+      this.#sendVideo(packet, true, nowMs);
+      const gop = this.#switch?.gop;
+      if (gop !== undefined && packet.marker) this.#completeSwitch(gop, nowMs);
+    }
   }
 
   onCacheDiscarded(): void {
@@ -280,7 +340,55 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
 
   // --- states ---
 
+  /** @throws TypeError for a source of another core or of the other kind. */
+  #own(source: MediaSource): CoreSource {
+    if (!(source instanceof CoreSource)) {
+      throw new TypeError('The source belongs to no media core of this implementation');
+    }
+    if (source.kind !== this.options.kind) {
+      throw new TypeError(`Cannot send ${source.kind} on a media section of kind ${this.options.kind}`);
+    }
+    return source;
+  }
+
+  #moveTo(source: CoreSource | undefined, nowMs: number): void {
+    if (source === this.#source) return;
+    this.#halt();
+    this.#attach(source);
+    this.#lastJoinMs = -Infinity;
+    if (!this.#isPaused) this.#join(nowMs);
+  }
+
+  #attach(source: CoreSource | undefined): void {
+    this.#source?.detach(this);
+    this.#source = source === undefined || source.isClosed ? undefined : source;
+    this.#source?.attach(this);
+    if (source?.codec === 'VP8') this.#continuity ??= new Vp8Continuity();
+  }
+
+  /** The new encoding follows in numbers and time on the frame that was sent last. */
+  #completeSwitch(gop: Gop, nowMs: number): void {
+    const source = this.#switch?.source;
+    this.#cancelSwitch();
+    if (source === undefined || this.#state !== 'live') return;
+    this.#attach(source);
+    this.#layerSwitches += 1;
+    this.#continuity?.restart();
+    this.#joinIndex = this.#stream.nextIndex;
+    this.#frame = NaN;
+    this.#reanchor(nowMs);
+    this.#sendPreamble(1, gop, nowMs);
+    for (const packet of gop.packets) this.#sendVideo(packet, true, nowMs);
+  }
+
+  #cancelSwitch(): void {
+    this.#switch?.cancel();
+    this.#switch = undefined;
+  }
+
   #halt(): void {
+    this.#cancelSwitch();
+    this.#isFrameOpen = false;
     if (this.#state === 'bursting') {
       this.#pacer.delete(this);
       this.#countUnsent();
@@ -358,6 +466,7 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
     this.#joinPackets = 0;
     this.#joinNacked = 0;
     this.#frame = NaN;
+    this.#continuity?.restart();
     this.#reanchor(nowMs);
     this.#sendReport(nowMs);
     this.#sendPreamble(2, gop, nowMs);
@@ -387,7 +496,9 @@ export class CoreDownlink implements Downlink, SourceListener, Bursting, Timed {
       packet.timestamp === this.#frame && this.#lastTimestamp !== undefined
         ? this.#lastTimestamp
         : this.#timestampOf(packet.timestamp, isLive, nowMs);
-    return this.#transmit(this.#stream.nextIndex, packet.payload, packet.marker, timestamp, nowMs);
+    this.#isFrameOpen = !packet.marker;
+    const payload = this.#continuity?.rewrite(packet.payload) ?? packet.payload;
+    return this.#transmit(this.#stream.nextIndex, payload, packet.marker, timestamp, nowMs);
   }
 
   #sendAudio(packet: MediaPacket, nowMs: number): void {

@@ -18,6 +18,9 @@ const MAX_RESENDS_PER_PACKET = 10;
 /** Retransmissions of one round trip share this rate: the cap of the burst. */
 const RESEND_BITS_PER_SECOND = 25_000_000;
 const MIN_RESEND_WINDOW_MS = 20;
+/** Of one call, and how far back a probe takes its packets from. */
+const MAX_PROBE_PACKETS = 32;
+const PROBE_RANGE = 64;
 
 export type StreamTransport = { srtp: SrtpSender; path: ViewerPath; send: (datagram: Buffer) => void };
 
@@ -37,6 +40,8 @@ export class OutboundStream {
   #retransmitted = 0;
   #resendWindowMs = 0;
   #resendBytes = 0;
+  #probePackets = 0;
+  #probeBack = 0;
 
   constructor(context: CoreContext, transport: StreamTransport, options: DownlinkOptions) {
     this.#context = context;
@@ -70,6 +75,10 @@ export class OutboundStream {
 
   get retransmitted(): number {
     return this.#retransmitted;
+  }
+
+  get probePackets(): number {
+    return this.#probePackets;
   }
 
   get ring(): PacketRing {
@@ -155,6 +164,22 @@ export class OutboundStream {
     template.write(scratch.view, marker, own, timestamp);
     const wrapped = retransmissionScratch.prefix(payload.length + 2);
     return this.#protectAndSend(template, wrapped, this.#options.rtxSsrc ?? 0, own, nowMs);
+  }
+
+  /** Sends the newest packets once more on the RTX stream, as a test of the path. @returns bytes sent. */
+  probe(bytes: number, nowMs: number): number {
+    if (this.#retransmission === undefined || this.#media.transportNumberAt === 0) return 0;
+    let sent = 0;
+    for (let back = 0; back < MAX_PROBE_PACKETS && sent < bytes; back += 1) {
+      this.#probeBack = (this.#probeBack + 1) % PROBE_RANGE;
+      const index = this.#nextIndex - 1 - this.#probeBack;
+      const packet = this.#ring.get(index);
+      if (packet === undefined) continue;
+      const { payload, marker, timestamp } = packet;
+      sent += this.#wrap(this.#retransmission, index, payload, marker, timestamp, nowMs);
+      this.#probePackets += 1;
+    }
+    return sent;
   }
 
   #protectAndSend(

@@ -21,6 +21,7 @@ import { SourceBindings, type Binding } from './source-bindings.ts';
 import { CoreSource, type SourceLink } from './source.ts';
 import { SrtpReceiver, SrtpSender } from './srtp-context.ts';
 import { roundTripMs } from './ntp-time.ts';
+import { ViewerLayers } from './viewer-layers.ts';
 import { ViewerPath } from './viewer-path.ts';
 import type {
   CorePeer,
@@ -44,6 +45,7 @@ export class Peer implements CorePeer, SourceLink {
   readonly #reports: PeerReports;
   readonly #pacer: BurstPacer;
   readonly #path: ViewerPath;
+  readonly #layers: ViewerLayers;
   readonly #sources = new Set<CoreSource>();
   readonly #bindings: SourceBindings;
   /** By media SSRC. */
@@ -65,6 +67,7 @@ export class Peer implements CorePeer, SourceLink {
     });
     this.#pacer = new BurstPacer(context);
     this.#path = new ViewerPath(randomBelow(context, 0x1_0000));
+    this.#layers = new ViewerLayers(context, this.#path, (nowMs) => this.#plainBitsPerSecond(nowMs));
     this.#onClosed = onClosed;
   }
 
@@ -84,9 +87,16 @@ export class Peer implements CorePeer, SourceLink {
       throw new InvalidStateError(`Peer ${this.id} already sends with SSRC ${String(options.ssrc)}`);
     }
     const transport = { srtp: this.#sender, path: this.#path, send: this.#send };
-    const downlink = new CoreDownlink(this.#context, this.#pacer, transport, options, (closed) => {
-      this.#downlinks.delete(closed.ssrc);
-    });
+    const downlink = new CoreDownlink(
+      this.#context,
+      this.#pacer,
+      this.#layers,
+      transport,
+      options,
+      (closed) => {
+        this.#downlinks.delete(closed.ssrc);
+      },
+    );
     this.#downlinks.set(options.ssrc, downlink);
     return downlink;
   }
@@ -112,6 +122,7 @@ export class Peer implements CorePeer, SourceLink {
     for (const downlink of [...this.#downlinks.values()]) downlink.close();
     for (const source of [...this.#sources]) source.close();
     this.#reports.close();
+    this.#layers.close();
     this.#context.deadlines.delete(this.#pacer);
     this.#onClosed(this);
   }
@@ -127,6 +138,15 @@ export class Peer implements CorePeer, SourceLink {
   onSourceClosed(source: CoreSource): void {
     this.#bindings.forget(source);
     this.#sources.delete(source);
+  }
+
+  /** What the tracks take that have no encodings to choose from. */
+  #plainBitsPerSecond(nowMs: number): number {
+    let sum = 0;
+    for (const downlink of this.#downlinks.values()) {
+      if (downlink.isSending && !this.#layers.has(downlink)) sum += downlink.sourceBitsPerSecond(nowMs);
+    }
+    return sum;
   }
 
   #receiveRtp(datagram: Buffer, nowMs: number): void {

@@ -1,5 +1,5 @@
 /**
- * Which source an incoming SSRC belongs to: announced in SDP, else by MID, else by a payload type only one
+ * Which source an incoming SSRC belongs to: announced in SDP, else by MID (and RID of one encoding), else by a payload type only one
  * source has (RFC 9143 section 9.2). Looking changes nothing; binding happens after the packet proved
  * authentic. Holds at most two SSRCs per source.
  */
@@ -55,7 +55,11 @@ export class SourceBindings {
       const binding = this.#bindingFor(source, header.payloadType);
       if (binding === undefined) continue;
       const { midExtensionId, mid } = source.options;
-      const said = midExtensionId === undefined ? undefined : readMid(packet, header, midExtensionId);
+      const said = midExtensionId === undefined ? undefined : readText(packet, header, midExtensionId);
+      if (source.options.rid !== undefined) {
+        if (said === mid && saysRid(packet, header, binding)) return binding;
+        continue;
+      }
       if (said === mid) return binding;
       // It names another media section.
       if (said !== undefined) continue;
@@ -108,7 +112,14 @@ export class SourceBindings {
   }
 }
 
-function readMid(packet: Buffer, header: RtpHeader, id: number): string | undefined {
+/** RFC 8852: RTX packets name the stream they repair. */
+function saysRid(packet: Buffer, header: RtpHeader, { source, isRetransmission }: Binding): boolean {
+  const { rid, ridExtensionId, repairedRidExtensionId } = source.options;
+  const id = isRetransmission ? repairedRidExtensionId : ridExtensionId;
+  return id !== undefined && readText(packet, header, id) === rid;
+}
+
+function readText(packet: Buffer, header: RtpHeader, id: number): string | undefined {
   const found = findExtension(packet, header, id);
   if (found === -1) return undefined;
   return packet.toString('utf8', found >>> 8, (found >>> 8) + (found & 0xff));

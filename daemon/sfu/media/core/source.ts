@@ -124,6 +124,16 @@ export class CoreSource implements MediaSource, Timed {
     return this.#eye?.preamble;
   }
 
+  /** Lines of the picture, null until a key frame told. */
+  get height(): number | null {
+    return this.#eye?.parameters.height ?? null;
+  }
+
+  /** True when a packet came since then. */
+  hasSentSince(sinceMs: number): boolean {
+    return this.#lastPacketAtMs !== null && this.#lastPacketAtMs >= sinceMs;
+  }
+
   get reception(): ReceptionStatistics {
     return this.#reception;
   }
@@ -221,6 +231,7 @@ export class CoreSource implements MediaSource, Timed {
     const missing = this.#reception.expected - this.#reception.received - this.#window.recovered;
     return {
       trackId: this.trackId,
+      rid: this.options.rid ?? null,
       ssrc: this.#ssrc ?? null,
       packets: this.#packets,
       bytes: this.#bytes,

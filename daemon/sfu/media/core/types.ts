@@ -38,6 +38,14 @@ export type SourceOptions = {
   /** RFC 6464, audio only. */
   audioLevelExtensionId: number | undefined;
   feedback: { nack: boolean; pli: boolean; transportCc: boolean };
+  /**
+   * One encoding of several of this section (RFC 8853): only packets with this RtpStreamId are its own.
+   * Needs the MID extension, because two sections may use the same ids.
+   */
+  rid?: string | undefined;
+  /** RFC 8852: of media, and of RTX. */
+  ridExtensionId?: number | undefined;
+  repairedRidExtensionId?: number | undefined;
 };
 
 /** What we send a peer on one media section. */
@@ -61,6 +69,8 @@ export type DownlinkOptions = {
 
 export type SourceStats = {
   trackId: string;
+  /** Of one encoding of several, else null. */
+  rid: string | null;
   ssrc: number | null;
   packets: number;
   bytes: number;
@@ -106,6 +116,12 @@ export type DownlinkStats = {
   plisReceived: number;
   /** Whole frames dropped for this viewer. */
   framesDropped: number;
+  /** Moves from one encoding of the track to another. */
+  layerSwitches: number;
+  /** The encoding that is sent: its rid, null when there is only one. */
+  rid: string | null;
+  /** Sent again only to test the path. */
+  probePackets: number;
   /** Re-joins: bursts from the key frame on (reference: first-picture section 1). */
   bursts: number;
   firstPacketAtMs: number | null;
@@ -146,6 +162,13 @@ export interface Downlink {
    * timestamps of the SSRC go on. `undefined` stops sending.
    */
   setSource(source: MediaSource | undefined, nowMs: number): void;
+  /**
+   * Several encodings of one track, in any order: the core chooses by the viewer's path and the size it asks
+   * for, and moves at key frames. `setSource` ends that.
+   */
+  setLayers(sources: readonly MediaSource[], nowMs: number): void;
+  /** Lines the viewer shows the picture at; undefined: as large as there is. Counts with several encodings. */
+  setHeight(height: number | undefined, nowMs: number): void;
   /** Nothing is sent while paused; resume is a re-join. */
   setPaused(paused: boolean, nowMs: number): void;
   stats(): DownlinkStats;

@@ -13,6 +13,8 @@ const MAX_MEDIA = 256;
 const MAX_CODECS = 128;
 const MAX_CANDIDATES = 64;
 const MAX_LIST = 64;
+/** Encodings of one section that are looked at. */
+const MAX_RIDS = 8;
 
 /** The text is no usable session description. The message is one sentence for the peer's developer. */
 export class SdpError extends Error {
@@ -82,6 +84,7 @@ function startMedia(text: string, direction: MediaDirection): SdpMedia {
     extensions: [],
     ssrcs: [],
     fidGroups: [],
+    rids: [],
     rtcpMux: false,
     ufrag: '',
     password: '',
@@ -192,6 +195,9 @@ function readMedia(media: SdpMedia, name: string, value: string): void {
       if (media.fidGroups.length < MAX_LIST) media.fidGroups.push({ ssrc, rtxSsrc });
       return;
     }
+    case 'simulcast':
+      media.rids = sentRids(value);
+      return;
     case 'candidate':
       if (media.candidates.length < MAX_CANDIDATES && value.length <= 1024) {
         media.candidates.push(`candidate:${value}`);
@@ -203,6 +209,19 @@ function readMedia(media: SdpMedia, name: string, value: string): void {
     default:
       return;
   }
+}
+
+/**
+ * RFC 8853 section 5.1: `send 1;2,3;~4 recv 5`. The first alternative of each stream; one that starts paused
+ * may be resumed, so it counts.
+ */
+function sentRids(value: string): string[] {
+  const words = value.split(/ +/, 4);
+  const list = words[words.indexOf('send') + 1];
+  if (!words.includes('send') || list === undefined) return [];
+  const rids = list.split(';', MAX_RIDS).map((one) => (one.split(',', 1)[0] ?? '').replace(/^~/, ''));
+  // RFC 8852 section 3.3: letters and digits, here with the marks that browsers let pass.
+  return [...new Set(rids)].filter((rid) => /^[A-Za-z0-9_-]{1,16}$/.test(rid));
 }
 
 function codecOf(media: SdpMedia, payloadType: string | undefined): SdpCodec | undefined {

@@ -31,6 +31,8 @@ export type SdpMedia = {
   ssrcs: number[];
   /** `a=ssrc-group:FID`: media and its RTX. */
   fidGroups: { ssrc: number; rtxSsrc: number }[];
+  /** RtpStreamIds the sender will use (RFC 8853), in its order; empty without simulcast. */
+  rids: string[];
   rtcpMux: boolean;
   ufrag: string;
   password: string;
@@ -52,6 +54,9 @@ export const EXTENSION_URI = {
   mid: 'urn:ietf:params:rtp-hdrext:sdes:mid',
   transportCc: 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
   audioLevel: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level',
+  /** RFC 8852. */
+  rid: 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id',
+  repairedRid: 'urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id',
 } as const;
 
 /** `key=value;key` of an fmtp line; keys in lower case. */

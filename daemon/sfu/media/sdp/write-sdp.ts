@@ -25,6 +25,8 @@ export type LocalSection = {
   extensions: readonly { id: number; uri: string }[];
   /** `stream track`; undefined leaves `a=msid` out. */
   msid: string | undefined;
+  /** Encodings we receive (RFC 8853); fewer than two are no simulcast. */
+  rids?: readonly string[];
   sender: { ssrc: number; rtxSsrc: number | undefined; cname: string } | undefined;
 };
 
@@ -89,6 +91,7 @@ function activeSection(section: LocalSection, description: LocalDescription): st
     ...(description.rtcpMuxOnly ? ['a=rtcp-mux-only'] : []),
     'a=rtcp-rsize',
     ...section.codecs.flatMap(codecLines),
+    ...simulcastLines(section.rids ?? []),
     ...senderLines(section),
   ];
 }
@@ -106,6 +109,11 @@ function codecLines(codec: LocalCodec): string[] {
     lines.push(`a=rtpmap:${rtx} rtx/${String(codec.clockRate)}`, `a=fmtp:${rtx} apt=${payloadType}`);
   }
   return lines;
+}
+
+function simulcastLines(rids: readonly string[]): string[] {
+  if (rids.length < 2) return [];
+  return [...rids.map((rid) => `a=rid:${rid} recv`), `a=simulcast:recv ${rids.join(';')}`];
 }
 
 function senderLines(section: LocalSection): string[] {

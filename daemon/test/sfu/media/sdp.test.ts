@@ -9,7 +9,7 @@ import {
   trackCodecOf,
   usableCodecs,
 } from '../../../sfu/media/codecs.ts';
-import { sourceOptions } from '../../../sfu/media/receive-section.ts';
+import { encodingsOf, sourceOptions } from '../../../sfu/media/receive-section.ts';
 import { admitCandidate } from '../../../sfu/media/relay-candidate.ts';
 import { RelaySet } from '../../../sfu/media/relay-set.ts';
 import { parseSdp, SdpError } from '../../../sfu/media/sdp/parse-sdp.ts';
@@ -204,3 +204,81 @@ t.test('no text makes the parser fail in another way than by SdpError', (t) => {
 function codecLine(name: string) {
   return { payloadType: 96, name, clockRate: 90_000, channels: undefined, fmtp: '', feedback: [] };
 }
+
+const SIMULCAST_OFFER = `v=0
+o=- 1 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0
+a=fingerprint:sha-256 ${TRANSPORT.fingerprint.value}
+a=setup:actpass
+m=video 9 UDP/TLS/RTP/SAVPF 98 99
+a=mid:0
+a=ice-ufrag:uuuu
+a=ice-pwd:pppppppppppppppppppppp
+a=sendonly
+a=rtcp-mux
+a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
+a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
+a=extmap:11 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id
+a=rtpmap:98 VP8/90000
+a=rtcp-fb:98 nack
+a=rtcp-fb:98 nack pli
+a=rtpmap:99 rtx/90000
+a=fmtp:99 apt=98
+a=rid:h send
+a=rid:m send
+a=rid:l send
+a=simulcast:send h;m,x;~l recv z
+`;
+
+t.test('an offer with several encodings (RFC 8853)', (t) => {
+  const [video] = parseSdp(SIMULCAST_OFFER).media;
+  t.same(video!.rids, ['h', 'm', 'l'], 'first alternatives; one that starts paused counts');
+  const [choice] = usableCodecs(video!);
+  t.same(encodingsOf(video!, choice!.track), ['h', 'm', 'l']);
+  t.match(sourceOptions(video!, choice!.sdp, choice!.track, { trackId: 't', bindBySsrc: false, rid: 'm' }), {
+    rid: 'm',
+    ridExtensionId: 10,
+    repairedRidExtensionId: 11,
+    rtxPayloadType: 99,
+    ssrc: undefined,
+  });
+  const vp9 = parseSdp(SIMULCAST_OFFER.replaceAll('VP8', 'VP9')).media[0]!;
+  t.same(encodingsOf(vp9, usableCodecs(vp9)[0]!.track), [], 'VP9 carries its layers inside');
+  const noMid = parseSdp(SIMULCAST_OFFER.replace('sdes:mid', 'sdes:other')).media[0]!;
+  t.same(encodingsOf(noMid, choice!.track), [], 'encodings of two sections could not be told apart');
+  for (const line of [
+    'a=simulcast:recv h;m',
+    'a=simulcast:send',
+    'a=simulcast:send h',
+    'a=simulcast:send !;"',
+  ]) {
+    const one = parseSdp(SIMULCAST_OFFER.replace('a=simulcast:send h;m,x;~l recv z', line)).media[0]!;
+    t.same(encodingsOf(one, choice!.track), [], line);
+  }
+  const written = writeSdp({
+    sessionId: '1',
+    version: 1,
+    transport: TRANSPORT,
+    setup: 'passive',
+    rtcpMuxOnly: false,
+    sections: [
+      {
+        mid: '0',
+        kind: 'video',
+        protocol: 'UDP/TLS/RTP/SAVPF',
+        rejected: false,
+        formats: [],
+        direction: 'recvonly',
+        codecs: [],
+        extensions: [],
+        msid: undefined,
+        rids: ['h', 'm', 'l'],
+        sender: undefined,
+      },
+    ],
+  });
+  t.match(written, 'a=rid:h recv\r\na=rid:m recv\r\na=rid:l recv\r\na=simulcast:recv h;m;l\r\n');
+  t.end();
+});

@@ -584,6 +584,6 @@ export function framesOf(packets: readonly Received[]): { timestamp: number; pac
 
 /** The frame number a test stream writes into each picture packet; undefined for parameter sets. */
 export function frameNumber(payload: Buffer, codec: 'H264' | 'VP8'): number | undefined {
-  if (codec === 'VP8') return payload.readUInt32BE(12);
+  if (codec === 'VP8') return payload.readUInt32BE((payload.readUInt8(0) & 0x80) === 0 ? 12 : 20);
   return (payload.readUInt8(0) & 0x1f) === 28 ? payload.readUInt32BE(4) : undefined;
 }

@@ -45,6 +45,9 @@ export type StreamOptions = {
   bytesPerPacket: number;
   /** Parameter sets before each key frame, as two packets of their own. */
   sps?: Buffer;
+  /** VP8: lines of the picture, and PictureID (15 bits) and TL0PICIDX of frame 0, one temporal layer of two. */
+  height?: number;
+  pictureId?: number;
 };
 
 /** The payloads of one H.264 access unit. */
@@ -57,12 +60,36 @@ export function h264Frame(frame: number, isKey: boolean, options: StreamOptions)
 /** The payloads of one VP8 frame of 640x480. */
 export function vp8Frame(frame: number, isKey: boolean, options: StreamOptions): Buffer[] {
   const packets = isKey ? options.packetsPerKeyFrame : options.packetsPerFrame;
+  if (options.pictureId !== undefined) return describedVp8Frame(frame, isKey, packets, options);
   return Array.from({ length: packets }, (_, at) => {
     const payload = Buffer.alloc(options.bytesPerPacket, at & 0xff);
     payload.writeUInt8(at === 0 ? 0x10 : 0x00, 0);
     payload.writeUInt8(isKey ? 0x50 : 0x51, 1);
     if (isKey && at === 0) hex('50420f9d012a8002e001').copy(payload, 1);
     payload.writeUInt32BE(frame, 12);
+    return payload;
+  });
+}
+
+/** With the extended descriptor (RFC 7741 section 4.2); every second frame is of the upper temporal layer. */
+function describedVp8Frame(frame: number, isKey: boolean, packets: number, options: StreamOptions): Buffer[] {
+  const first = options.pictureId ?? 0;
+  const isUpper = !isKey && frame % 2 === 1;
+  return Array.from({ length: packets }, (_, at) => {
+    const payload = Buffer.alloc(options.bytesPerPacket, at & 0xff);
+    payload.writeUInt8(at === 0 ? 0x90 : 0x80, 0);
+    payload.writeUInt8(0xe0, 1);
+    payload.writeUInt16BE(0x8000 | ((first + frame) & 0x7fff), 2);
+    payload.writeUInt8((first + (frame >> 1)) & 0xff, 4);
+    payload.writeUInt8(isUpper ? 0x40 : 0x00, 5);
+    payload.writeUInt8(isKey ? 0x50 : 0x51, 6);
+    const height = options.height ?? 480;
+    if (isKey && at === 0) {
+      hex('50420f9d012a').copy(payload, 6);
+      payload.writeUInt16LE((height * 16) / 9, 12);
+      payload.writeUInt16LE(height, 14);
+    }
+    payload.writeUInt32BE(frame, 20);
     return payload;
   });
 }
