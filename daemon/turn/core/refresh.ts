@@ -13,7 +13,9 @@ export function handleRefresh<C extends ClientRef, R extends RelayRef>(
   state: TurnState<C, R>,
   request: TurnRequest<C, R>,
 ): Action<C, R>[] {
-  const { message, allocation, nowMs } = request;
+  const { client, message, allocation, nowMs } = request;
+  const again = state.endedAnswers.find(client, message.transactionId, nowMs);
+  if (again !== undefined) return [{ type: 'answer', client, bytes: again }];
   if (allocation?.state !== 'open') return [refuse(state, request, 437)];
   const familyValue = attributeOf(message, ATTRIBUTE.REQUESTED_ADDRESS_FAMILY);
   const family = familyValue === undefined ? undefined : readAddressFamily(familyValue);
@@ -28,7 +30,7 @@ export function handleRefresh<C extends ClientRef, R extends RelayRef>(
   if (lifetimeValue !== undefined && requested === undefined) return [refuse(state, request, 400)];
 
   if (requested === 0) {
-    const answer = success(request, [lifetime(0)]);
+    const answer = ended(state, request);
     const kept = allocation.relays.filter((relay) => family !== undefined && relay.family !== family);
     if (kept.length === 0) return [answer, ...state.endAllocation(allocation, 'refreshed-to-0')];
     // One family of a dual allocation goes, with its peers; the other lives on.
@@ -40,9 +42,20 @@ export function handleRefresh<C extends ClientRef, R extends RelayRef>(
   const endMs = sessionEndMs(state.settings.session, allocation);
   const { seconds, expiresAtMs } = withinSession(endMs, grantedLifetimeSeconds(requested), nowMs);
   if (seconds === 0) {
-    return [success(request, [lifetime(0)]), ...state.endAllocation(allocation, 'expired')];
+    return [ended(state, request), ...state.endAllocation(allocation, 'expired')];
   }
   allocation.expiresAtMs = expiresAtMs;
   state.deadlines.set(allocation, allocation.expiresAtMs);
   return [success(request, [lifetime(seconds)])];
+}
+
+/** Success with LIFETIME 0, for the retransmissions too. */
+function ended<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  request: TurnRequest<C, R>,
+): Action<C, R> {
+  const { client, message, nowMs } = request;
+  const answer = success(request, [lifetime(0)]);
+  state.endedAnswers.keep(client, message.transactionId, answer.bytes, nowMs);
+  return answer;
 }

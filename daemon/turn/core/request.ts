@@ -36,7 +36,7 @@ export type TurnRequest<C extends ClientRef, R extends RelayRef> = {
 export function success<C extends ClientRef, R extends RelayRef>(
   request: TurnRequest<C, R>,
   attributes: readonly StunAttribute[],
-): Action<C, R> {
+): Extract<Action<C, R>, { type: 'answer' }> {
   const { message, client, key, hash } = request;
   const bytes = buildStun(
     { class: 'success', method: message.method, transactionId: message.transactionId },

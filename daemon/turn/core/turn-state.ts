@@ -9,6 +9,7 @@ import type { Action, DropReason, EndReason } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation, Channel, PeerHost } from './allocation.ts';
 import type { CredentialModel } from './credential-model.ts';
+import { EndedAnswers } from './ended-answers.ts';
 import { FiveTupleTable } from './five-tuple-table.ts';
 import { NonceIssuer } from './nonce.ts';
 import type { PeerPolicy } from './peer-policy.ts';
@@ -67,6 +68,7 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
   readonly table = new FiveTupleTable<Allocation<C, R>>();
   readonly reservations = new Map<string, Reservation<R>>();
   readonly deadlines = new DeadlineQueue<Timed<C, R>>();
+  readonly endedAnswers = new EndedAnswers();
   readonly quotas = new QuotaLedger();
   readonly meters: TrafficMeters;
   readonly nonces: NonceIssuer;

@@ -2,9 +2,10 @@ import t from 'tap';
 import { ATTRIBUTE, METHOD } from '../../../turn/codec/attribute-types.ts';
 import { addressFamily, channelNumber, lifetime, xorAddress } from '../../../turn/codec/attributes.ts';
 import { buildStun, parseStun } from '../../../turn/codec/stun-message.ts';
+import { EndedAnswers } from '../../../turn/core/ended-answers.ts';
 import { PeerPolicy } from '../../../turn/core/peer-policy.ts';
 import { endpoint } from '../../helpers/turn-client.ts';
-import { Bench, PEER, PEER6, settings, type Client } from './harness.ts';
+import { Bench, PEER, PEER6, settings, user, type Client } from './harness.ts';
 
 const allocated = (change = {}): { bench: Bench; client: Client } => {
   const bench = new Bench(change);
@@ -205,6 +206,45 @@ t.test('Refresh', (t) => {
   t.same(bench.core.sizes, { allocations: 0, reservations: 0, quotas: 0, deadlines: 0 });
   t.equal(bench.request(client, METHOD.REFRESH, [lifetime(0)]).code, 437);
   t.equal(bench.allocate(client).code, 'success', 'the five-tuple is free again');
+  t.end();
+});
+
+t.test('a request that ended something gets the same answer again, and ends nothing else', (t) => {
+  const { bench, client } = allocated();
+  const answers = (bytes: Buffer, of = client) =>
+    bench.feed(of, bytes).flatMap((action) => (action.type === 'answer' ? [action.bytes] : []));
+  const end = client.session.request(METHOD.REFRESH, [lifetime(0)]).bytes;
+  const [answer] = answers(end);
+  t.same(answers(end), [answer], 'retransmitted');
+  t.equal(bench.request(client, METHOD.REFRESH, [lifetime(0)]).code, 437, 'a new one finds nothing');
+  t.equal(bench.allocate(client).code, 'success');
+  t.same(answers(end), [answer], 'a copy that comes late');
+  t.equal(bench.core.sizes.allocations, 1, 'does not end the allocation that was made since');
+  bench.advance(40_000);
+  answers(end);
+  t.equal(bench.core.sizes.allocations, 0, 'after 40 s it is a request like any other');
+
+  const six = addressFamily(ATTRIBUTE.REQUESTED_ADDRESS_FAMILY, 6);
+  const dual = bench.client(2);
+  bench.allocate(dual, [addressFamily(ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY, 6)]);
+  const endSix = dual.session.request(METHOD.REFRESH, [lifetime(0), six]).bytes;
+  t.same(answers(endSix, dual), answers(endSix, dual), 'one family, not 443');
+  t.end();
+});
+
+t.test('what is kept for retransmissions is bounded', (t) => {
+  const { bench } = allocated();
+  const kept = new EndedAnswers();
+  const where = (port: number, transport: 'udp' | 'tcp' = 'udp') => bench.client(port, user(), transport);
+  const id = Buffer.alloc(12, 7);
+  for (let port = 0; port < 3000; port += 1) kept.keep(where(port), id, Buffer.alloc(1), 0);
+  t.equal(kept.size, 1024);
+  t.equal(kept.find(where(0), id, 1), undefined, 'the oldest are gone');
+  t.ok(kept.find(where(2999), id, 1));
+  kept.keep(where(3000), id, Buffer.alloc(1), 40_000);
+  t.equal(kept.size, 1, 'what is too old goes first');
+  kept.keep(where(1, 'tcp'), id, Buffer.alloc(1), 40_000);
+  t.equal(kept.size, 1, 'a stream repeats nothing');
   t.end();
 });
 
