@@ -189,6 +189,8 @@ void t.test('turn: status, sessions, disconnect, credentials and drain', async (
     expiresAtMs: Date.now(),
     permissions: ['10.0.0.9'],
     channels: 0,
+    relayTransport: 'udp' as const,
+    dataConnections: [],
     toPeerBytes: 5,
     toClientBytes: 7,
     toPeerPackets: 1,
@@ -216,6 +218,9 @@ void t.test('turn: status, sessions, disconnect, credentials and drain', async (
   t.match(await cli('turn', 'sessions', '-n', 'a', '--limit', '1'), {
     out: /^SESSION .*\ns1 +alice +udp +192\.0\.2\.7:1000 +10\.0\.0\.1:50000 .* 5 B +7 B +10\.0\.0\.9\n2 more/,
   });
+  const overTcp = { peer: '192.0.2.9:80', state: 'bound', openedBy: 'client' } as const;
+  turn.open.get('a')![2] = { ...session('s3', 'bob'), relayTransport: 'tcp', dataConnections: [overTcp] };
+  t.match((await cli('turn', 'sessions', '-n', 'a')).out, /\ns3 .*10\.0\.0\.1:50000 \(tcp, 1\) /);
   t.match(await cli('turn', 'disconnect', '-n', 'a', '--subject', 'bob'), { out: '2 sessions ended.\n' });
   t.match(await cli('turn', 'disconnect', '-n', 'a', '--session', 's1'), { out: '1 session ended.\n' });
   t.match(await cli('turn', 'disconnect', '-n', 'a'), { code: 2, err: /exactly one of/ });

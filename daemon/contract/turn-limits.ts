@@ -29,6 +29,12 @@ export const turnLimitsSchema = z.strictObject({
   channelsPerSubject: count(512),
   channels: count(5600),
   channelsOfNode: count(32_000),
+  /** TCP connections to and from peers (RFC 6062), waiting and bound ones together. */
+  dataConnectionsPerAllocation: count(16),
+  dataConnectionsPerUser: count(64),
+  dataConnectionsPerSubject: count(128),
+  dataConnections: count(512),
+  dataConnectionsOfNode: count(2048),
   bytesPerSecondPerUser: rate(),
   bytesPerSecondPerSubject: rate(),
   bytesPerSecond: rate(),

@@ -26,6 +26,12 @@ export const refusalDetailSchema = z.discriminatedUnion('reason', [
   plain('no-session'),
   plain('address-family'),
   plain('relay-transport'),
+  /** Connect in a session that relays datagrams, or ChannelBind in one that relays TCP. */
+  plain('relay-kind'),
+  /** Of TCP relaying: `peer` is an endpoint. */
+  z.object({ reason: z.literal('connection-exists'), peer: z.string() }),
+  z.object({ reason: z.literal('peer-unreachable'), peer: z.string() }),
+  plain('connection-unknown'),
   /** An attribute is missing, malformed, or does not go with another one. */
   plain('attribute'),
   z.object({ reason: z.literal('unknown-attribute'), types: z.array(z.number().int()) }),
@@ -89,6 +95,14 @@ export function refusalSentence({ code, detail }: Pick<TurnRefusalRecord, 'code'
       return 'there is no relay address of the wanted family';
     case 'relay-transport':
       return 'the wanted kind of relaying is not offered here';
+    case 'relay-kind':
+      return 'the session does not relay what the request asks for: one relays datagrams, or TCP';
+    case 'connection-exists':
+      return `there is a connection to peer ${detail.peer} already`;
+    case 'peer-unreachable':
+      return `peer ${detail.peer} refused the connection or did not answer in time`;
+    case 'connection-unknown':
+      return 'no data connection of this id waits to be bound';
     case 'attribute':
       return 'the request is not well formed: an attribute is missing or wrong';
     case 'unknown-attribute':

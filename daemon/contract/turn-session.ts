@@ -17,6 +17,18 @@ export const turnSessionSchema = z.object({
   /** Peer addresses the client may exchange packets with. */
   permissions: z.array(z.string()),
   channels: z.number(),
+  /** What the relay speaks to peers. */
+  relayTransport: z.enum(['udp', 'tcp']).default('udp'),
+  /** TCP connections to peers (RFC 6062). `peer` is an endpoint; `pending`: the client has not taken it yet. */
+  dataConnections: z
+    .array(
+      z.object({
+        peer: z.string(),
+        state: z.enum(['connecting', 'pending', 'bound']),
+        openedBy: z.enum(['client', 'peer']),
+      }),
+    )
+    .default([]),
   toPeerBytes: z.number(),
   toClientBytes: z.number(),
   toPeerPackets: z.number(),

@@ -5,7 +5,7 @@
  */
 import type { TurnServiceLimits } from '../contract/turn-limits.ts';
 
-const HELD = ['allocationsOfNode', 'permissionsOfNode', 'channelsOfNode'] as const;
+const HELD = ['allocationsOfNode', 'permissionsOfNode', 'channelsOfNode', 'dataConnectionsOfNode'] as const;
 const RATES = ['bytesPerSecondOfNode', 'packetsPerSecondOfNode'] as const;
 
 /** @param sharers how many namespaces there are. A budget below that still gives each of them one. */

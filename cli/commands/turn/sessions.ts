@@ -38,13 +38,19 @@ export function sessionsCommand(contextOf: ContextOf): Command {
     });
 }
 
+/** A session that relays TCP says so, and how many connections it has. */
+function relayOf({ relayed, relayTransport, dataConnections }: TurnSession): string {
+  const addresses = relayed.join(' ');
+  return relayTransport === 'udp' ? addresses : `${addresses} (tcp, ${String(dataConnections.length)})`;
+}
+
 function row(session: TurnSession, nowMs: number): string[] {
   return [
     session.sessionId,
     session.subject ?? '-',
     session.transport,
     session.client,
-    session.relayed.join(' '),
+    relayOf(session),
     `${String(Math.max(0, Math.round((nowMs - session.createdAtMs) / 1000)))} s`,
     `${String(session.toPeerBytes)} B`,
     `${String(session.toClientBytes)} B`,

@@ -245,6 +245,8 @@ function session(subject: string) {
     expiresAtMs: 2,
     permissions: ['10.0.0.2'],
     channels: 1,
+    relayTransport: 'udp' as const,
+    dataConnections: [],
     toPeerBytes: 1,
     toClientBytes: 2,
     toPeerPackets: 1,

@@ -13,7 +13,7 @@ import {
   type TurnTransport,
 } from '../../contract/turn-config.ts';
 import { issueRestCredential } from '../../credentials/turn-rest.ts';
-import { openTurnLink, type TurnLink } from '../../health/relay-probe-link.ts';
+import { openTurnLink, type TlsTrust, type TurnLink } from '../../health/relay-probe-link.ts';
 import { parseIp } from '../../kit/ip-address.ts';
 import { ControlClient } from '../../system/control-client.ts';
 import { ATTRIBUTE, METHOD, TRANSPORT_UDP } from '../../turn/codec/attribute-types.ts';
@@ -201,7 +201,9 @@ export class TurnClient {
   static async open(
     t: Test,
     options: {
-      transport: 'udp' | 'tcp' | 'dtls';
+      transport: 'udp' | 'tcp' | 'tls' | 'dtls';
+      /** How a TLS server is verified. */
+      tls?: TlsTrust;
       address: string;
       port: number;
       username: string;

@@ -1,4 +1,4 @@
-/** Method, attribute and error code numbers of RFC 8489 and RFC 8656, by their names there. */
+/** Method, attribute and error code numbers of RFC 8489, RFC 8656 and RFC 6062, by their names there. */
 
 export const METHOD = {
   BINDING: 0x001,
@@ -8,6 +8,9 @@ export const METHOD = {
   DATA: 0x007,
   CREATE_PERMISSION: 0x008,
   CHANNEL_BIND: 0x009,
+  CONNECT: 0x00a,
+  CONNECTION_BIND: 0x00b,
+  CONNECTION_ATTEMPT: 0x00c,
 } as const;
 
 export const METHOD_NAMES: ReadonlyMap<number, string> = new Map([
@@ -18,6 +21,9 @@ export const METHOD_NAMES: ReadonlyMap<number, string> = new Map([
   [METHOD.DATA, 'Data'],
   [METHOD.CREATE_PERMISSION, 'CreatePermission'],
   [METHOD.CHANNEL_BIND, 'ChannelBind'],
+  [METHOD.CONNECT, 'Connect'],
+  [METHOD.CONNECTION_BIND, 'ConnectionBind'],
+  [METHOD.CONNECTION_ATTEMPT, 'ConnectionAttempt'],
 ]);
 
 export const ATTRIBUTE = {
@@ -41,6 +47,7 @@ export const ATTRIBUTE = {
   PASSWORD_ALGORITHM: 0x001d,
   XOR_MAPPED_ADDRESS: 0x0020,
   RESERVATION_TOKEN: 0x0022,
+  CONNECTION_ID: 0x002a,
   ADDITIONAL_ADDRESS_FAMILY: 0x8000,
   ADDRESS_ERROR_CODE: 0x8001,
   PASSWORD_ALGORITHMS: 0x8002,
@@ -69,10 +76,13 @@ export const ERROR_REASONS = {
   441: 'Wrong Credentials',
   442: 'Unsupported Transport Protocol',
   443: 'Peer Address Family Mismatch',
+  446: 'Connection Already Exists',
+  447: 'Connection Timeout or Failure',
   486: 'Allocation Quota Reached',
   508: 'Insufficient Capacity',
 } as const;
 export type TurnErrorCode = keyof typeof ERROR_REASONS;
 
-/** Protocol number of REQUESTED-TRANSPORT. */
+/** Protocol numbers of REQUESTED-TRANSPORT. */
 export const TRANSPORT_UDP = 17;
+export const TRANSPORT_TCP = 6;

@@ -1,5 +1,5 @@
 /**
- * Attribute values of RFC 8489 section 14 and RFC 8656 section 18. Readers return undefined for a
+ * Attribute values of RFC 8489 section 14, RFC 8656 section 18 and RFC 6062 section 6.2. Readers return undefined for a
  * value of the wrong shape and never throw.
  */
 import type { IpAddress, IpFamily } from '../../kit/ip-address.ts';
@@ -80,6 +80,17 @@ export function channelNumber(channel: number): StunAttribute {
 
 export function readChannelNumber(value: Buffer): number | undefined {
   return value.length === 4 ? value.readUInt16BE(0) : undefined;
+}
+
+/** RFC 6062 section 6.2.1. */
+export function connectionId(id: number): StunAttribute {
+  const value = Buffer.alloc(4);
+  value.writeUInt32BE(id);
+  return { type: ATTRIBUTE.CONNECTION_ID, value };
+}
+
+export function readConnectionId(value: Buffer): number | undefined {
+  return value.length === 4 ? value.readUInt32BE(0) : undefined;
 }
 
 export function requestedTransport(protocol: number): StunAttribute {

@@ -5,6 +5,7 @@
 import { isChannelData } from './channel-data.ts';
 
 const HEADER_BYTES = 4;
+const NO_BYTES = Buffer.alloc(0);
 
 export class StreamFramer {
   /** Frames above it end the stream. Raise it once the client is authenticated. */
@@ -14,9 +15,26 @@ export class StreamFramer {
   #frame: Buffer | undefined;
   #filled = 0;
   #broken = false;
+  #stopped = false;
+  #rest: Buffer = NO_BYTES;
 
   constructor(options: { maxFrameBytes: number }) {
     this.maxFrameBytes = options.maxFrameBytes;
+  }
+
+  /** True after `stop`: bytes are no frames any more. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** What came in one chunk with the frame that `stop` was called in, behind it: a view of that chunk. */
+  get rest(): Buffer {
+    return this.#rest;
+  }
+
+  /** The frame being handed over is the last one: what follows is raw (RFC 6062 section 5.4). */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /**
@@ -26,7 +44,7 @@ export class StreamFramer {
    */
   push(chunk: Buffer, onFrame: (frame: Buffer) => void): boolean {
     let at = 0;
-    while (!this.#broken && at < chunk.length) {
+    while (!this.#broken && !this.#stopped && at < chunk.length) {
       const frame = this.#frame;
       if (frame !== undefined) {
         const copied = chunk.copy(frame, this.#filled, at);
@@ -53,6 +71,7 @@ export class StreamFramer {
       this.#headerBytes += copied;
       if (this.#headerBytes === HEADER_BYTES && !this.#begin(onFrame)) return false;
     }
+    if (this.#stopped) this.#rest = chunk.subarray(at);
     return !this.#broken;
   }
 

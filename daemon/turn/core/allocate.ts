@@ -1,5 +1,11 @@
-/** Allocate (RFC 8656 section 7.2), in the RFC's order, in two halves round the binding of sockets. */
-import { ATTRIBUTE, METHOD, TRANSPORT_UDP, type TurnErrorCode } from '../codec/attribute-types.ts';
+/** Allocate (RFC 8656 section 7.2, RFC 6062 section 5.1), in the RFC's order, in two halves round the binding of sockets. */
+import {
+  ATTRIBUTE,
+  METHOD,
+  TRANSPORT_TCP,
+  TRANSPORT_UDP,
+  type TurnErrorCode,
+} from '../codec/attribute-types.ts';
 import {
   addressErrorCode,
   lifetime,
@@ -12,8 +18,9 @@ import {
 import { attributeOf, buildStun, type StunAttribute, type StunMessage } from '../codec/stun-message.ts';
 import { parseIp, type IpFamily } from '../../kit/ip-address.ts';
 import type { Action, RelayOpened, RelayWant } from './actions.ts';
-import type { ClientRef, RelayRef } from './endpoints.ts';
+import type { ClientRef, RelayRef, RelayTransport } from './endpoints.ts';
 import { Allocation } from './allocation.ts';
+import { isStream } from './connection-bind.ts';
 import { quotaHolder } from './quota.ts';
 import { sessionEndMs, withinSession } from './session-rules.ts';
 import { refuse, refuseUnknown, unknownRequired, type TurnRequest } from './request.ts';
@@ -28,6 +35,7 @@ const SESSION_ID_BYTES = 8;
 
 /** What an Allocate request asks for, after its attributes were checked. */
 type Wish = {
+  relayTransport: RelayTransport;
   wants: RelayWant[];
   lifetimeSeconds: number;
   reservationToken: Buffer | undefined;
@@ -51,7 +59,7 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
   const unknown = unknownRequired(message);
   if (unknown.length > 0) return [refuseUnknown(state, request, unknown)];
   // 3.-9. Attributes.
-  const wish = readWish(message, state.settings);
+  const wish = readWish(client, message, state.settings);
   if (typeof wish === 'number') return [refuse(state, request, wish)];
   if (state.draining) return [refuse(state, request, 508, { detail: { reason: 'draining' } })];
   const reservation = takeReservation(state, request.username, wish.reservationToken);
@@ -78,6 +86,7 @@ export function handleAllocate<C extends ClientRef, R extends RelayRef>(
     key: request.key,
     holder,
     createdAtMs: nowMs,
+    relayTransport: wish.relayTransport,
     request: {
       transactionId: Buffer.from(message.transactionId),
       hash: request.hash,
@@ -170,14 +179,18 @@ export function grantedLifetimeSeconds(requestedSeconds: number | undefined): nu
 }
 
 function readWish(
+  client: ClientRef,
   message: StunMessage,
-  settings: Pick<TurnSettings, 'relayFamilies' | 'additionalFamilyTypes'>,
+  settings: Pick<TurnSettings, 'tcpRelaying' | 'relayFamilies' | 'additionalFamilyTypes'>,
 ): Wish | TurnErrorCode {
   // 3. REQUESTED-TRANSPORT.
   const transportValue = attributeOf(message, ATTRIBUTE.REQUESTED_TRANSPORT);
   const transport = transportValue === undefined ? undefined : readRequestedTransport(transportValue);
   if (transport === undefined) return 400;
-  if (transport !== TRANSPORT_UDP) return 442;
+  const overTcp = transport === TRANSPORT_TCP && settings.tcpRelaying;
+  if (transport !== TRANSPORT_UDP && !overTcp) return 442;
+  const relayTransport = overTcp ? 'tcp' : 'udp';
+  if (overTcp && (!isStream(client) || hasDatagramAttribute(message))) return 400;
   // 4. DONT-FRAGMENT is supported: Linux sets DF on what fits the path, send.ts drops the rest.
   const lifetimeValue = attributeOf(message, ATTRIBUTE.LIFETIME);
   const requested = lifetimeValue === undefined ? undefined : readLifetime(lifetimeValue);
@@ -196,7 +209,12 @@ function readWish(
     const alone = evenPort === undefined && requestedFamily === undefined && additionalFamily === undefined;
     if (!alone || token.length !== TOKEN_BYTES) return 400;
     // The family is the reserved socket's; one family is all a reservation has.
-    return { wants: [{ family: 4, parity: 'any' }], lifetimeSeconds, reservationToken: token };
+    return {
+      relayTransport,
+      wants: [{ family: 4, parity: 'any', transport: relayTransport }],
+      lifetimeSeconds,
+      reservationToken: token,
+    };
   }
   // 6.-8. Families.
   let families: IpFamily[] = [4];
@@ -218,10 +236,18 @@ function readWish(
   if (!families.some((family) => settings.relayFamilies.includes(family))) return 440;
   const parity = pair === undefined ? 'any' : pair ? 'even-pair' : 'even';
   return {
-    wants: families.map((family) => ({ family, parity })),
+    relayTransport,
+    wants: families.map((family) => ({ family, parity, transport: relayTransport })),
     lifetimeSeconds,
     reservationToken: undefined,
   };
+}
+
+/** RFC 6062 section 5.1: what a TCP allocation may not ask for. */
+function hasDatagramAttribute(message: StunMessage): boolean {
+  return [ATTRIBUTE.DONT_FRAGMENT, ATTRIBUTE.EVEN_PORT, ATTRIBUTE.RESERVATION_TOKEN].some(
+    (type) => attributeOf(message, type) !== undefined,
+  );
 }
 
 /** Keeps the second socket of a pair for its user. @returns undefined when a quota is full. */

@@ -4,7 +4,7 @@
  */
 import type { IntegrityHash } from '../codec/message-integrity.ts';
 import type { IpAddress, IpFamily } from '../../kit/ip-address.ts';
-import type { ClientRef, RelayRef } from './endpoints.ts';
+import type { ClientRef, RelayRef, RelayTransport } from './endpoints.ts';
 import type { QuotaHolder } from './quota.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
 
@@ -31,6 +31,31 @@ export type Channel<C extends ClientRef, R extends RelayRef> = {
   readonly relay: R;
 };
 
+/** How a Connect request is to be answered once the peer has, or has not. */
+export type ConnectRequest = { transactionId: Buffer; hash: IntegrityHash; fingerprint: boolean };
+
+/**
+ * `connecting`: a Connect request waits for the peer; `pending`: connected, the client has not bound it yet;
+ * `bound`: bytes flow to and from a client data connection.
+ */
+export type PeerConnectionState = 'connecting' | 'pending' | 'bound' | 'closed';
+
+/** A peer data connection of a TCP allocation (RFC 6062). */
+export type PeerConnection<C extends ClientRef, R extends RelayRef> = {
+  readonly kind: 'connection';
+  /** CONNECTION-ID: random, and unique in this process while the connection lives. */
+  readonly id: number;
+  readonly allocation: Allocation<C, R>;
+  readonly relay: R;
+  /** The peer itself, never a form that hides it. */
+  readonly address: string;
+  readonly ip: IpAddress;
+  readonly port: number;
+  /** undefined: the peer connected. */
+  readonly request: ConnectRequest | undefined;
+  state: PeerConnectionState;
+};
+
 /** How the Allocate request is to be answered once the relays are open. */
 export type AllocateRequest = {
   transactionId: Buffer;
@@ -55,6 +80,7 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
   readonly holder: QuotaHolder;
   readonly request: AllocateRequest;
   readonly createdAtMs: number;
+  readonly relayTransport: RelayTransport;
   state: AllocationState = 'opening';
   expiresAtMs = 0;
   /** One for each family; empty while opening. */
@@ -71,6 +97,8 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
 
   readonly hosts = new Map<string, PeerHost<C, R>>();
   readonly channels = new Map<number, Channel<C, R>>();
+  /** Of a TCP allocation: at most `dataConnectionsPerAllocation`. */
+  readonly connections = new Set<PeerConnection<C, R>>();
 
   constructor(options: {
     sessionId: string;
@@ -80,6 +108,7 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
     holder: QuotaHolder;
     request: AllocateRequest;
     createdAtMs: number;
+    relayTransport: RelayTransport;
   }) {
     this.sessionId = options.sessionId;
     this.client = options.client;
@@ -88,6 +117,7 @@ export class Allocation<C extends ClientRef, R extends RelayRef> {
     this.holder = options.holder;
     this.request = options.request;
     this.createdAtMs = options.createdAtMs;
+    this.relayTransport = options.relayTransport;
   }
 
   get families(): IpFamily[] {

@@ -11,6 +11,9 @@ export interface ClientRef {
   readonly port: number;
 }
 
+/** What a relayed transport address speaks to peers: datagrams, or TCP (RFC 6062). */
+export type RelayTransport = 'udp' | 'tcp';
+
 /** An open relay socket: the relayed transport address. */
 export interface RelayRef {
   readonly family: IpFamily;

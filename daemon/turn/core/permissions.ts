@@ -9,7 +9,7 @@ import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
 import { decidePeer } from './peer-policy.ts';
 import { peerNotAllowed } from './refusal-journal.ts';
-import { refuse, success, type TurnRequest } from './request.ts';
+import { refuse, refuseFull, success, type TurnRequest } from './request.ts';
 import type { TurnState } from './turn-state.ts';
 
 export const PERMISSION_MS = 300_000;
@@ -49,6 +49,9 @@ export function handleChannelBind<C extends ClientRef, R extends RelayRef>(
 ): Action<C, R>[] {
   const { message, allocation, nowMs } = request;
   if (allocation?.state !== 'open') return [refuse(state, request, 437)];
+  if (allocation.relayTransport !== 'udp') {
+    return [refuse(state, request, 403, { detail: { reason: 'relay-kind' } })];
+  }
   // 1. Both attributes, of the right shape.
   const numberValue = attributeOf(message, ATTRIBUTE.CHANNEL_NUMBER);
   const peerValue = attributeOf(message, ATTRIBUTE.XOR_PEER_ADDRESS);
@@ -123,15 +126,4 @@ function takeChannel<C extends ClientRef, R extends RelayRef>(
   const fullPermissions = takePermissions(state, allocation, [channel.address]);
   if (fullPermissions !== undefined && channel.isNew) state.quotas.release('channels', allocation.holder);
   return fullPermissions;
-}
-
-function refuseFull<C extends ClientRef, R extends RelayRef>(
-  state: TurnState<C, R>,
-  request: TurnRequest<C, R>,
-  bucket: string,
-): Action<C, R>[] {
-  return [
-    refuse(state, request, 508, { detail: { reason: 'quota', bucket } }),
-    { type: 'quota-reached', username: request.username, bucket },
-  ];
 }

@@ -7,7 +7,7 @@
 import type { LimitUse } from './limit-use.ts';
 import { subjectOf } from './session-rules.ts';
 
-export const QUOTA_RESOURCES = ['allocations', 'permissions', 'channels'] as const;
+export const QUOTA_RESOURCES = ['allocations', 'permissions', 'channels', 'dataConnections'] as const;
 export type QuotaResource = (typeof QUOTA_RESOURCES)[number];
 /** Whose limit: a credential's, a subject's, the namespace's, its share of the node. */
 const SCOPES = ['PerUser', 'PerSubject', '', 'OfNode'] as const;
@@ -31,6 +31,7 @@ export class QuotaLedger {
     allocations: emptyCounts(),
     permissions: emptyCounts(),
     channels: emptyCounts(),
+    dataConnections: emptyCounts(),
   };
   readonly #refused = new Map<QuotaName, number>();
 

@@ -90,6 +90,18 @@ export function refuse<C extends ClientRef, R extends RelayRef>(
   return { type: 'answer', client, bytes };
 }
 
+/** A bound that is reached, where the RFCs know one answer to that: 508; 486 is of Allocate. */
+export function refuseFull<C extends ClientRef, R extends RelayRef>(
+  state: TurnState<C, R>,
+  request: TurnRequest<C, R>,
+  bucket: string,
+): Action<C, R>[] {
+  return [
+    refuse(state, request, 508, { detail: { reason: 'quota', bucket } }),
+    { type: 'quota-reached', username: request.username, bucket },
+  ];
+}
+
 /** What a code alone tells. The challenge (401) and an aged nonce (438) are no refusals worth a line. */
 function detailOf(method: number, code: TurnErrorCode): RefusalDetail | undefined {
   switch (code) {

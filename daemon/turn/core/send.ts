@@ -25,6 +25,10 @@ export function handleSend<C extends ClientRef, R extends RelayRef>(
     drops.add('no-allocation');
     return [];
   }
+  if (allocation.relayTransport !== 'udp') {
+    drops.add('relay-kind');
+    return [];
+  }
   const peerValue = attributeOf(message, ATTRIBUTE.XOR_PEER_ADDRESS);
   const payload = attributeOf(message, ATTRIBUTE.DATA);
   const peer = peerValue === undefined ? undefined : readXorAddress(peerValue, message.transactionId);

@@ -50,6 +50,13 @@ class TokenBucket {
     return this.#tokens >= cost;
   }
 
+  /** How long until it may have enough: 0 when it has; counted as refused when it has not. */
+  lackMs(cost: number, nowMs: () => number): number {
+    if (this.has(cost, nowMs)) return 0;
+    this.refused.count += 1;
+    return Math.ceil((cost - this.#tokens) / this.#perMs);
+  }
+
   take(cost: number): void {
     this.#tokens -= cost;
   }
@@ -69,6 +76,22 @@ export class TrafficMeter {
     this.#packets = held.flatMap(({ packets }) => (packets === undefined ? [] : [packets]));
     this.#drops = drops;
     this.#nowMs = nowMs;
+  }
+
+  /**
+   * For bytes of a stream, which cannot be dropped: takes them of all buckets, as one packet, or of none.
+   * @returns 0, or after how many milliseconds it is worth asking again.
+   */
+  delayMs(chunkBytes: number): number {
+    // More than the smallest burst would never fit.
+    const bytes = Math.min(chunkBytes, LEAST_BURST.bytesPerSecond);
+    let delayMs = 0;
+    for (const bucket of this.#packets) delayMs = Math.max(delayMs, bucket.lackMs(1, this.#nowMs));
+    for (const bucket of this.#bytes) delayMs = Math.max(delayMs, bucket.lackMs(bytes, this.#nowMs));
+    if (delayMs > 0) return delayMs;
+    for (const bucket of this.#packets) bucket.take(1);
+    for (const bucket of this.#bytes) bucket.take(bytes);
+    return 0;
   }
 
   /** Takes a packet of all buckets, or of none: false is a drop, counted by reason and by bucket. */

@@ -1,5 +1,5 @@
 /**
- * The TURN state machine (RFC 8656), Sans-IO: messages and events with the time in, actions out. The
+ * The TURN state machine (RFC 8656, RFC 6062), Sans-IO: messages and events with the time in, actions out. The
  * data path does not pass through it: the shell reads `lookup`, channels and permissions directly.
  */
 import { ATTRIBUTE, METHOD, METHOD_NAMES } from '../codec/attribute-types.ts';
@@ -8,10 +8,13 @@ import type { TurnRefusalRecord } from '../../contract/turn-refusal.ts';
 import type { DropCounter } from '../../kit/drop-counter.ts';
 import type { Action, DropReason, RelayOpened } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
-import type { Allocation } from './allocation.ts';
+import type { Allocation, PeerConnection } from './allocation.ts';
 import type { LimitUse } from './limit-use.ts';
 import { finishAllocate, handleAllocate, mappedAddress } from './allocate.ts';
 import { authenticate } from './authenticate.ts';
+import { finishConnect, handleConnect } from './connect.ts';
+import { acceptPeer, type Accepted } from './connection-attempt.ts';
+import { handleConnectionBind, pendingConnection } from './connection-bind.ts';
 import { handleChannelBind, handleCreatePermission } from './permissions.ts';
 import { handleRefresh } from './refresh.ts';
 import { refuse, refuseUnknown, unknownRequired } from './request.ts';
@@ -23,7 +26,9 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
   readonly #state: TurnState<C, R>;
 
   constructor(options: TurnCoreOptions) {
-    this.#state = new TurnState(options);
+    this.#state = new TurnState(options, (connection, nowMs) =>
+      finishConnect(this.#state, connection, { connected: false, nowMs }),
+    );
   }
 
   get drops(): DropCounter<DropReason> {
@@ -50,11 +55,12 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
   }
 
   /** What is remembered, by kind: empty before anybody authenticated. */
-  get sizes(): { allocations: number; reservations: number; quotas: number; deadlines: number } {
-    const { table, reservations, quotas, deadlines } = this.#state;
+  get sizes(): Record<'allocations' | 'reservations' | 'connections' | 'quotas' | 'deadlines', number> {
+    const { table, reservations, connections, quotas, deadlines } = this.#state;
     return {
       allocations: table.size,
       reservations: reservations.size,
+      connections: connections.size,
       quotas: quotas.size,
       deadlines: deadlines.size,
     };
@@ -106,6 +112,27 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     return [...this.#state.expire(nowMs), ...finishAllocate(this.#state, allocation, results, nowMs)];
   }
 
+  /** The answer to `connect-peer`. A connection that was closed meanwhile is no longer asked about. */
+  peerConnected(connection: PeerConnection<C, R>, connected: boolean, nowMs: number): Action<C, R>[] {
+    return [...this.#state.expire(nowMs), ...finishConnect(this.#state, connection, { connected, nowMs })];
+  }
+
+  /** A peer connected to a relay of this allocation. */
+  peerArrived(
+    allocation: Allocation<C, R>,
+    from: { relay: R; address: string; port: number },
+    nowMs: number,
+  ): Accepted<C, R> {
+    const expired = this.#state.expire(nowMs);
+    const { connection, actions } = acceptPeer(this.#state, allocation, { ...from, nowMs });
+    return { connection, actions: [...expired, ...actions] };
+  }
+
+  /** A data connection has ended by itself. */
+  peerClosed(connection: PeerConnection<C, R>, nowMs: number): Action<C, R>[] {
+    return [...this.#state.expire(nowMs), ...this.#state.closeConnection(connection)];
+  }
+
   /** The client's connection is gone: its allocation goes with it (RFC 8656 section 3.1). */
   clientClosed(client: C, nowMs: number): Action<C, R>[] {
     const expired = this.#state.expire(nowMs);
@@ -131,7 +158,7 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
 
   /**
    * Swaps settings under live allocations: peers that are no longer allowed lose their way at once, and
-   * sessions of revoked subjects end.
+   * sessions of revoked subjects, and those of TCP where it is no longer relayed, end.
    */
   configure(settings: TurnSettings, nowMs: number): Action<C, R>[] {
     this.#state.settings = settings;
@@ -148,9 +175,19 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
         actions.push(...this.#state.endAllocation(allocation, 'revoked'));
         continue;
       }
+      if (allocation.relayTransport === 'tcp' && !settings.tcpRelaying) {
+        actions.push(...this.#state.endAllocation(allocation, 'not-offered'));
+        continue;
+      }
       this.#state.dropPeers(
         allocation,
         (host, port) => policy.refusal(host.ip, host.address, port) !== undefined,
+      );
+      actions.push(
+        ...this.#state.closeConnections(
+          allocation,
+          ({ ip, address, port }) => policy.refusal(ip, address, port) !== undefined,
+        ),
       );
     }
     return actions;
@@ -186,7 +223,8 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     if (
       !METHOD_NAMES.has(message.method) ||
       message.method === METHOD.SEND ||
-      message.method === METHOD.DATA
+      message.method === METHOD.DATA ||
+      message.method === METHOD.CONNECTION_ATTEMPT
     ) {
       state.drops.add('unknown-method');
       return [];
@@ -198,7 +236,12 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
     }
     if (message.method === METHOD.BINDING) return [this.#binding(client, message, nowMs)];
 
-    const authentication = authenticate(state, { client, message, allocation, nowMs });
+    // A data connection has no allocation of its own: it is the user of the one it is for who may bind it.
+    const owner =
+      message.method === METHOD.CONNECTION_BIND && allocation === undefined
+        ? pendingConnection(state, message)?.allocation
+        : allocation;
+    const authentication = authenticate(state, { client, message, allocation: owner, nowMs });
     if (!authentication.ok) {
       const { code } = authentication;
       const signing = code === 441 ? { key: authentication.key, hash: authentication.hash } : {};
@@ -217,7 +260,7 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
       ];
     }
     const { username, key, hash } = authentication;
-    const request = { client, message, username, key, hash, allocation, nowMs };
+    const request = { client, message, username, key, hash, allocation: owner, nowMs };
     if (message.method === METHOD.ALLOCATE) return handleAllocate(state, request);
     const unknown = unknownRequired(message);
     if (unknown.length > 0) return [refuseUnknown(state, request, unknown)];
@@ -226,6 +269,10 @@ export class TurnCore<C extends ClientRef, R extends RelayRef> {
         return handleRefresh(state, request);
       case METHOD.CREATE_PERMISSION:
         return handleCreatePermission(state, request);
+      case METHOD.CONNECT:
+        return handleConnect(state, request);
+      case METHOD.CONNECTION_BIND:
+        return handleConnectionBind(state, request, allocation !== undefined);
       default:
         return handleChannelBind(state, request);
     }

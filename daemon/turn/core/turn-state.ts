@@ -7,7 +7,7 @@ import { DeadlineQueue } from '../../kit/deadline-queue.ts';
 import { DropCounter } from '../../kit/drop-counter.ts';
 import type { Action, DropReason, EndReason } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
-import type { Allocation, Channel, PeerHost } from './allocation.ts';
+import type { Allocation, Channel, PeerConnection, PeerHost } from './allocation.ts';
 import type { CredentialModel } from './credential-model.ts';
 import { EndedAnswers } from './ended-answers.ts';
 import { FiveTupleTable } from './five-tuple-table.ts';
@@ -23,6 +23,7 @@ export type TurnLimits = QuotaLimits &
   RateLimits &
   StrangerRates & {
     permissionsPerAllocation: number;
+    dataConnectionsPerAllocation: number;
     channelsPerAllocation: number;
   };
 
@@ -33,6 +34,8 @@ export type TurnSettings = {
   policy: PeerPolicy;
   session: SessionRules;
   limits: TurnLimits;
+  /** Whether TCP is relayed (RFC 6062). */
+  tcpRelaying: boolean;
   /** Families that have a relay address. */
   relayFamilies: readonly IpFamily[];
   /** Highest channel number ChannelBind accepts. */
@@ -51,7 +54,7 @@ export type Reservation<R extends RelayRef> = {
 };
 
 type Timed<C extends ClientRef, R extends RelayRef> =
-  Allocation<C, R> | PeerHost<C, R> | Channel<C, R> | Reservation<R>;
+  Allocation<C, R> | PeerHost<C, R> | Channel<C, R> | PeerConnection<C, R> | Reservation<R>;
 
 export type TurnCoreOptions = {
   settings: TurnSettings;
@@ -67,6 +70,8 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
   draining = false;
   readonly table = new FiveTupleTable<Allocation<C, R>>();
   readonly reservations = new Map<string, Reservation<R>>();
+  /** By CONNECTION-ID. */
+  readonly connections = new Map<number, PeerConnection<C, R>>();
   readonly deadlines = new DeadlineQueue<Timed<C, R>>();
   readonly endedAnswers = new EndedAnswers();
   readonly quotas = new QuotaLedger();
@@ -81,7 +86,14 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
   /** Totals of allocations that have ended. */
   readonly ended = { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 };
 
-  constructor(options: TurnCoreOptions) {
+  readonly #connectTimedOut: (connection: PeerConnection<C, R>, nowMs: number) => Action<C, R>[];
+
+  /** @param connectTimedOut answers a Connect request whose peer did not. */
+  constructor(
+    options: TurnCoreOptions,
+    connectTimedOut: (connection: PeerConnection<C, R>, nowMs: number) => Action<C, R>[],
+  ) {
+    this.#connectTimedOut = connectTimedOut;
     this.settings = options.settings;
     this.meters = new TrafficMeters(options.settings.limits, this.drops, options.nowMs);
     this.strangers = new StrangerLimits(options.settings.limits);
@@ -97,6 +109,7 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
     this.table.delete(allocation.client);
     this.deadlines.delete(allocation);
     this.dropPeers(allocation, () => true);
+    const closed = this.closeConnections(allocation, () => true);
     this.quotas.release('allocations', allocation.holder);
     this.meters.close(allocation.holder);
     this.ended.toPeerPackets += allocation.toPeerPackets;
@@ -105,7 +118,10 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
     this.ended.toClientBytes += allocation.toClientBytes;
     const relays = allocation.relays;
     allocation.relays = [];
-    const actions: Action<C, R>[] = relays.map((relay) => ({ type: 'close-relay', relay }));
+    const actions: Action<C, R>[] = [
+      ...closed,
+      ...relays.map((relay) => ({ type: 'close-relay' as const, relay })),
+    ];
     if (wasOpen) actions.push({ type: 'ended', allocation, reason });
     return actions;
   }
@@ -127,6 +143,25 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
     }
   }
 
+  /** Closes the data connections `unwanted` picks. */
+  closeConnections(
+    allocation: Allocation<C, R>,
+    unwanted: (connection: PeerConnection<C, R>) => boolean,
+  ): Action<C, R>[] {
+    return [...allocation.connections].filter(unwanted).flatMap((one) => this.closeConnection(one));
+  }
+
+  /** Forgets a data connection and gives its quota back. A second call does nothing. */
+  closeConnection(connection: PeerConnection<C, R>): Action<C, R>[] {
+    if (connection.state === 'closed') return [];
+    connection.state = 'closed';
+    this.connections.delete(connection.id);
+    this.deadlines.delete(connection);
+    connection.allocation.connections.delete(connection);
+    this.quotas.release('dataConnections', connection.allocation.holder);
+    return [{ type: 'close-connection', connection }];
+  }
+
   /** Takes everything out whose time has come. */
   expire(nowMs: number): Action<C, R>[] {
     const actions: Action<C, R>[] = [];
@@ -145,6 +180,9 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
         case 'channel':
           this.#unbind(due);
           break;
+        case 'connection':
+          actions.push(...this.#connectionDue(due, nowMs));
+          break;
         case 'reservation':
           this.reservations.delete(due.token);
           this.quotas.release('allocations', due.holder);
@@ -153,6 +191,13 @@ export class TurnState<C extends ClientRef, R extends RelayRef> {
       }
     }
     return actions;
+  }
+
+  /** The peer did not answer (RFC 6062 section 5.2), or the client did not bind it (5.3). */
+  #connectionDue(connection: PeerConnection<C, R>, nowMs: number): Action<C, R>[] {
+    if (connection.state === 'connecting') return this.#connectTimedOut(connection, nowMs);
+    this.drops.add('data-connection-unbound');
+    return this.closeConnection(connection);
   }
 
   #forbid(host: PeerHost<C, R>): void {

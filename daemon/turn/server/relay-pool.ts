@@ -8,16 +8,17 @@ import { parseIp, type IpFamily } from '../../kit/ip-address.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { isErrno, messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { ServiceCore } from './relay-socket.ts';
 import { PortBlock } from './port-block.ts';
-import { RelaySocket } from './relay-socket.ts';
+import { RelaySocket, type ServiceCore, type ServiceRelay } from './relay-socket.ts';
+import { TcpRelay, type PeerArrival } from './tcp-relay/tcp-relay.ts';
 
 /** Ports tried for one socket before the client is told 508. */
 const MAX_ATTEMPTS = 32;
 
 export class RelayPool {
   readonly #blocks = new Map<IpFamily, { address: string; ports: PortBlock }>();
-  readonly #open = new Set<RelaySocket>();
+  readonly #open = new Set<ServiceRelay>();
+  readonly #onPeer: (arrival: PeerArrival) => void;
   readonly #clock: Clock;
   readonly #log: Logger;
   #closed = false;
@@ -28,7 +29,10 @@ export class RelayPool {
     maxPort: number;
     clock: Clock;
     log: Logger;
+    /** A peer has connected to a relay of TCP. */
+    onPeer: (arrival: PeerArrival) => void;
   }) {
+    this.#onPeer = options.onPeer;
     this.#clock = options.clock;
     this.#log = options.log;
     for (const address of options.addresses) {
@@ -47,24 +51,26 @@ export class RelayPool {
     return this.#open.size;
   }
 
-  /** Where the open relay sockets are bound. */
+  /** Where the open relay sockets of UDP are bound. */
   get endpoints(): { address: string; port: number }[] {
-    return [...this.#open].map(({ address, port }) => ({ address, port }));
+    return [...this.#open]
+      .filter((relay) => relay instanceof RelaySocket)
+      .map(({ address, port }) => ({ address, port }));
   }
 
   /** Opens what a request wants. Never rejects: what cannot be opened is undefined. */
-  async open(want: RelayWant, core: ServiceCore): Promise<RelayOpened<RelaySocket>> {
+  async open(want: RelayWant, core: ServiceCore): Promise<RelayOpened<ServiceRelay>> {
     const block = this.#blocks.get(want.family);
     if (block === undefined) return undefined;
     for (let attempt = 0; attempt < MAX_ATTEMPTS && !this.#closed; attempt += 1) {
       const port = block.ports.take(want.parity, this.#clock.nowMs());
       if (port === undefined) return undefined;
-      const relay = await this.#bind(block, want.family, port, core);
+      const relay = await this.#bind(block, want, port, core);
       if (want.parity !== 'even-pair') {
         if (relay === undefined) continue;
         return { relay, reserved: undefined };
       }
-      const reserved = await this.#bind(block, want.family, port + 1, core);
+      const reserved = await this.#bind(block, want, port + 1, core);
       if (relay !== undefined && reserved !== undefined) return { relay, reserved };
       for (const one of [relay, reserved]) if (one !== undefined) await this.release(one);
     }
@@ -72,7 +78,7 @@ export class RelayPool {
   }
 
   /** Closes a socket; its port rests before it is used again. */
-  async release(relay: RelaySocket): Promise<void> {
+  async release(relay: ServiceRelay): Promise<void> {
     if (!this.#open.delete(relay)) return;
     await relay.close();
     this.#blocks.get(relay.family)?.ports.release(relay.port, this.#clock.nowMs());
@@ -85,21 +91,20 @@ export class RelayPool {
 
   async #bind(
     block: { address: string; ports: PortBlock },
-    family: IpFamily,
+    { family, transport }: RelayWant,
     port: number,
     core: ServiceCore,
-  ): Promise<RelaySocket | undefined> {
+  ): Promise<ServiceRelay | undefined> {
     const { address } = block;
     try {
-      const relay = await RelaySocket.open({
-        family,
-        address,
-        port,
-        core,
-        onError: (error) => {
-          this.#log.warn({ err: error, port }, 'relay socket error');
-        },
-      });
+      const onError = (error: Error): void => {
+        this.#log.warn({ err: error, port }, 'relay socket error');
+      };
+      const common = { family, address, port, core, onError };
+      const relay =
+        transport === 'udp'
+          ? await RelaySocket.open(common)
+          : await TcpRelay.open({ ...common, onPeer: this.#onPeer });
       this.#open.add(relay);
       if (this.#closed) await this.release(relay);
       return this.#closed ? undefined : relay;

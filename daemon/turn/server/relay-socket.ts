@@ -5,17 +5,27 @@
 import { MAX_INDICATED_BYTES } from '../codec/channel-data.ts';
 import type { RelayRef } from '../core/endpoints.ts';
 import type { IpFamily } from '../../kit/ip-address.ts';
-import type { Allocation } from '../core/allocation.ts';
+import type { Allocation, PeerConnection } from '../core/allocation.ts';
 import type { TurnCore } from '../core/turn-core.ts';
 import type { ClientPath } from './client-path.ts';
 import type { SendWatch } from './send-watch.ts';
 import { UdpSocket } from './udp-socket.ts';
 
 /** The core and its allocations with this service's sockets in them. */
-export type ServiceCore = TurnCore<ClientPath, RelaySocket>;
-export type ServiceAllocation = Allocation<ClientPath, RelaySocket>;
+export type ServiceCore = TurnCore<ClientPath, ServiceRelay>;
+export type ServiceAllocation = Allocation<ClientPath, ServiceRelay>;
+export type ServiceConnection = PeerConnection<ClientPath, ServiceRelay>;
 
-export class RelaySocket implements RelayRef {
+/** A relayed transport address, of datagrams or of TCP. */
+export interface ServiceRelay extends RelayRef {
+  /** From now on what arrives belongs to this allocation. */
+  attach(allocation: ServiceAllocation): void;
+  /** A datagram to a peer the caller has decided on. */
+  send(payload: Buffer, port: number, address: string): void;
+  close(): Promise<void>;
+}
+
+export class RelaySocket implements ServiceRelay {
   readonly family: IpFamily;
   readonly address: string;
   readonly port: number;

@@ -3,7 +3,9 @@ import type { DisconnectTarget, TurnSession } from '../../contract/turn-session.
 import { parseRestUsername } from '../../credentials/turn-rest.ts';
 import { parseV1Username } from '../../credentials/turn-v1.ts';
 import { formatEndpoint } from '../../kit/ip-address.ts';
-import type { ServiceAllocation } from './relay-socket.ts';
+import type { ServiceAllocation, ServiceConnection } from './relay-socket.ts';
+
+type DataConnectionView = TurnSession['dataConnections'][number];
 
 export function sessionView(allocation: ServiceAllocation): TurnSession {
   const { sessionId, client, username, relays } = allocation;
@@ -18,11 +20,19 @@ export function sessionView(allocation: ServiceAllocation): TurnSession {
     expiresAtMs: allocation.expiresAtMs,
     permissions: allocation.permissions.map(({ address }) => address),
     channels: allocation.channels.size,
+    relayTransport: allocation.relayTransport,
+    dataConnections: [...allocation.connections].flatMap(dataConnectionView),
     toPeerBytes: allocation.toPeerBytes,
     toClientBytes: allocation.toClientBytes,
     toPeerPackets: allocation.toPeerPackets,
     toClientPackets: allocation.toClientPackets,
   };
+}
+
+function dataConnectionView({ address, port, state, request }: ServiceConnection): DataConnectionView[] {
+  if (state === 'closed') return [];
+  const openedBy = request === undefined ? 'peer' : 'client';
+  return [{ peer: formatEndpoint(address, port), state, openedBy }];
 }
 
 export function isTarget(target: DisconnectTarget, allocation: ServiceAllocation): boolean {

@@ -31,6 +31,7 @@ export class StreamClient implements ClientPath {
   readonly #clock: Clock;
   readonly #limits: ConnectionLimits;
   readonly #framer = new StreamFramer({ maxFrameBytes: MAX_STRANGER_FRAME_BYTES });
+  readonly #onData: (chunk: Buffer) => void;
   #cancelIdle: Cancel | undefined;
 
   constructor(
@@ -62,11 +63,16 @@ export class StreamClient implements ClientPath {
         options.onMessage(this, frame);
       }
     };
-    socket.on('data', (chunk: Buffer) => {
-      if (this.#framer.push(chunk, onFrame)) return;
-      this.#core.drops.add('stream-broken');
-      socket.destroy();
-    });
+    this.#onData = (chunk): void => {
+      if (!this.#framer.push(chunk, onFrame)) {
+        this.#core.drops.add('stream-broken');
+        socket.destroy();
+      } else if (this.#framer.rest.length > 0) {
+        // Behind the frame that made the stream raw: the first bytes for whoever has taken it over.
+        socket.unshift(this.#framer.rest);
+      }
+    };
+    socket.on('data', this.#onData);
     socket.on('error', () => undefined); // 'close' follows and is what matters.
     socket.on('close', () => {
       this.#cancelIdle?.();
@@ -93,6 +99,14 @@ export class StreamClient implements ClientPath {
     this.#framer.maxFrameBytes = allocated ? MAX_CLIENT_FRAME_BYTES : MAX_STRANGER_FRAME_BYTES;
     if (allocated) this.#cancelIdle?.();
     else if (!this.#socket.destroyed) this.#startIdle();
+  }
+
+  /** The stream is raw from here: framing and the idle limit end, the caller reads and writes the socket. */
+  takeOver(): Socket {
+    this.#framer.stop();
+    this.#socket.off('data', this.#onData);
+    this.#cancelIdle?.();
+    return this.#socket;
   }
 
   close(): void {

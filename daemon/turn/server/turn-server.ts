@@ -20,16 +20,16 @@ import {
   type CertificateStatus,
 } from './certificate.ts';
 import type { ClientPath } from './client-path.ts';
-import type { ServiceAllocation, ServiceCore } from './relay-socket.ts';
+import type { ServiceAllocation, ServiceCore, ServiceRelay } from './relay-socket.ts';
 import { KernelDrops } from './kernel-drops.ts';
 import { listenFailure } from './listen-failure.ts';
 import { interfaceAddresses } from './own-addresses.ts';
 import { RelayPool } from './relay-pool.ts';
-import type { RelaySocket } from './relay-socket.ts';
 import { ConnectionLimits } from './connection-limits.ts';
 import { DtlsListener } from './dtls/dtls-listener.ts';
 import { loadDtlsEngine } from './dtls/openssl-engine.ts';
 import { StreamListener } from './stream-listener.ts';
+import { DataConnections } from './tcp-relay/data-connections.ts';
 import { turnSettings } from './turn-settings.ts';
 import { UdpListener } from './udp-listener.ts';
 
@@ -55,6 +55,7 @@ export class TurnServer {
   readonly core: ServiceCore;
   readonly connections: ConnectionLimits;
   readonly #pool: RelayPool;
+  readonly #dataConnections: DataConnections;
   readonly #listeners: Listener[] = [];
   readonly #cleanup = new CleanupStack();
   readonly #clock: Clock;
@@ -85,13 +86,27 @@ export class TurnServer {
     this.#certificate = options.certificate;
     this.#clock = options.clock;
     this.#log = options.log;
-    this.#pool = new RelayPool({ ...config.relay, clock: options.clock, log: options.log });
+    this.#pool = new RelayPool({
+      ...config.relay,
+      clock: options.clock,
+      log: options.log,
+      onPeer: (arrival) => {
+        this.#dataConnections.accept(arrival);
+      },
+    });
     this.connections = new ConnectionLimits(config.limits);
-    this.core = new TurnCore<ClientPath, RelaySocket>({
+    this.core = new TurnCore<ClientPath, ServiceRelay>({
       settings: turnSettings(config, this.#pool.families, interfaceAddresses),
       nonceKey: randomBytes(32),
       randomBytes,
       nowMs: () => this.#clock.nowMs(),
+    });
+    this.#dataConnections = new DataConnections({
+      core: this.core,
+      clock: options.clock,
+      execute: (actions) => {
+        this.#execute(actions);
+      },
     });
   }
 
@@ -133,6 +148,9 @@ export class TurnServer {
    */
   async open(): Promise<void> {
     this.#cleanup.push('relay sockets', () => this.#pool.close());
+    this.#cleanup.push('data connections', () => {
+      this.#dataConnections.closeAll();
+    });
     this.#cleanup.push('timer', () => this.#timer?.cancel());
     for (const [id, { transport, address, port }] of this.#config.listeners.entries()) {
       try {
@@ -278,12 +296,12 @@ export class TurnServer {
     return undefined;
   }
 
-  #execute(actions: readonly Action<ClientPath, RelaySocket>[]): void {
+  #execute(actions: readonly Action<ClientPath, ServiceRelay>[]): void {
     for (const action of actions) this.#perform(action);
     this.#armTimer();
   }
 
-  #perform(action: Action<ClientPath, RelaySocket>): void {
+  #perform(action: Action<ClientPath, ServiceRelay>): void {
     switch (action.type) {
       case 'answer':
         action.client.sendAnswer(action.bytes);
@@ -296,6 +314,15 @@ export class TurnServer {
         return;
       case 'close-relay':
         void this.#pool.release(action.relay);
+        return;
+      case 'connect-peer':
+        this.#dataConnections.connect(action.connection);
+        return;
+      case 'bind-connection':
+        this.#dataConnections.bind(action.connection, action.client);
+        return;
+      case 'close-connection':
+        this.#dataConnections.close(action.connection);
         return;
       case 'allocated': {
         const { allocation } = action;
@@ -327,7 +354,7 @@ export class TurnServer {
 
   /** Never rejects: the pool answers undefined for what it cannot open. */
   async #openRelays(
-    action: Extract<Action<ClientPath, RelaySocket>, { type: 'open-relays' }>,
+    action: Extract<Action<ClientPath, ServiceRelay>, { type: 'open-relays' }>,
   ): Promise<void> {
     const results = await Promise.all(action.wants.map((want) => this.#pool.open(want, this.core)));
     this.#execute(this.core.relaysOpened(action.allocation, results, this.#clock.nowMs()));

@@ -33,6 +33,8 @@ export function turnSettings(
       revoked: new Map(config.revoked.map(({ subject, untilMs }) => [subject, untilMs])),
     },
     limits: config.limits,
+    // Peers of a namespace's SFU speak UDP only.
+    tcpRelaying: config.peers.scope === 'public',
     relayFamilies,
     lastChannel: config.rfc5766Channels ? CHANNEL_LAST_RFC5766 : CHANNEL_LAST,
     additionalFamilyTypes: config.rfc5766Channels

@@ -26,7 +26,11 @@ t.test('an allocation, from challenge to answer', (t) => {
   const first = bench.once(client, client.session.request(METHOD.ALLOCATE, [udp]));
   t.equal(first.code, 'again', '401 with realm and nonce');
   t.equal(attributeOf(first.message!, ATTRIBUTE.MESSAGE_INTEGRITY), undefined);
-  t.same(bench.core.sizes, { allocations: 0, reservations: 0, quotas: 0, deadlines: 0 }, 'nothing is kept');
+  t.same(
+    bench.core.sizes,
+    { allocations: 0, reservations: 0, connections: 0, quotas: 0, deadlines: 0 },
+    'nothing is kept',
+  );
   const { code, message } = bench.allocate(client);
   t.equal(code, 'success');
   const mapped = readXorAddress(
@@ -75,7 +79,7 @@ t.test('lifetimes', (t) => {
   t.same(bench.advance(599_999), []);
   t.match(bench.advance(1), [{ type: 'close-relay' }, { type: 'ended', reason: 'expired' }]);
   t.equal(bench.relays.size, 0);
-  t.same(bench.core.sizes, { allocations: 0, reservations: 0, quotas: 0, deadlines: 0 });
+  t.same(bench.core.sizes, { allocations: 0, reservations: 0, connections: 0, quotas: 0, deadlines: 0 });
   t.end();
 });
 
@@ -172,7 +176,7 @@ t.test('no port left: 508, and nothing is kept', (t) => {
   const actions = bench.openRelays(bench.feed(client, request.bytes), () => false);
   const answer = actions.find((action) => action.type === 'answer')!;
   t.equal(errorOf(parseStun(answer.bytes)!), 508);
-  t.same(bench.core.sizes, { allocations: 0, reservations: 0, quotas: 0, deadlines: 0 });
+  t.same(bench.core.sizes, { allocations: 0, reservations: 0, connections: 0, quotas: 0, deadlines: 0 });
   t.end();
 });
 
@@ -344,7 +348,7 @@ t.test('a client that goes away while its sockets are being bound leaves nothing
   t.same(bench.core.clientClosed(client, bench.nowMs), []);
   t.match(bench.openRelays(opening), [{ type: 'close-relay' }, { type: 'close-relay' }]);
   t.equal(bench.relays.size, 0);
-  t.same(bench.core.sizes, { allocations: 0, reservations: 0, quotas: 0, deadlines: 0 });
+  t.same(bench.core.sizes, { allocations: 0, reservations: 0, connections: 0, quotas: 0, deadlines: 0 });
   t.end();
 });
 

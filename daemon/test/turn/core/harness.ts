@@ -3,8 +3,13 @@ import { createHash } from 'node:crypto';
 import { DEFAULT_TURN_LIMITS } from '../../../contract/turn-config.ts';
 import { issueRestCredential } from '../../../credentials/turn-rest.ts';
 import type { IpFamily } from '../../../kit/ip-address.ts';
-import { ATTRIBUTE, METHOD, TRANSPORT_UDP } from '../../../turn/codec/attribute-types.ts';
-import { channelNumber, readErrorCode, requestedTransport } from '../../../turn/codec/attributes.ts';
+import { ATTRIBUTE, METHOD, TRANSPORT_TCP, TRANSPORT_UDP } from '../../../turn/codec/attribute-types.ts';
+import {
+  channelNumber,
+  connectionId,
+  readErrorCode,
+  requestedTransport,
+} from '../../../turn/codec/attributes.ts';
 import {
   attributeOf,
   parseStun,
@@ -12,6 +17,7 @@ import {
   type StunMessage,
 } from '../../../turn/codec/stun-message.ts';
 import type { Action, RelayOpened } from '../../../turn/core/actions.ts';
+import type { PeerConnection } from '../../../turn/core/allocation.ts';
 import type { ClientRef, RelayRef } from '../../../turn/core/endpoints.ts';
 import { ClientSession, type ClientRequest } from '../../../turn/core/client-session.ts';
 import { RestCredentials } from '../../../turn/core/credential-model.ts';
@@ -28,6 +34,7 @@ export const PEER6 = { address: 'fd00::9', port: 20000 };
 
 export type Client = ClientRef & { session: ClientSession };
 export type Acts = Action<ClientRef, RelayRef>[];
+export type Connection = PeerConnection<ClientRef, RelayRef>;
 
 export function settings(change: Partial<TurnSettings> = {}): TurnSettings {
   return {
@@ -46,6 +53,7 @@ export function settings(change: Partial<TurnSettings> = {}): TurnSettings {
       permissionsPerAllocation: 2,
       channelsPerAllocation: 2,
     },
+    tcpRelaying: false,
     relayFamilies: [4, 6],
     lastChannel: 0x4fff,
     additionalFamilyTypes: [ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY],
@@ -73,6 +81,8 @@ export class Bench {
   nowMs = NOW;
   /** Relays that are open: what a leak would show in. */
   readonly relays = new Set<RelayRef>();
+  /** Sockets to peers that a shell would have open. */
+  readonly connections = new Set<Connection>();
   readonly #random = counterBytes();
   #nextPort = 50000;
 
@@ -99,6 +109,10 @@ export class Bench {
     for (const action of actions) {
       if (action.type === 'close-relay' && !this.relays.delete(action.relay)) {
         throw new Error('a relay was closed twice');
+      }
+      if (action.type === 'connect-peer') this.connections.add(action.connection);
+      if (action.type === 'close-connection' && !this.connections.delete(action.connection)) {
+        throw new Error('a connection was closed twice, or before it was there');
       }
     }
     return actions;
@@ -148,6 +162,37 @@ export class Bench {
 
   allocate(client: Client, attributes: StunAttribute[] = []): ReturnType<Bench['once']> {
     return this.request(client, METHOD.ALLOCATE, [requestedTransport(TRANSPORT_UDP), ...attributes]);
+  }
+
+  /** A TCP allocation. */
+  allocateTcp(client: Client, attributes: StunAttribute[] = []): ReturnType<Bench['once']> {
+    return this.request(client, METHOD.ALLOCATE, [requestedTransport(TRANSPORT_TCP), ...attributes]);
+  }
+
+  /** A Connect request; the answer comes with `peerAnswers`. */
+  connect(client: Client, peer = PEER): ReturnType<Bench['once']> & { request: ClientRequest } {
+    const request = client.session.peerRequest(METHOD.CONNECT, endpoint(peer));
+    return { ...this.once(client, request), request };
+  }
+
+  peerAnswers(connection: Connection, connected: boolean): Acts {
+    return this.note(this.core.peerConnected(connection, connected, this.nowMs));
+  }
+
+  /** A peer connects to the first relay of a client. */
+  peerArrives(client: Client, from = PEER): { connection: Connection | undefined; actions: Acts } {
+    const allocation = this.core.lookup(client.listener, client.address, client.port)!;
+    const { connection, actions } = this.core.peerArrived(
+      allocation,
+      { relay: allocation.relays[0]!, ...from },
+      this.nowMs,
+    );
+    if (connection !== undefined) this.connections.add(connection);
+    return { connection, actions: this.note(actions) };
+  }
+
+  connectionBind(client: Client, id: number): ReturnType<Bench['once']> {
+    return this.request(client, METHOD.CONNECTION_BIND, [connectionId(id)]);
   }
 
   permit(client: Client, peer = PEER): ReturnType<Bench['once']> {

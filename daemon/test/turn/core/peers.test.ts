@@ -203,7 +203,7 @@ t.test('Refresh', (t) => {
     { type: 'close-relay' },
     { type: 'ended', reason: 'refreshed-to-0' },
   ]);
-  t.same(bench.core.sizes, { allocations: 0, reservations: 0, quotas: 0, deadlines: 0 });
+  t.same(bench.core.sizes, { allocations: 0, reservations: 0, connections: 0, quotas: 0, deadlines: 0 });
   t.equal(bench.request(client, METHOD.REFRESH, [lifetime(0)]).code, 437);
   t.equal(bench.allocate(client).code, 'success', 'the five-tuple is free again');
   t.end();
