@@ -35,10 +35,10 @@ export function handleRefresh<C extends ClientRef, R extends RelayRef>(
     if (kept.length === 0) return [answer, ...state.endAllocation(allocation, 'refreshed-to-0')];
     // One family of a dual allocation goes, with its peers; the other lives on.
     state.dropPeers(allocation, (host) => host.ip.family === family);
-    const ended = state.closeConnections(allocation, (one) => one.ip.family === family);
+    const left = state.closeConnections(allocation, (one) => one.ip.family === family);
     const closed = allocation.relays.filter((relay) => !kept.includes(relay));
     allocation.relays = kept;
-    return [answer, ...ended, ...closed.map((relay) => ({ type: 'close-relay' as const, relay }))];
+    return [answer, ...left, ...closed.map((relay) => ({ type: 'close-relay' as const, relay }))];
   }
   const endMs = sessionEndMs(state.settings.session, allocation);
   const { seconds, expiresAtMs } = withinSession(endMs, grantedLifetimeSeconds(requested), nowMs);
