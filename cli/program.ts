@@ -15,6 +15,7 @@ import { statusCommand } from './commands/status/show.ts';
 import { credentialsCommand } from './commands/turn/credentials.ts';
 import { disconnectCommand } from './commands/turn/disconnect.ts';
 import { drainCommand } from './commands/turn/drain.ts';
+import { revokeCommand, revokedCommand, unrevokeCommand } from './commands/turn/revoke.ts';
 import { rotateSecretCommand } from './commands/turn/rotate-secret.ts';
 import { sessionsCommand } from './commands/turn/sessions.ts';
 import { statusCommand as turnStatus } from './commands/turn/status.ts';
@@ -86,6 +87,9 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     credentialsCommand(contextOf),
     drainCommand(contextOf),
     rotateSecretCommand(contextOf),
+    revokeCommand(contextOf),
+    unrevokeCommand(contextOf),
+    revokedCommand(contextOf),
   ]);
   noun('user', 'users of the console', [
     listUsers(contextOf),

@@ -12,7 +12,7 @@ import type {
 } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
-import type { RotateTurnSecret } from '../contract/turn-access.ts';
+import type { RevokedList, RotateTurnSecret } from '../contract/turn-access.ts';
 import type {
   DisconnectTarget,
   TurnOperationsStatus,
@@ -40,6 +40,15 @@ export interface TurnService {
 export interface TurnAccessControl {
   /** Starts the operation and returns. Throws conflict when too many older secrets are still good. */
   rotateSecret(namespace: string, options: RotateTurnSecret): { operationId: string };
+  revoked(namespace: string): RevokedList;
+  /** Throws conflict when too many are revoked. */
+  revoke(namespace: string, identity: string): Promise<{ subject: string; ended: number }>;
+  /** Throws not_found when it is not revoked. */
+  unrevoke(namespace: string, identity: string): Promise<void>;
+  /** A user, an API key or a camera is gone: ends what it holds, everywhere or in one namespace. */
+  depart(identity: string, namespace?: string): Promise<void>;
+  /** Throws forbidden. */
+  refuseRevoked(namespace: string, identity: string): void;
 }
 
 /** Refusals are AppErrors with the codes of the table (namespace_not_found, operation_in_progress, ...). */

@@ -16,7 +16,7 @@ import type { Logger } from '../kit/logger.ts';
 import { pipeFrames } from './frame-pipe.ts';
 import { keepAlive } from './keep-alive.ts';
 import type { PeerSocket } from './peer-socket.ts';
-import type { NamespaceService } from './services.ts';
+import type { NamespaceService, TurnAccessControl } from './services.ts';
 
 /** Offers of a large wall are longer than what a browser may send; the SFU is our own. */
 const MAX_SFU_FRAME_BYTES = 512 * 1024;
@@ -24,16 +24,22 @@ const CONNECT_TIMEOUT_MS = 5000;
 const TICKET_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 2000;
 const MAX_SESSIONS = 2000;
+const POLICY_VIOLATION = 1008;
 const MAX_SESSIONS_PER_IDENTITY = 256;
 
+/** Where the SFUs are, and who is revoked. */
+type GatewayNamespaces = Pick<NamespaceService, 'signaling'> & {
+  turnAccess: Pick<TurnAccessControl, 'refuseRevoked'>;
+};
+
 export type SignalingGatewayOptions = {
-  namespaces: Pick<NamespaceService, 'signaling'>;
+  namespaces: GatewayNamespaces;
   clock: Clock;
   log: Logger;
 };
 
 export class SignalingGateway {
-  readonly #namespaces: Pick<NamespaceService, 'signaling'>;
+  readonly #namespaces: GatewayNamespaces;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #sessions = new Map<PeerSocket, SignalGrant>();
@@ -49,10 +55,11 @@ export class SignalingGateway {
     return this.#sessions.size;
   }
 
-  /** Throws rate_limited before a socket is opened for a session too many. */
+  /** Throws, before a socket is opened: rate_limited for a session too many, forbidden for a revoked identity. */
   requireRoom(grant: SignalGrant): void {
     if (this.#closed)
       throw new AppError('shutting_down', 'The daemon is stopping.', { retryAfterSeconds: 5 });
+    this.#namespaces.turnAccess.refuseRevoked(grant.namespace, grant.identity);
     const key = (one: SignalGrant): string => `${one.namespace} ${one.identity}`;
     let mine = 0;
     for (const other of this.#sessions.values()) if (key(other) === key(grant)) mine += 1;
@@ -87,6 +94,14 @@ export class SignalingGateway {
     this.#join(client, sfu, grant);
     keepAlive(client, this.#clock, stands);
     keepAlive(sfu, this.#clock);
+  }
+
+  /** Closes the sessions of an identity, in one namespace or in all. */
+  end(identity: string, namespace?: string): void {
+    for (const [client, grant] of this.#sessions) {
+      const elsewhere = namespace !== undefined && grant.namespace !== namespace;
+      if (grant.identity === identity && !elsewhere) this.#close(client, POLICY_VIOLATION, 'kicked');
+    }
   }
 
   /** Tells every browser to come back soon: a restarted daemon takes the session up again. */

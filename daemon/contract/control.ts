@@ -70,26 +70,9 @@ export const turnStatusSchema = z.object({
 });
 export type TurnStatus = z.infer<typeof turnStatusSchema>;
 
-export const turnAllocationSchema = z.object({
-  username: z.string(),
-  transport: z.string(),
-  client: z.string(),
-  relayed: z.string(),
-  createdAtMs: z.number(),
-  expiresAtMs: z.number(),
-  permissions: z.array(z.string()),
-  channels: z.number(),
-  toPeerBytes: z.number(),
-  toClientBytes: z.number(),
-});
-
 export const turnControlMethods = {
   ...common,
   status: { params: nothing, result: turnStatusSchema },
-  allocations: {
-    params: z.object({ limit: z.number().int().min(1).max(1000).default(100) }),
-    result: z.object({ items: z.array(turnAllocationSchema), total: z.number() }),
-  },
   sessions: {
     params: z.object({ limit: z.number().int().min(1).max(1000).default(100) }),
     result: turnSessionListSchema,

@@ -9,7 +9,8 @@ import { namespaceNameSchema } from './names.ts';
 import { turnAccessSchema } from './turn-access.ts';
 
 export const STATE_FILE_VERSION = 1;
-export const STATE_FILE_MAX_BYTES = 4 * 1024 * 1024;
+/** Far above what a node with thousands of revoked subjects writes. */
+export const STATE_FILE_MAX_BYTES = 64 * 1024 * 1024;
 
 export const stateNamespaceSchema = z.strictObject({
   name: namespaceNameSchema,

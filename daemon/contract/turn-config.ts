@@ -15,6 +15,11 @@ export type TurnTransport = z.infer<typeof turnTransportSchema>;
 export const addressBlockSchema = z.intersection(z.object({ address: ipSchema }), portRangeSchema);
 export type AddressBlock = z.infer<typeof addressBlockSchema>;
 
+/** A REST username's subject, or `pat:` or `app:` and a derived one's. */
+export const turnSubjectSchema = z.string().regex(/^(?:(?:pat|app):)?[A-Za-z0-9._@-]{1,64}$/);
+/** More than a day of deleting users and cameras. */
+export const MAX_REVOKED_SUBJECTS = 10_000;
+
 /** Limits of a session on top of those of its credential. A reload applies them from the next Refresh on. */
 export const turnSessionSchema = z.strictObject({
   /** Longest life of an allocation, in seconds; 0: as long as it is refreshed. */
@@ -80,11 +85,11 @@ export const turnServiceConfigSchema = z.strictObject({
   revoked: z
     .array(
       z.strictObject({
-        subject: z.string().regex(/^(?:(?:pat|app):)?[A-Za-z0-9._@-]{1,64}$/),
+        subject: turnSubjectSchema,
         untilMs: z.number().int().min(0),
       }),
     )
-    .max(1000)
+    .max(MAX_REVOKED_SUBJECTS)
     .default([]),
   limits: turnLimitsSchema,
   /**

@@ -35,7 +35,7 @@ export function issueRestCredential(options: {
 }
 
 /** An identity in the alphabet of the username grammar. */
-function restSubject(identity: string): string {
+export function restSubject(identity: string): string {
   const cleaned = identity.replaceAll(/[^A-Za-z0-9._@-]/g, '_').slice(0, 64);
   return cleaned === '' ? '_' : cleaned;
 }

@@ -74,7 +74,11 @@ export function roleOf(caller: Caller): Role | 'local' {
 /** The name others and the logs see. */
 export function identityOf(caller: Caller): string {
   if (caller.kind === 'local') return 'local';
-  return caller.kind === 'user' ? caller.user.name : `key:${caller.id}`;
+  return caller.kind === 'user' ? caller.user.name : apiKeyIdentity(caller.id);
+}
+
+export function apiKeyIdentity(id: string): string {
+  return `key:${id}`;
 }
 
 /** How the live snapshot shows the caller. */

@@ -18,6 +18,10 @@ export type SignalGrant = Pick<RoomTicket, 'namespace' | 'identity' | 'name' | '
 export class SignalTickets {
   readonly #clock: Clock;
   readonly #tickets = new Map<string, { grant: SignalGrant; expiresAtMs: number }>();
+  /** When identities were forgotten, in ms of the epoch: what they got before is worth nothing. */
+  readonly #forgotten = new Map<string, number>();
+  /** The longest life of a viewer token of this run. */
+  #longestViewerMs = 0;
   /** Of this run of the daemon: viewer tokens end with it, and their owners ask again. */
   readonly #viewerKey = randomToken(32);
 
@@ -46,8 +50,20 @@ export class SignalTickets {
     return found !== undefined && found.expiresAtMs > this.#clock.nowMs() ? found.grant : undefined;
   }
 
+  /** Tickets and viewer tokens of an identity end; what it gets later counts. */
+  forget(identity: string): void {
+    const nowMs = this.#clock.nowMs();
+    for (const [hash, { grant }] of this.#tickets)
+      if (grant.identity === identity) this.#tickets.delete(hash);
+    for (const [known, atMs] of this.#forgotten) {
+      if (atMs + this.#longestViewerMs <= nowMs) this.#forgotten.delete(known);
+    }
+    this.#forgotten.set(identity, nowMs);
+  }
+
   /** A token that opens signaling sessions for its rooms until it ends. */
   issueViewerToken(grant: SignalGrant, ttlSeconds: number): { token: string; expiresAtMs: number } {
+    this.#longestViewerMs = Math.max(this.#longestViewerMs, ttlSeconds * 1000);
     const expiresAtMs = this.#clock.nowMs() + ttlSeconds * 1000;
     const signed = signRoomTicket({ ...grant, expiresAtMs }, this.#viewerKey);
     return { token: `${VIEWER_PREFIX}${grant.namespace}.${signed}`, expiresAtMs };
@@ -63,6 +79,9 @@ export class SignalTickets {
       nowMs: this.#clock.nowMs(),
     });
     if (claims === undefined) return undefined;
+    // Issued before, by its end.
+    const forgottenAtMs = this.#forgotten.get(claims.identity) ?? -Infinity;
+    if (claims.expiresAtMs <= forgottenAtMs + this.#longestViewerMs) return undefined;
     const { namespace, identity, name, role, rooms } = claims;
     return { namespace, identity, name, role, rooms };
   }

@@ -80,6 +80,7 @@ export class EnabledNamespaces {
       blocks,
       turnSecret: openSecret(sealed.sealedTurnSecret),
       acceptedTurnSecrets: acceptedSecrets(sealed).map(openSecret),
+      revoked: sealed.turnAccess.revoked,
       ticketKey: sealer.unseal('sfu-ticket-key', namespace, sealed.sealedTicketKey),
       ttlSeconds,
       domain,

@@ -218,6 +218,11 @@ export class Namespaces extends Lifecycle {
       state: this.#state,
       settings,
       operations: this.#operations,
+      enabled: this.#enabled,
+      links: this.#links,
+      longestCredentialMs: dependencies.longestCredentialMs,
+      controlTimeoutMs: this.#times.reloadTimeoutMs,
+      requireEnabled,
       requireIdle,
       clock,
       log,
@@ -345,7 +350,8 @@ export class Namespaces extends Lifecycle {
   }
 
   /**
-   * TURN REST credentials, as the callers of the API and the cameras get them. Throws webrtc_not_enabled.
+   * TURN REST credentials, as the callers of the API and the cameras get them. Throws webrtc_not_enabled, or
+   * forbidden for a revoked subject.
    * @param options.ttlSeconds is brought within 30 s and a day; without it the configured life counts.
    * @param options.browser leaves out the URIs of DTLS, which browsers do not speak.
    */
@@ -355,6 +361,7 @@ export class Namespaces extends Lifecycle {
   ): TurnCredentials {
     const inputs = this.#enabled.get(name);
     if (inputs === undefined) throw notEnabled(name);
+    this.turnAccess.refuseRevoked(name, options.subject);
     const ttl = Math.min(
       MAX_TTL_SECONDS,
       Math.max(MIN_TTL_SECONDS, Math.floor(options.ttlSeconds ?? inputs.ttlSeconds)),

@@ -19,6 +19,8 @@ export type ServiceInputs = {
   turnSecret: string;
   /** All that are accepted, newest first; without it, `turnSecret` alone. */
   acceptedTurnSecrets?: readonly string[];
+  /** Subjects that get nothing more; `untilMs` null: for good. */
+  revoked?: readonly { subject: string; untilMs: number | null }[];
   /** HMAC key of the room tickets, base64url. */
   ticketKey: string;
   ttlSeconds: number;
@@ -37,6 +39,9 @@ export type ServiceInputs = {
   /** How many namespaces share what the node may hold; without it the namespace is alone. */
   nodeSharers?: number | undefined;
 };
+
+/** The end of the year 9999. */
+const FOR_GOOD_MS = 253_402_300_799_000;
 
 type Listener = TurnServiceConfig['listeners'][number];
 
@@ -117,7 +122,10 @@ export function renderTurnConfig(
     })),
     derived: null,
     session: input.turnSession ?? DEFAULT_TURN_SESSION,
-    revoked: [],
+    revoked: (input.revoked ?? []).map(({ subject, untilMs }) => ({
+      subject,
+      untilMs: untilMs ?? FOR_GOOD_MS,
+    })),
     limits: { ...limits, allocations: Math.min(limits.allocations, relayPorts) },
     rfc5766Channels: false,
     controlSocket,

@@ -1,4 +1,5 @@
 /** What changes about who may use a namespace's TURN service. Pure: from one document to the next. */
+import { restSubject } from '../credentials/turn-rest.ts';
 import { MAX_OLDER_TURN_SECRETS, type TurnAccess } from '../contract/turn-access.ts';
 
 /** What issues, and what is accepted beside it. */
@@ -46,8 +47,35 @@ export function withoutOlderSecrets(access: TurnAccess): TurnAccess {
   return { ...access, secrets: access.secrets.filter(({ untilMs }) => untilMs === null) };
 }
 
+/** The subject in the usernames of an identity; a derived one's is written as it is. */
+export function revocableSubject(identity: string): string {
+  return /^(?:pat|app):[A-Za-z0-9._@-]{1,64}$/.test(identity) ? identity : restSubject(identity);
+}
+
+/** A revocation is never cut short by another one. `untilMs` null: until it is taken back. */
+export function withRevoked(access: TurnAccess, subject: string, untilMs: number | null): TurnAccess {
+  const before = access.revoked.find((one) => one.subject === subject);
+  const longest =
+    before === undefined
+      ? untilMs
+      : before.untilMs === null || untilMs === null
+        ? null
+        : Math.max(before.untilMs, untilMs);
+  return {
+    ...access,
+    revoked: [{ subject, untilMs: longest }, ...withoutRevoked(access, subject).revoked],
+  };
+}
+
+export function withoutRevoked(access: TurnAccess, subject: string): TurnAccess {
+  return { ...access, revoked: access.revoked.filter((one) => one.subject !== subject) };
+}
+
 /** Without what has served its time; the same object when that is nothing. */
 export function withoutExpired(access: TurnAccess, nowMs: number): TurnAccess {
-  const secrets = access.secrets.filter(({ untilMs }) => untilMs === null || untilMs > nowMs);
-  return secrets.length === access.secrets.length ? access : { ...access, secrets };
+  const counts = ({ untilMs }: { untilMs: number | null }): boolean => untilMs === null || untilMs > nowMs;
+  const secrets = access.secrets.filter(counts);
+  const revoked = access.revoked.filter(counts);
+  const same = secrets.length === access.secrets.length && revoked.length === access.revoked.length;
+  return same ? access : { ...access, secrets, revoked };
 }

@@ -66,6 +66,7 @@ function credentials(
     if (error instanceof AppError && error.code === 'webrtc_not_enabled') {
       throw new AppError('credential_not_configured', error.message, { cause: error });
     }
+    if (error instanceof AppError && error.code === 'forbidden') throw error;
     context.log.error({ err: error, namespace }, 'no TURN credentials');
     throw new AppError('signaling_error', `The services of ${namespace} gave no credentials.`, {
       cause: error,

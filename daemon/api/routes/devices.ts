@@ -9,6 +9,7 @@ import {
 import { AppError } from '../../contract/errors.ts';
 import { identityOf, may, requireMay, type Action, type Caller } from '../../identity/caller.ts';
 import { access, callerOf } from '../authentication.ts';
+import { endEverythingOf } from '../departed.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
 import { idParams, namespaceQuery, parseInput } from '../input.ts';
@@ -64,9 +65,10 @@ export function deviceRoutes(server: FastifyInstance, context: ApiContext): void
     return reply.send(created(made));
   });
 
-  server.delete('/api/devices/:id', options, (request, reply) => {
+  server.delete('/api/devices/:id', options, async (request, reply) => {
     const { cameras, device } = findDevice(context, request, 'device.change');
     cameras.delete(device.id);
+    await endEverythingOf(context, device.id, device.namespace);
     log.info({ device: device.id, by: identityOf(callerOf(request)) }, 'camera deleted');
     return reply.send({ ok: true });
   });

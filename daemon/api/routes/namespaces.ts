@@ -3,8 +3,9 @@ import type { FastifyInstance } from 'fastify';
 import { createNamespaceSchema, enableWebrtcSchema } from '../../contract/api.ts';
 import { AppError } from '../../contract/errors.ts';
 import { createApiKeySchema } from '../../contract/identity.ts';
-import { identityOf, may, requireMay, type Action } from '../../identity/caller.ts';
+import { apiKeyIdentity, identityOf, may, requireMay, type Action } from '../../identity/caller.ts';
 import { access, callerOf } from '../authentication.ts';
+import { endEverythingOf } from '../departed.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
 import { idParams, namespaceParams, parseInput } from '../input.ts';
@@ -109,10 +110,11 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     return reply.code(201).send(created);
   });
 
-  server.delete('/v1/namespaces/:namespace/api-keys/:id', secret, (request, reply) => {
+  server.delete('/v1/namespaces/:namespace/api-keys/:id', secret, async (request, reply) => {
     const namespace = allowed(request, 'api-key.change');
     const { id } = parseInput(keyParams, request.params);
     openDatabaseParts(context).apiKeys.delete(namespace, id);
+    await endEverythingOf(context, apiKeyIdentity(id), namespace);
     log.info({ namespace, apiKey: id, by: identityOf(callerOf(request)) }, 'API key deleted');
     return reply.code(204).send();
   });

@@ -6,7 +6,7 @@ import {
   operatorCredentialsSchema,
   turnSessionsQuerySchema,
 } from '../../contract/turn-operations.ts';
-import { rotateTurnSecretSchema } from '../../contract/turn-access.ts';
+import { rotateTurnSecretSchema, turnSubjectRequestSchema } from '../../contract/turn-access.ts';
 import { identityOf, requireMay, type Action } from '../../identity/caller.ts';
 import { access, callerOf } from '../authentication.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
@@ -66,6 +66,29 @@ export function turnRoutes(server: FastifyInstance, context: ApiContext): void {
     const by = identityOf(callerOf(request));
     log.info({ namespace, ...rotation, ...answer, by }, 'TURN secret rotation asked for');
     return reply.code(202).send(answer);
+  });
+
+  server.get('/v1/namespaces/:namespace/turn/revoked', options, (request, reply) =>
+    reply.send(namespaces.turnAccess.revoked(allowed(request, 'turn.read'))),
+  );
+
+  server.post('/v1/namespaces/:namespace/turn/revoke', options, async (request, reply) => {
+    const namespace = allowed(request, 'turn.change');
+    openDatabaseParts(context);
+    const { subject: identity } = parseInput(turnSubjectRequestSchema, request.body);
+    const answer = await namespaces.turnAccess.revoke(namespace, identity);
+    context.gateway.end(identity, namespace);
+    log.info({ namespace, ...answer, by: identityOf(callerOf(request)) }, 'TURN revoke asked for');
+    return reply.send(answer);
+  });
+
+  server.post('/v1/namespaces/:namespace/turn/unrevoke', options, async (request, reply) => {
+    const namespace = allowed(request, 'turn.change');
+    openDatabaseParts(context);
+    const { subject } = parseInput(turnSubjectRequestSchema, request.body);
+    await namespaces.turnAccess.unrevoke(namespace, subject);
+    log.info({ namespace, subject, by: identityOf(callerOf(request)) }, 'TURN unrevoke asked for');
+    return reply.send({});
   });
 
   server.post('/v1/namespaces/:namespace/turn/drain', options, async (request, reply) => {

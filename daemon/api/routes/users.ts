@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { createUserSchema, userNameSchema, type SignInCode } from '../../contract/identity.ts';
 import { identityOf, requireMay } from '../../identity/caller.ts';
 import { access, callerOf } from '../authentication.ts';
+import { endEverythingOf } from '../departed.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
 import { parseInput } from '../input.ts';
@@ -27,11 +28,12 @@ export function userRoutes(server: FastifyInstance, context: ApiContext): void {
     return reply.code(201).send(created);
   });
 
-  server.delete('/v1/users/:name', options, (request, reply) => {
+  server.delete('/v1/users/:name', options, async (request, reply) => {
     const caller = callerOf(request);
     requireMay(caller, 'user.change');
     const { name } = parseInput(nameParams, request.params);
     openDatabaseParts(context).identity.deleteUser(name);
+    await endEverythingOf(context, name);
     context.log.info({ user: name, by: identityOf(caller) }, 'user deleted');
     return reply.code(204).send();
   });

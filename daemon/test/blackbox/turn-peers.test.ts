@@ -122,8 +122,8 @@ t.test('peers', async (t) => {
   await t.test('sizes from nothing to the largest datagram, from both families', async (t) => {
     const peer6 = await TestPeer.open(t, '::1', PORT);
     const { client, port } = await allocated(t, turn, 'tcp');
-    const { items } = await turn.control.call('allocations', {});
-    const port6 = Number(/\[::1\]:(\d+)/.exec(items[0]?.relayed ?? '')?.[1]);
+    const { items } = await turn.control.call('sessions', {});
+    const port6 = Number(/\[::1\]:(\d+)/.exec(items[0]?.relayed.join(' ') ?? '')?.[1]);
     for (const [from, to, sizes] of [
       [peer, { address: RELAY, port }, [0, 1, 65_507]],
       [peer6, { address: '::1', port: port6 }, [0, 1, 65_504]],

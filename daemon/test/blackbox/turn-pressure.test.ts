@@ -91,8 +91,8 @@ t.test('a TCP client that does not read loses data, not the server its memory', 
   const bind = () => session.peerRequest(METHOD.CHANNEL_BIND, endpoint(peer), [channelNumber(0x4000)]);
   t.equal(await ask(bind), 'success');
 
-  const [item] = (await turn.control.call('allocations', {})).items;
-  const port = Number(item!.relayed.split(':').at(-1));
+  const [item] = (await turn.control.call('sessions', {})).items;
+  const port = Number(item!.relayed[0]!.split(':').at(-1));
   const before = megabytes(turn);
   socket.pause();
   const payload = Buffer.alloc(8192, 1);

@@ -148,10 +148,10 @@ t.test('relays in both directions', async (t) => {
     t.equal(after.relayed.toPeerPackets - before.relayed.toPeerPackets, 1);
     t.equal(after.relayed.toPeerBytes - before.relayed.toPeerBytes, 100);
     t.equal(after.relayed.toClientBytes - before.relayed.toClientBytes, 50);
-    const { items, total } = await turn.control.call('allocations', {});
+    const { items, total } = await turn.control.call('sessions', {});
     t.equal(total, items.length);
     t.match(
-      items.find((item) => item.relayed === `${RELAY}:${relayed.port}`),
+      items.find((item) => item.relayed[0] === `${RELAY}:${relayed.port}`),
       { transport: 'udp', permissions: [PEER], channels: 1, toPeerBytes: 100, toClientBytes: 50 },
     );
     client.close();

@@ -73,7 +73,20 @@ export class FakeNamespaces implements NamespaceService {
   readonly turn = new FakeTurn();
   readonly turnAccess = {
     rotateSecret: (name: string) => this.#start(this.get(name).name, 'rotate-turn-secret'),
+    revoked: (name: string) => {
+      this.get(name);
+      return { items: [{ subject: 'x', until: null }] };
+    },
+    revoke: (_name: string, subject: string) => Promise.resolve({ subject, ended: 1 }),
+    unrevoke: () => Promise.resolve(),
+    depart: (identity: string, namespace?: string) => {
+      this.departed.push([identity, namespace]);
+      return Promise.resolve();
+    },
+    refuseRevoked: () => undefined,
   };
+  /** Who was deleted, and where. */
+  readonly departed: [identity: string, namespace: string | undefined][] = [];
   readonly spaces = new Map<string, Namespace>();
   readonly running = new Map<string, Operation>();
   readonly targets = new Map<string, { address: string; port: number; ticketKey: string }>();

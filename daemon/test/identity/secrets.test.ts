@@ -89,6 +89,28 @@ t.test('viewer tokens: bound to namespace and room, until they end', (t) => {
   t.end();
 });
 
+t.test('who is forgotten keeps no ticket and no viewer token; what is issued later counts', (t) => {
+  const clock = new FakeClock();
+  const tickets = new SignalTickets({ clock });
+  const issue = (identity: string) => ({
+    ticket: tickets.issue({ ...GRANT, identity }).ticket,
+    token: tickets.issueViewerToken({ ...GRANT, identity }, 900).token,
+  });
+  const [dana, other] = [issue('dana'), issue('other')];
+  clock.advance(1000);
+  tickets.forget('dana');
+  t.equal(tickets.redeem(dana.ticket), undefined);
+  t.equal(tickets.verifyViewerToken(dana.token), undefined);
+  t.match(tickets.redeem(other.ticket), { identity: 'other' });
+  t.match(tickets.verifyViewerToken(other.token), { identity: 'other' });
+  clock.advance(1);
+  const again = issue('dana');
+  t.match(tickets.redeem(again.ticket), { identity: 'dana' });
+  t.match(tickets.verifyViewerToken(again.token), { identity: 'dana' });
+  t.equal(tickets.verifyViewerToken(dana.token), undefined);
+  t.end();
+});
+
 t.test('API keys: one namespace, shown once, gone with it', (t) => {
   const database = openDatabase(':memory:');
   t.teardown(() => database.close());

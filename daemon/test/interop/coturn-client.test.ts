@@ -213,7 +213,7 @@ withTools(t, 'turnutils_uclient', ['turnutils_uclient', 'turnutils_peer', 'turns
     t.match(output, /Cannot complete Allocation/);
   });
   // Some of its modes end without Refresh(0); over TCP the end of the connection is as good.
-  const { items } = await turn.control.call('allocations', { limit: 1000 });
+  const { items } = await turn.control.call('sessions', { limit: 1000 });
   t.same(
     items.filter(({ transport }) => transport === 'tcp' || transport === 'tls'),
     [],

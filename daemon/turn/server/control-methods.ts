@@ -2,13 +2,11 @@
 import type { z } from 'zod';
 import { CONTROL_VERSION, type turnControlMethods } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
-import { formatEndpoint } from '../../kit/ip-address.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { CertificateError } from './certificate.ts';
 import { loadServiceConfig } from './service-config.ts';
 import type { TurnServer } from './turn-server.ts';
 import { restartReasons } from './turn-settings.ts';
-import type { ServiceAllocation } from './relay-socket.ts';
 import { isTarget, sessionView } from './session-view.ts';
 
 type Methods = typeof turnControlMethods;
@@ -66,14 +64,6 @@ export function turnControlHandlers(options: {
       dtlsProblem: server.dtlsProblem,
       certificate: server.certificate,
     }),
-    allocations: ({ limit }) => {
-      const items = [];
-      for (const allocation of server.core.allocations()) {
-        if (items.length === limit) break;
-        if (allocation.state === 'open') items.push(described(allocation));
-      }
-      return { items, total: server.core.sizes.allocations };
-    },
     sessions: ({ limit }) => {
       const open = [...server.core.allocations()].filter(({ state }) => state === 'open');
       return { items: open.slice(0, limit).map(sessionView), total: open.length };
@@ -121,22 +111,4 @@ async function applyConfig({
   }
   server.reconfigure(config, certificate);
   log.info({ secrets: config.secrets.length, peers: config.peers.allow.length }, 'configuration reloaded');
-}
-
-function described(
-  allocation: ServiceAllocation,
-): z.input<Methods['allocations']['result']>['items'][number] {
-  const { client, username, createdAtMs, expiresAtMs, toPeerBytes, toClientBytes } = allocation;
-  return {
-    username,
-    transport: client.transport,
-    client: formatEndpoint(client.address, client.port),
-    relayed: allocation.relays.map(({ address, port }) => formatEndpoint(address, port)).join(' '),
-    createdAtMs,
-    expiresAtMs,
-    permissions: allocation.permissions.map(({ address }) => address),
-    channels: allocation.channels.size,
-    toPeerBytes,
-    toClientBytes,
-  };
 }

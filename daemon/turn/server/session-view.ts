@@ -1,8 +1,7 @@
 /** An allocation as operators see it, and whether it is the one they name. */
 import type { DisconnectTarget, TurnSession } from '../../contract/turn-session.ts';
-import { parseRestUsername } from '../../credentials/turn-rest.ts';
-import { parseV1Username } from '../../credentials/turn-v1.ts';
 import { formatEndpoint } from '../../kit/ip-address.ts';
+import { subjectOf } from '../core/session-rules.ts';
 import type { ServiceAllocation, ServiceConnection } from './relay-socket.ts';
 
 type DataConnectionView = TurnSession['dataConnections'][number];
@@ -12,7 +11,7 @@ export function sessionView(allocation: ServiceAllocation): TurnSession {
   return {
     sessionId,
     username,
-    subject: subjectOf(username),
+    subject: subjectOf(username) ?? null,
     transport: client.transport,
     client: formatEndpoint(client.address, client.port),
     relayed: relays.map(({ address, port }) => formatEndpoint(address, port)),
@@ -39,9 +38,4 @@ export function isTarget(target: DisconnectTarget, allocation: ServiceAllocation
   if ('sessionId' in target) return allocation.sessionId === target.sessionId;
   if ('username' in target) return allocation.username === target.username;
   return subjectOf(allocation.username) === target.subject;
-}
-
-/** Whom a username was issued to, in either model; null for one that names nobody. */
-export function subjectOf(username: string): string | null {
-  return (parseRestUsername(username) ?? parseV1Username(username))?.subject ?? null;
 }

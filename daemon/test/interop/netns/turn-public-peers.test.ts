@@ -59,14 +59,14 @@ t.test('public peers are reached, private ones and the host are not', { skip }, 
     t.equal((await client.permit({ address, port: PORT })).code, 403, address);
     t.equal((await client.bind(0x4001, { address, port: PORT })).code, 403, address);
   }
-  const { items } = await turn.control.call('allocations', {});
+  const { items } = await turn.control.call('sessions', {});
   t.match(items, [{ permissions: [PUBLIC], channels: 1 }]);
 
   // Back to the default: what was allowed is taken away at once.
   const config = { ...turn.config, peers: { scope: 'sfu', allow: [] } };
   writeFileSync(turn.configFile, JSON.stringify(config));
   await turn.control.call('reload', {});
-  t.match((await turn.control.call('allocations', {})).items, [{ permissions: [], channels: 0 }]);
+  t.match((await turn.control.call('sessions', {})).items, [{ permissions: [], channels: 0 }]);
   t.equal((await client.permit({ address: PUBLIC, port: PORT })).code, 403);
   await turn.stop();
 });
