@@ -1,25 +1,28 @@
 /**
- * Fuzzes a TURN process of its own: mutated traffic, signed and not, on every listener and from a peer, while an
- * honest session must keep relaying. A batch after which it does not is written to `corpus/turn/`, whose files are
+ * Fuzzes a TURN process of its own: mutated traffic, signed and not, on every listener and from a peer, and on DTLS
+ * both records and what is in them, while honest sessions must keep relaying. A batch after which it does not is written to `corpus/turn/`, whose files are
  * sent first in every run.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
-import { loadOrCreateLocalCa } from '../../daemon/system/local-ca.ts';
+import { DEFAULT_TURN_LIMITS } from '../../daemon/contract/turn-limits.ts';
+import { openDtlsLink } from '../../daemon/test/helpers/dtls-link.ts';
+import { testCertificate } from '../../daemon/test/helpers/turn-certificate.ts';
 import {
   credential,
   endpoint,
   freePort,
   relayedPort,
   startTurn,
+  TestPeer,
+  TurnClient,
+  type TurnProcess,
 } from '../../daemon/test/helpers/turn-client.ts';
-import { TestPeer, TurnClient } from '../../daemon/test/helpers/turn-client.ts';
 import { METHOD } from '../../daemon/turn/codec/attribute-types.ts';
 import { channelNumber, lifetime, requestedTransport } from '../../daemon/turn/codec/attributes.ts';
 import { buildChannelData } from '../../daemon/turn/codec/channel-data.ts';
@@ -42,9 +45,12 @@ export type FuzzResult = {
   batches: number;
   rssGrowthMb: number;
   sockets: number;
+  /** Inputs by path. Without the addon there are none of DTLS. */
+  paths: Record<string, number>;
 };
 
-type Path = { name: string; send: (inputs: readonly Buffer[]) => Promise<void> };
+/** `valid` is what is mutated for this path. */
+type Path = { name: string; valid: () => Buffer[]; send: (inputs: readonly Buffer[]) => Promise<void> };
 
 /** @throws when the service ends, stops relaying, grows or keeps sockets; the message names the seed. */
 export async function fuzzTurn(options: { seed: number; seconds: number }): Promise<FuzzResult> {
@@ -54,11 +60,14 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
   const cleanups: (() => unknown)[] = [];
   const scope = { teardown: (fn: () => unknown) => cleanups.push(fn) };
   try {
-    const { turn, tlsPort } = await startService(scope);
+    const { turn, tlsPort, dtls } = await startService(scope);
     const peer = await TestPeer.open(scope, PEER);
-    const open = (transport: 'udp' | 'tcp', subject: string): Promise<TurnClient> =>
-      TurnClient.open(scope, { ...turn, transport, ...credential({ subject }) });
+    const open = (transport: 'udp' | 'tcp' | 'dtls', subject: string): Promise<TurnClient> => {
+      const port = transport === 'dtls' ? tlsPort : turn.port;
+      return TurnClient.open(scope, { ...turn, port, transport, ...credential({ subject }) });
+    };
     const honest = [await open('udp', 'honest'), await open('tcp', 'honest')];
+    if (dtls) honest.push(await open('dtls', 'honest'));
     for (const client of honest) {
       assert.equal((await client.allocate()).code, 'success');
       assert.equal((await client.bind(CHANNEL, peer)).code, 'success');
@@ -73,23 +82,27 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
     const target = await open('udp', 'target');
     const relayed = { address: RELAY, port: relayedPort(await target.allocate()) };
     await target.permit(peer);
+    const unsigned = (): Buffer[] => messagesOf(target, peer, false);
     const paths: Path[] = [
-      { name: 'udp', send: (inputs) => datagrams(inputs, turn) },
-      { name: 'tcp', send: (inputs) => stream(connect(turn.port, ADDRESS), inputs) },
+      { name: 'udp', valid: unsigned, send: (inputs) => datagrams(inputs, turn) },
+      { name: 'tcp', valid: unsigned, send: (inputs) => stream(connect(turn.port, ADDRESS), inputs) },
       {
         name: 'tls',
+        valid: unsigned,
         send: (inputs) =>
           stream(connectTls({ host: ADDRESS, port: tlsPort, rejectUnauthorized: false }), inputs),
       },
-      {
-        name: 'signed',
-        send: (inputs) => {
-          for (const bytes of inputs) target.raw(bytes);
-          return Promise.resolve();
-        },
-      },
-      { name: 'peer', send: (inputs) => datagrams(inputs, relayed) },
+      { name: 'signed', valid: () => messagesOf(target, peer, true), send: sendBy(target) },
+      { name: 'peer', valid: unsigned, send: (inputs) => datagrams(inputs, relayed) },
     ];
+    if (dtls) {
+      const inside = await open('dtls', 'target');
+      assert.equal((await inside.allocate()).code, 'success');
+      paths.push(
+        { name: 'dtls', valid: () => messagesOf(inside, peer, true), send: sendBy(inside) },
+        await dtlsRecords(scope, { address: ADDRESS, port: tlsPort }),
+      );
+    }
     const kept = readdirSync(CORPUS)
       .filter((file) => file.endsWith('.hex'))
       .map((file) => linesOf(readFileSync(join(CORPUS, file), 'utf8')));
@@ -98,11 +111,11 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
 
     const before = rssOf(turn.child.pid!);
     const socketsBefore = socketsOf(turn.child.pid!);
-    const result: FuzzResult = { seed, inputs: 0, batches: 0, rssGrowthMb: 0, sockets: 0 };
+    const result: FuzzResult = { seed, inputs: 0, batches: 0, rssGrowthMb: 0, sockets: 0, paths: {} };
     const untilMs = Date.now() + seconds * 1000;
     while (Date.now() < untilMs) {
       const path = pick(paths);
-      const valid = messagesOf(target, peer, path.name === 'signed');
+      const valid = path.valid();
       const inputs = Array.from({ length: BATCH }, () => mutate(pick(valid), random));
       try {
         await path.send(inputs);
@@ -115,6 +128,7 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
       }
       result.inputs += inputs.length;
       result.batches += 1;
+      result.paths[path.name] = (result.paths[path.name] ?? 0) + inputs.length;
     }
     const growth = rssOf(turn.child.pid!) - before;
     result.rssGrowthMb = Math.round(growth / 1024 / 1024);
@@ -130,17 +144,9 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
 
 async function startService(scope: {
   teardown: (fn: () => unknown) => unknown;
-}): Promise<{ turn: Awaited<ReturnType<typeof startTurn>>; tlsPort: number }> {
+}): Promise<{ turn: TurnProcess; tlsPort: number; dtls: boolean }> {
   const test = { teardown: (fn: () => unknown) => void scope.teardown(fn) };
-  const dir = mkdtempSync(join(tmpdir(), 'tk-fuzz-'));
-  test.teardown(() => {
-    rmSync(dir, { recursive: true, force: true });
-  });
-  const subject = { names: ['fuzz.test'], addresses: [], nowMs: Date.now() };
-  const { certPem, keyPem } = await loadOrCreateLocalCa(join(dir, 'ca'), subject);
-  const certificate = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
-  writeFileSync(certificate.certFile, certPem);
-  writeFileSync(certificate.keyFile, keyPem);
+  const certificate = await testCertificate(test);
   const port = await freePort(ADDRESS);
   const tlsPort = await freePort(ADDRESS);
   const outerOptions = process.env['NODE_OPTIONS'];
@@ -156,13 +162,56 @@ async function startService(scope: {
         { transport: 'udp', address: ADDRESS, port },
         { transport: 'tcp', address: ADDRESS, port },
         { transport: 'tls', address: ADDRESS, port: tlsPort },
+        { transport: 'dtls', address: ADDRESS, port: tlsPort },
       ],
+      // What a bucket drops, fuzzes nothing.
+      limits: {
+        ...DEFAULT_TURN_LIMITS,
+        strangerRequestsPerSecond: 1e6,
+        unauthorizedAnswersPerSecond: 1e6,
+        handshakeSeconds: 2,
+      },
       certificate,
       relay: { addresses: [RELAY], minPort: 56_100, maxPort: 56_299 },
       peers: { scope: 'sfu', allow: [{ address: PEER, minPort: 1, maxPort: 65_535 }] },
     },
   });
-  return { turn: { ...turn, port }, tlsPort };
+  const { dtls } = await turn.control.call('status', {});
+  return { turn: { ...turn, port }, tlsPort, dtls: dtls !== undefined && dtls !== 'none' };
+}
+
+/** Records of a whole DTLS handshake and of a session: in its name, and from a stranger. */
+async function dtlsRecords(
+  scope: { teardown: (fn: () => unknown) => unknown },
+  to: { address: string; port: number },
+): Promise<Path> {
+  const link = await openDtlsLink({
+    ...to,
+    signal: AbortSignal.timeout(20_000),
+    onFrame: () => undefined,
+    onClosed: () => undefined,
+  });
+  scope.teardown(() => {
+    link.close();
+  });
+  link.send(buildStun({ class: 'request', method: METHOD.BINDING, transactionId: randomBytes(12) }, []));
+  const records = [...link.sent];
+  return {
+    name: 'dtls-records',
+    valid: () => records,
+    send: async (inputs) => {
+      for (const bytes of inputs) link.sendRaw(bytes);
+      await datagrams(inputs, to);
+    },
+  };
+}
+
+/** Through a client's own connection. */
+function sendBy(client: TurnClient): Path['send'] {
+  return (inputs) => {
+    for (const bytes of inputs) client.raw(bytes);
+    return Promise.resolve();
+  };
 }
 
 /** Valid traffic to mutate; `signed` by the client whose allocation the mutations may hit. */

@@ -1,14 +1,14 @@
 /** TURN over DTLS 1.2 on real sockets: relaying, the end of a session, strangers, hostile datagrams. */
 import { execFile, execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { METHOD } from '../../turn/codec/attribute-types.ts';
 import { buildStun, parseStun } from '../../turn/codec/stun-message.ts';
 import { openDtlsLink, type DtlsLink } from '../helpers/dtls-link.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
+import { testCertificate } from '../helpers/turn-certificate.ts';
 import {
   credential,
   startTurn,
@@ -24,12 +24,7 @@ const RELAY = '127.0.31.21';
 const PEER = '127.0.31.22';
 
 async function start(t: Test, address: string, limits = {}): Promise<TurnProcess> {
-  const dir = tempDir(t);
-  const subject = { names: ['dtls.test'], addresses: [], nowMs: Date.now() };
-  const { certPem, keyPem } = await loadOrCreateLocalCa(dir, subject);
-  const certificate = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
-  writeFileSync(certificate.certFile, certPem);
-  writeFileSync(certificate.keyFile, keyPem);
+  const certificate = await testCertificate(t);
   return startTurn(t, {
     address,
     transports: ['dtls'],
@@ -164,6 +159,40 @@ for (const [family, address] of [
     t.equal(await turn.stop(), 0);
   });
 }
+
+t.test('without the addon DTLS is off, says why, and everything else serves', async (t) => {
+  const address = '127.0.44.20';
+  const turn = await startTurn(t, {
+    address,
+    transports: ['udp', 'tls', 'dtls'],
+    config: {
+      certificate: await testCertificate(t),
+      relay: { addresses: [RELAY], minPort: 54_000, maxPort: 54_100 },
+      listeners: [
+        { transport: 'udp', address, port: 3478 },
+        { transport: 'tls', address, port: 5349 },
+        { transport: 'dtls', address, port: 5349 },
+      ],
+    },
+    nodeOptions: ['--no-addons'],
+  });
+  const status = await turn.control.call('status', {});
+  t.match(status, { ready: true, dtls: 'none', dtlsProblem: /DTLS addon.*scripts\/build/ });
+  t.same(
+    status.listeners.map(({ transport, open }) => `${transport} ${String(open)}`),
+    ['udp true', 'tls true', 'dtls false'],
+  );
+  const client = await TurnClient.open(t, { transport: 'udp', address, port: 3478, ...credential() });
+  t.equal((await client.allocate()).code, 'success');
+  const free = createSocket('udp4');
+  t.teardown(() => free.close());
+  await new Promise<void>((resolve, reject) => {
+    free.once('error', reject);
+    free.bind(5349, address, resolve);
+  });
+  t.pass('and it holds no port');
+  t.equal(await turn.stop(), 0);
+});
 
 t.test('a stranger leaves nothing behind', async (t) => {
   const turn = await start(t, '127.0.31.23');

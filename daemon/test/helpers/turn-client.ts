@@ -111,7 +111,13 @@ export type TurnProcess = {
 /** Starts the process with these listeners' transports on one free port, and waits for its ready line. */
 export async function startTurn(
   t: Test,
-  options: { address: string; transports?: TurnTransport[]; config?: Partial<TurnServiceConfig> },
+  options: {
+    address: string;
+    transports?: TurnTransport[];
+    config?: Partial<TurnServiceConfig>;
+    /** Options of Node itself. */
+    nodeOptions?: readonly string[];
+  },
 ): Promise<TurnProcess> {
   const { address, transports = ['udp', 'tcp'] } = options;
   const dir = tempDir(t);
@@ -123,7 +129,7 @@ export async function startTurn(
   });
   const configFile = join(dir, 'turn.json');
   writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
-  const { child, output, exited } = spawnTurn(t, configFile);
+  const { child, output, exited } = spawnTurn(t, configFile, options.nodeOptions);
   await new Promise<void>((resolve, reject) => {
     const look = (): void => {
       if (output().stdout.includes('{"ready":true}\n')) resolve();
@@ -160,14 +166,14 @@ export async function startTurn(
 export function spawnTurn(
   t: Test,
   configFile: string,
+  nodeOptions: readonly string[] = [],
 ): {
   child: ChildProcess;
   output: () => { stdout: string; stderr: string };
   exited: Promise<number | null>;
 } {
-  const child = spawn(process.execPath, ['daemon/turn-service.ts', '--config', configFile], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const args = [...nodeOptions, 'daemon/turn-service.ts', '--config', configFile];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
