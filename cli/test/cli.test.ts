@@ -81,7 +81,10 @@ void t.test('--dry-run prints the plan, --no-wait returns at once', async (t) =>
     out: ' 1. Claim the ports\n',
   });
   t.equal(bench.namespaces.running.size, 0);
-  t.match(await cli('namespace', 'enable', 'webrtc', '-n', 'a', '--no-wait'), { code: 0, out: /op-1/ });
+  const enable = ['namespace', 'enable', 'webrtc', '-n', 'a', '--no-wait'];
+  t.match(await cli(...enable, '--relay', 'anywhere'), { code: 2, err: /sfu, public/ });
+  t.match(await cli(...enable, '--relay', 'public'), { code: 0, out: /op-1/ });
+  t.match(bench.namespaces.enableAsked, { relay: 'public' });
   t.match(await cli('namespace', 'webrtc-status', '-n', 'a'), { code: 0, out: /TURN +not there/ });
 });
 

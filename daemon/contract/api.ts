@@ -1,6 +1,6 @@
 /** Resources of the REST API as callers see them. */
 import { z } from 'zod';
-import { namespaceNameSchema, portSchema } from './names.ts';
+import { namespaceNameSchema, portSchema, relayScopeSchema } from './names.ts';
 import { turnLiveSchema } from './turn-operations.ts';
 
 // -- Session ---------------------------------------------------------------------------------------
@@ -57,6 +57,8 @@ export const createNamespaceSchema = z.strictObject({ name: namespaceNameSchema 
 export const enableWebrtcSchema = z.strictObject({
   turnPort: portSchema.optional(),
   turnsPort: portSchema.optional(),
+  /** Without it `sfu`: the relay reaches the namespace's SFU and nothing else. */
+  relay: relayScopeSchema.optional(),
   /** Answers the plan and changes nothing. */
   dryRun: z.boolean().default(false),
 });
@@ -113,6 +115,8 @@ export const webrtcStatusSchema = z.object({
   rooms: z.number().nullable(),
   allocations: z.number().nullable(),
   credentialTtlSeconds: z.number(),
+  /** Left out while WebRTC is off. */
+  relay: relayScopeSchema.optional(),
 });
 export type WebrtcStatus = z.infer<typeof webrtcStatusSchema>;
 

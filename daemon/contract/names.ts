@@ -32,3 +32,7 @@ export function cameraRoomId(deviceId: string): string {
 export function deviceIdOfRoom(roomId: string): string | undefined {
   return roomId.startsWith(CAMERA_ROOM) ? roomId.slice(CAMERA_ROOM.length) : undefined;
 }
+
+/** Whom a namespace's TURN service relays to: its SFU alone, or public addresses too. */
+export const relayScopeSchema = z.enum(['sfu', 'public']);
+export type RelayScope = z.infer<typeof relayScopeSchema>;

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { portBlocksSchema } from './api.ts';
-import { namespaceNameSchema } from './names.ts';
+import { namespaceNameSchema, relayScopeSchema } from './names.ts';
 import { turnAccessSchema } from './turn-access.ts';
 
 export const STATE_FILE_VERSION = 1;
@@ -20,7 +20,7 @@ export const stateNamespaceSchema = z.strictObject({
   /** Host name of the TURN service; null without DNS. */
   domain: z.string().min(1).max(255).nullable(),
   credential_ttl_seconds: z.number().int().min(30).max(86400),
-  relay_scope: z.literal('sfu'),
+  relay_scope: relayScopeSchema,
   /** Sealed with the host key, never in clear. */
   sealed_turn_secret: z.string().min(1).max(1024),
   sealed_ticket_key: z.string().min(1).max(1024),

@@ -1,6 +1,7 @@
 /** What each step of an enable does and how it is taken back. Every undo is harmless when repeated. */
 import { NO_TURN_ACCESS } from '../contract/turn-access.ts';
 import { issueRestCredential } from '../credentials/turn-rest.ts';
+import type { RelayScope } from '../contract/names.ts';
 import { InvalidStateError } from '../kit/errors.ts';
 import { randomToken } from '../kit/secret.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -42,6 +43,7 @@ export type EnableRequest = {
   namespace: string;
   turnPort?: number | undefined;
   turnsPort?: number | undefined;
+  relay?: RelayScope | undefined;
 };
 
 export function enableSteps(
@@ -80,7 +82,7 @@ export function enableSteps(
           turnAccess: NO_TURN_ACCESS,
           sealedTicketKey: sealer.seal('sfu-ticket-key', namespace, secrets.ticketKey),
           ttlSeconds: dependencies.credentialTtlSeconds,
-          relayScope: 'sfu',
+          relayScope: request.relay ?? 'sfu',
           domain: null,
           createdAtMs: clock.nowMs(),
         });
@@ -135,7 +137,7 @@ export function enableSteps(
         await state.save(namespace);
         return undefined;
       },
-      undo: () => state.save(),
+      undo: () => state.withdraw(namespace),
     },
     'prove-relay': {
       run: async () => {
@@ -185,9 +187,16 @@ export function proofTarget(inputs: ServiceInputs, trustPem: string, nowMs: numb
     password: credential.password,
     peer: { address: shieldAddress, port: blocks.sfuMedia.minPort },
     ticketKey,
-    forbiddenPeer: {
-      address: FORBIDDEN_PEER[shieldAddress.includes(':') ? 6 : 4],
-      port: FORBIDDEN_PORT,
-    },
+    forbiddenPeer: forbiddenPeer(inputs),
   };
+}
+
+/** What the relay must refuse: for a public relay, which may go out, an address of this node. */
+function forbiddenPeer({
+  relayScope,
+  shieldAddress,
+  blocks,
+}: ServiceInputs): RelayProofTarget['forbiddenPeer'] {
+  if (relayScope === 'public') return { address: shieldAddress, port: blocks.sfuSignaling };
+  return { address: FORBIDDEN_PEER[shieldAddress.includes(':') ? 6 : 4], port: FORBIDDEN_PORT };
 }

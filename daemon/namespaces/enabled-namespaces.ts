@@ -30,7 +30,7 @@ const CONNECT_WAIT_MS = 3000;
 
 type SealedNamespace = Pick<
   WebrtcRecord,
-  'namespace' | 'sealedTurnSecret' | 'turnAccess' | 'sealedTicketKey' | 'ttlSeconds' | 'domain'
+  'namespace' | 'sealedTurnSecret' | 'turnAccess' | 'sealedTicketKey' | 'ttlSeconds' | 'domain' | 'relayScope'
 >;
 
 export class EnabledNamespaces {
@@ -73,7 +73,7 @@ export class EnabledNamespaces {
   /** Opens the secrets. Throws an AdapterError when they were sealed with another key. */
   open(sealed: SealedNamespace, blocks: PortBlocks): ServiceInputs {
     const { sealer, addresses } = this.#options;
-    const { namespace, ttlSeconds, domain } = sealed;
+    const { namespace, ttlSeconds, domain, relayScope } = sealed;
     const openSecret = (text: string): string => sealer.unseal('turn-secret', namespace, text);
     return {
       namespace,
@@ -84,6 +84,7 @@ export class EnabledNamespaces {
       ticketKey: sealer.unseal('sfu-ticket-key', namespace, sealed.sealedTicketKey),
       ttlSeconds,
       domain,
+      relayScope,
       ...addresses,
     };
   }

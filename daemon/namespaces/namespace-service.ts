@@ -158,6 +158,7 @@ export class Namespaces extends Lifecycle {
       probe: options.portProbe,
       plan: options.ports,
       shieldAddress,
+      publicAddresses,
       turnBindAddresses,
     });
     const settings = new RunningSettings({
@@ -288,8 +289,8 @@ export class Namespaces extends Lifecycle {
     if (this.#store.webrtcConfig(name) !== undefined) {
       throw new AppError('webrtc_already_enabled', `WebRTC is already enabled for "${name}".`);
     }
-    const { turnPort, turnsPort } = options;
-    const request: EnableRequest = { namespace: name, turnPort, turnsPort };
+    const { turnPort, turnsPort, relay } = options;
+    const request: EnableRequest = { namespace: name, turnPort, turnsPort, relay };
     this.#reservations.check({ ...request, node: this.#options.node });
     if (options.dryRun) return { plan: planOf('enable-webrtc') };
     return { operationId: this.#operations.begin('enable-webrtc', request).id };
@@ -329,6 +330,7 @@ export class Namespaces extends Lifecycle {
       credentialTtlSeconds: config?.ttlSeconds ?? this.#options.credentialTtlSeconds,
     };
     if (config === undefined) return { ...common, ...none };
+    const { relayScope: relay } = config;
     const { turn: turnAnswer, sfu: sfuAnswer } = await this.#ask(name);
     const { turn, sfu } = this.#reports(name);
     return {
@@ -338,6 +340,7 @@ export class Namespaces extends Lifecycle {
       sessions: sfuAnswer?.sessions ?? null,
       rooms: sfuAnswer?.rooms ?? null,
       allocations: turnAnswer?.allocations ?? null,
+      relay,
     };
   }
 

@@ -1,7 +1,8 @@
 /** Hands out port blocks: the ledger proposes, the operating system is asked, the database decides. */
 import type { PortBlocks } from '../contract/api.ts';
 import { AppError } from '../contract/errors.ts';
-import type { PortRange } from '../contract/names.ts';
+import type { PortRange, RelayScope } from '../contract/names.ts';
+import { relayAddresses } from './render-service-config.ts';
 import { claimPorts, type ClaimRequest, type PortPlan, type PortRole } from './port-ledger.ts';
 import type { NamespaceStore, PortClaim, HeldPort, PortProbe, PortUse } from './system.ts';
 
@@ -14,6 +15,9 @@ const MAX_NAMED_HOLDERS = 3;
 /** Two daemons on one database may race; each round one of them wins. */
 const MAX_RACES = 10;
 
+/** `relay`: where the relay block has to be free. */
+type ReserveRequest = ClaimRequest & { relay?: RelayScope | undefined };
+
 export type Reservation = { claim: PortClaim; skipped: string[] };
 
 export class PortReservations {
@@ -22,6 +26,7 @@ export class PortReservations {
     probe: PortProbe;
     plan: PortPlan;
     shieldAddress: string;
+    publicAddresses: readonly string[];
     turnBindAddresses: readonly string[];
   };
   #queue: Promise<unknown> = Promise.resolve();
@@ -31,6 +36,7 @@ export class PortReservations {
     probe: PortProbe;
     plan: PortPlan;
     shieldAddress: string;
+    publicAddresses: readonly string[];
     turnBindAddresses: readonly string[];
   }) {
     this.#options = options;
@@ -41,22 +47,27 @@ export class PortReservations {
     claimPorts(this.#options.store.portClaims(), this.#options.plan, request);
   }
 
-  /** One at a time. Rejects with AppError ports_exhausted or port_taken. */
-  reserve(request: ClaimRequest): Promise<Reservation> {
+  /**
+   * One at a time. Rejects with AppError ports_exhausted, port_taken, or invalid_request when a public relay
+   * has no address to relay from.
+   */
+  reserve(request: ReserveRequest): Promise<Reservation> {
     const next = this.#queue.then(() => this.#reserve(request));
     this.#queue = next.catch(() => undefined);
     return next;
   }
 
-  async #reserve(request: ClaimRequest): Promise<Reservation> {
+  async #reserve(request: ReserveRequest): Promise<Reservation> {
     const { store, probe, plan } = this.#options;
+    const relays = relayAddresses({ ...this.#options, relayScope: request.relay });
+    if (request.relay === 'public') await this.#requireOwn(relays);
     const busy = new Map<PortRole, Set<number>>();
     const skipped: string[] = [];
     for (let races = 0; ;) {
       const claims = store.portClaims();
       const claim = claimPorts(claims, plan, request, busy);
       if (claims.includes(claim)) return { claim, skipped };
-      const taken = await probe.busy(this.#uses(claim.blocks));
+      const taken = await probe.busy(this.#uses(claim.blocks, relays));
       const unusable = unusableRoles(claim.blocks, taken);
       for (const { role, startPort, sentence } of unusable) {
         if (startPort === request.turnPort || startPort === request.turnsPort) {
@@ -79,13 +90,24 @@ export class PortReservations {
     }
   }
 
+  /** Relayed addresses are those the sockets are bound to: behind a NAT no peer would find its way back. */
+  async #requireOwn(addresses: readonly string[]): Promise<void> {
+    const uses = addresses.map((address) => ({ protocol: 'udp' as const, address, port: 0 }));
+    const foreign = (await this.#options.probe.busy(uses)).map(({ address }) => address);
+    if (foreign.length === 0) return;
+    throw new AppError(
+      'invalid_request',
+      `A public relay needs public addresses that this host itself has, but it has no ${foreign.join(', ')} (is it behind a NAT?). Correct public.addresses, or enable without a public relay.`,
+    );
+  }
+
   /** Every socket the services of a namespace will open. */
-  #uses(blocks: PortBlocks): PortUse[] {
+  #uses(blocks: PortBlocks, relays: readonly string[]): PortUse[] {
     const { shieldAddress, turnBindAddresses } = this.#options;
-    const shield = (range: PortRange): PortUse[] =>
+    const block = (address: string, range: PortRange): PortUse[] =>
       Array.from({ length: range.maxPort - range.minPort + 1 }, (_, at) => ({
         protocol: 'udp',
-        address: shieldAddress,
+        address,
         port: range.minPort + at,
       }));
     const listeners = [blocks.turn, blocks.turns].flatMap((port) =>
@@ -96,8 +118,8 @@ export class PortReservations {
     return [
       { protocol: 'tcp', address: shieldAddress, port: blocks.sfuSignaling },
       ...listeners,
-      ...shield(blocks.sfuMedia),
-      ...shield(blocks.turnRelay),
+      ...block(shieldAddress, blocks.sfuMedia),
+      ...relays.flatMap((address) => block(address, blocks.turnRelay)),
     ];
   }
 }

@@ -1,5 +1,6 @@
 /** Renders what one TURN and one SFU process of a namespace are started with. Pure and deterministic. */
 import type { PortBlocks } from '../contract/api.ts';
+import type { RelayScope } from '../contract/names.ts';
 import { DEFAULT_SFU_LIMITS, type SfuServiceConfig } from '../contract/sfu-config.ts';
 import {
   DEFAULT_TURN_SESSION,
@@ -8,7 +9,7 @@ import {
   type TurnTransport,
 } from '../contract/turn-config.ts';
 import { DEFAULT_TURN_LIMITS, type TurnServiceLimits } from '../contract/turn-limits.ts';
-import { formatEndpoint } from '../kit/ip-address.ts';
+import { canonicalIp, formatEndpoint, parseIp, type IpFamily } from '../kit/ip-address.ts';
 import { shareOfNode } from './node-share.ts';
 import type { CertificateFiles } from './system.ts';
 
@@ -32,6 +33,8 @@ export type ServiceInputs = {
   /** No UDP and TCP listeners in the clear, and no URIs of them. */
   encryptedOnly: boolean;
   domain: string | null;
+  /** Whom the relay reaches; without it the SFU alone. */
+  relayScope?: RelayScope | undefined;
   /** Limits of TURN sessions; without them the defaults count. */
   turnSession?: TurnServiceConfig['session'] | undefined;
   /** Bounds of each TURN service, and of all of the node together; without them the defaults count. */
@@ -100,6 +103,30 @@ export function sfuMediaBlock(input: Pick<ServiceInputs, 'blocks' | 'shieldAddre
   return { address: input.shieldAddress, ...input.blocks.sfuMedia };
 }
 
+/**
+ * Where relay sockets are bound, one address of each family: the shield, or for a public relay this node's
+ * public addresses. The shield stands in for its own family, without which the relay would not reach the SFU.
+ */
+export function relayAddresses(
+  input: Pick<ServiceInputs, 'relayScope' | 'publicAddresses' | 'shieldAddress'>,
+): string[] {
+  if (input.relayScope !== 'public') return [input.shieldAddress];
+  const ofFamily = new Map<IpFamily, string>();
+  for (const address of [...input.publicAddresses, input.shieldAddress]) {
+    const family = parseIp(address)?.family;
+    if (family !== undefined && !ofFamily.has(family)) ofFamily.set(family, address);
+  }
+  return [...ofFamily.values()];
+}
+
+/** What this node is known by and its interfaces may not show: never peers of a public relay. */
+function ownAddresses(
+  input: Pick<ServiceInputs, 'publicAddresses' | 'turnBindAddresses' | 'shieldAddress'>,
+): string[] {
+  const all = [...input.publicAddresses, ...input.turnBindAddresses, input.shieldAddress];
+  return [...new Set(all.map((address) => canonicalIp(address) ?? address))];
+}
+
 export function renderTurnConfig(
   input: ServiceInputs,
   controlSocket: string,
@@ -114,8 +141,11 @@ export function renderTurnConfig(
     realm: input.domain ?? `${input.namespace}.turnkeep`,
     listeners: turnListeners(input),
     certificate: { certFile: certificate.certFile, keyFile: certificate.keyFile },
-    relay: { addresses: [input.shieldAddress], ...input.blocks.turnRelay },
-    peers: { scope: 'sfu', allow: [sfuMediaBlock(input)] },
+    relay: { addresses: relayAddresses(input), ...input.blocks.turnRelay },
+    peers:
+      input.relayScope === 'public'
+        ? { scope: 'public', allow: [sfuMediaBlock(input)], deny: ownAddresses(input) }
+        : { scope: 'sfu', allow: [sfuMediaBlock(input)] },
     secrets: (input.acceptedTurnSecrets ?? [input.turnSecret]).map((secret, at) => ({
       id: String(at + 1),
       secret,
@@ -139,7 +169,8 @@ export function renderSfuConfig(input: ServiceInputs, controlSocket: string): Sf
     shield: input.shieldAddress,
     signaling: { port: input.blocks.sfuSignaling, ticketKey: input.ticketKey },
     media: input.blocks.sfuMedia,
-    relays: [{ address: input.shieldAddress, ...input.blocks.turnRelay }],
+    // Also of a public relay: the same sockets reach the SFU and the internet.
+    relays: relayAddresses(input).map((address) => ({ address, ...input.blocks.turnRelay })),
     turn: { uris: turnUris(input), secret: input.turnSecret, ttlSeconds: input.ttlSeconds },
     limits: DEFAULT_SFU_LIMITS,
     controlSocket,

@@ -9,6 +9,7 @@ export class StateKeeper {
   readonly #store: NamespaceStore;
   readonly #file: StateFileStore;
   readonly #clock: Clock;
+  readonly #enabling = new Set<string>();
   #generation = 0;
   /** Only a copy that was read or written well may replace the previous one. */
   #currentIsGood = false;
@@ -29,21 +30,34 @@ export class StateKeeper {
     return choice;
   }
 
-  /** Writes every enabled namespace, and `alsoNamespace` while it is being enabled. */
+  /**
+   * Writes every enabled namespace, and those being enabled that were named here: `alsoNamespace` from now on,
+   * so that the end of another enable does not take it out again.
+   */
   save(alsoNamespace?: string): Promise<void> {
-    const next = this.#queue.then(() => this.#save(alsoNamespace));
+    if (alsoNamespace !== undefined) this.#enabling.add(alsoNamespace);
+    const next = this.#queue.then(() => this.#save());
     this.#queue = next.catch(() => undefined);
     return next;
   }
 
-  async #save(alsoNamespace: string | undefined): Promise<void> {
+  /** An enable is taken back: the namespace is written no longer. */
+  withdraw(namespace: string): Promise<void> {
+    this.#enabling.delete(namespace);
+    return this.save();
+  }
+
+  async #save(): Promise<void> {
+    for (const name of this.#enabling) {
+      if (this.#store.webrtcConfig(name)?.state !== 'enabling') this.#enabling.delete(name);
+    }
     const generation = Math.max(this.#generation, this.#store.stateGeneration(this.#node)) + 1;
     const state: ClusterState = {
       version: 1,
       generation,
       node: this.#node,
       saved_at: new Date(this.#clock.nowMs()).toISOString(),
-      namespaces: enabledNamespaces(this.#node, this.#store, alsoNamespace),
+      namespaces: enabledNamespaces(this.#node, this.#store, this.#enabling),
     };
     await this.#file.write(encodeStateFile(state), { keepPrevious: this.#currentIsGood });
     this.#currentIsGood = true;
@@ -56,12 +70,12 @@ export class StateKeeper {
 export function enabledNamespaces(
   node: string,
   store: Pick<NamespaceStore, 'webrtcConfigs' | 'portClaims'>,
-  alsoNamespace?: string,
+  alsoNamespaces: ReadonlySet<string> = new Set(),
 ): StateNamespace[] {
   const claims = store.portClaims();
   return store.webrtcConfigs().flatMap((config) => {
     const claim = claims.find((one) => one.node === node && one.namespace === config.namespace);
-    const counts = config.state === 'enabled' || config.namespace === alsoNamespace;
+    const counts = config.state === 'enabled' || alsoNamespaces.has(config.namespace);
     return claim === undefined || !counts ? [] : [stateNamespace(config, claim)];
   });
 }

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Operation, PortBlocks } from '../contract/api.ts';
 import type { sfuControlEvents, sfuControlMethods, turnControlMethods } from '../contract/control.ts';
+import type { RelayScope } from '../contract/names.ts';
 import type { SfuServiceConfig } from '../contract/sfu-config.ts';
 import type { TurnAccess } from '../contract/turn-access.ts';
 import type { TurnServiceConfig } from '../contract/turn-config.ts';
@@ -27,8 +28,7 @@ export type WebrtcRecord = {
   turnAccess: TurnAccess;
   sealedTicketKey: string;
   ttlSeconds: number;
-  /** `sfu`: peers are the SFU's media blocks and nothing else. */
-  relayScope: 'sfu';
+  relayScope: RelayScope;
   /** Host name of the TURN service; null without DNS. */
   domain: string | null;
   createdAtMs: number;

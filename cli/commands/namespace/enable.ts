@@ -1,9 +1,17 @@
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { operationAcceptedSchema, planSchema } from '../../../daemon/contract/api.ts';
+import type { RelayScope } from '../../../daemon/contract/names.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { followOperation } from '../../follow-operation.ts';
 
-type Options = { namespace: string; turnPort?: number; turnsPort?: number; dryRun?: boolean; wait: boolean };
+type Options = {
+  namespace: string;
+  turnPort?: number;
+  turnsPort?: number;
+  relay: RelayScope;
+  dryRun?: boolean;
+  wait: boolean;
+};
 
 /** `turnkeep namespace enable webrtc --namespace NAME` */
 export function enableCommand(contextOf: ContextOf): Command {
@@ -13,6 +21,14 @@ export function enableCommand(contextOf: ContextOf): Command {
     .requiredOption('-n, --namespace <name>', 'the namespace')
     .option('--turn-port <port>', 'public TURN port instead of the next free one', readPort)
     .option('--turns-port <port>', 'public TURN port over TLS instead of the next free one', readPort)
+    .addOption(
+      new Option(
+        '--relay <scope>',
+        'whom TURN relays to: the SFU of the namespace and nothing else, or also public addresses',
+      )
+        .choices(['sfu', 'public'])
+        .default('sfu'),
+    )
     .option('--dry-run', 'print the steps and change nothing')
     .option('--no-wait', 'print the operation and return at once')
     .addHelpText(
@@ -21,6 +37,7 @@ export function enableCommand(contextOf: ContextOf): Command {
 Examples:
   turnkeep namespace enable webrtc --namespace demo
   turnkeep namespace enable webrtc --namespace demo --turn-port 3490
+  turnkeep namespace enable webrtc --namespace demo --relay public
   turnkeep namespace enable webrtc --namespace demo --dry-run
 
 If a step fails, everything done before it is undone.
@@ -28,11 +45,12 @@ If a step fails, everything done before it is undone.
     )
     .action(async (_feature: string, options: Options, command: Command) => {
       const context = contextOf(command);
-      const { namespace, turnPort, turnsPort } = options;
+      const { namespace, turnPort, turnsPort, relay } = options;
       const path = `/v1/namespaces/${encodeURIComponent(namespace)}/webrtc/enable`;
       const body = {
         ...(turnPort === undefined ? {} : { turnPort }),
         ...(turnsPort === undefined ? {} : { turnsPort }),
+        ...(relay === 'sfu' ? {} : { relay }),
       };
       if (options.dryRun === true) {
         const answer = await context.client.post(path, { ...body, dryRun: true }, planSchema);

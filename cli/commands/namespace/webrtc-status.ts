@@ -17,6 +17,8 @@ export function webrtcStatusCommand(contextOf: ContextOf): Command {
     });
 }
 
+const RELAYS = { sfu: 'to the SFU only', public: 'to the SFU and to public addresses' } as const;
+
 /** A node that serves encrypted TURN only keeps the plain port, closed. */
 function plainTurn({ uris }: WebrtcStatus, port: number): string {
   const open = uris.some((uri) => uri.startsWith('turn:'));
@@ -40,6 +42,7 @@ function describe(status: WebrtcStatus): string {
     ['Sessions', count(status.sessions)],
     ['Rooms', count(status.rooms)],
     ['Allocations', count(status.allocations)],
+    ...(status.relay === undefined ? [] : [['Relay', RELAYS[status.relay]]]),
     ['Credential TTL', `${String(status.credentialTtlSeconds)} s`],
     ...status.uris.map((uri, at) => [at === 0 ? 'TURN URIs' : '', uri]),
   ];

@@ -9,6 +9,7 @@ import { AdapterError } from '../../kit/errors.ts';
 import { devicesMigration } from './migrations/0002-devices.ts';
 import { identityMigration } from './migrations/0003-identity.ts';
 import { namespacesMigration } from './migrations/0001-namespaces.ts';
+import { publicRelayMigration } from './migrations/0005-public-relay.ts';
 import { turnAccessMigration } from './migrations/0004-turn-access.ts';
 import type { Migration } from './migrations/migration.ts';
 
@@ -19,6 +20,7 @@ const MIGRATIONS: Migration[] = [
   devicesMigration,
   identityMigration,
   turnAccessMigration,
+  publicRelayMigration,
 ];
 
 /** `path` may be `:memory:` in tests. Throws an AdapterError that names the file. */

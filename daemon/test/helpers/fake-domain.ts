@@ -1,5 +1,5 @@
 /** In-memory namespaces and cameras that keep the contracts of api/services.ts, for tests of the API. */
-import type { Device, Namespace, Operation } from '../../contract/api.ts';
+import type { Device, EnableWebrtc, Namespace, Operation } from '../../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
 import {
@@ -114,7 +114,11 @@ export class FakeNamespaces implements NamespaceService {
     this.spaces.delete(name);
     this.emit({ type: 'namespace-removed', name });
   }
-  enableWebrtc(name: string, { dryRun }: { dryRun: boolean }) {
+  /** What the last enable asked for. */
+  enableAsked: EnableWebrtc | undefined;
+  enableWebrtc(name: string, options: EnableWebrtc) {
+    const { dryRun } = options;
+    this.enableAsked = options;
     if (this.get(name).webrtc !== 'disabled')
       throw new AppError('webrtc_already_enabled', `WebRTC is enabled for ${name} already.`);
     if (dryRun) return { plan: [{ id: 'ports', label: 'Claim the ports' }] };

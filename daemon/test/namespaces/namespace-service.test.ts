@@ -196,6 +196,42 @@ t.test(
   },
 );
 
+t.test("a public relay is stored and told, and refused where its address is not this host's", async (t) => {
+  const world = new World(t);
+  const daemon = await running(t, world);
+  daemon.create('demo');
+  daemon.create('plain');
+  idOf(daemon.enableWebrtc('demo', { ...enable, relay: 'public' }));
+  idOf(daemon.enableWebrtc('plain', enable));
+  await settled(daemon, 'demo');
+  await settled(daemon, 'plain');
+  t.match(await daemon.status('demo'), { state: 'enabled', relay: 'public' });
+  t.match(await daemon.status('plain'), { state: 'enabled', relay: 'sfu' });
+  t.match(world.services.configs.get('turn-demo'), {
+    relay: { addresses: ['192.0.2.7'] },
+    peers: { scope: 'public', deny: ['192.0.2.7', '0.0.0.0', '10.9.0.1'] },
+  });
+  t.match(world.services.configs.get('sfu-demo'), { relays: [{ address: '192.0.2.7' }] });
+  t.match(world.services.configs.get('turn-plain'), {
+    relay: { addresses: ['10.9.0.1'] },
+    peers: { scope: 'sfu' },
+  });
+  t.match(world.stateFile.current, /"relay_scope": "public"/);
+  world.loseDatabase(t);
+  const next = await running(t, world);
+  t.match(await next.status('demo'), { state: 'enabled', relay: 'public' }, 'from the state file');
+
+  world.busy.push({ protocol: 'udp', address: '192.0.2.7', port: 0 });
+  next.create('nat');
+  const id = idOf(next.enableWebrtc('nat', { ...enable, relay: 'public' }));
+  await settled(next, 'nat');
+  t.match(next.operation(id).error, {
+    code: 'invalid_request',
+    message: /no 192\.0\.2\.7 \(is it behind a NAT\?\)/,
+  });
+  t.match(await next.status('nat'), { state: 'disabled' });
+});
+
 t.test('changes are told once each, and a listener that fails harms nobody', async (t) => {
   const world = new World(t);
   const daemon = await running(t, world);

@@ -4,6 +4,7 @@ import { turnServiceConfigSchema } from '../../contract/turn-config.ts';
 import { DEFAULT_TURN_LIMITS } from '../../contract/turn-limits.ts';
 import { proofTarget } from '../../namespaces/enable-steps.ts';
 import {
+  relayAddresses,
   renderSfuConfig,
   renderTurnConfig,
   turnUris,
@@ -43,6 +44,33 @@ t.test('the relay reaches the SFU media block only, the SFU hears the relay bloc
   t.same(sfu.relays, [{ address: '10.9.0.1', minPort: 49152, maxPort: 49951 }]);
   t.same(turn.relay, { addresses: ['10.9.0.1'], minPort: 49152, maxPort: 49951 });
   t.equal(turn.rfc5766Channels, false);
+  t.end();
+});
+
+t.test('a public relay is bound to public addresses, knows the SFU, and denies what this node owns', (t) => {
+  const open: ServiceInputs = { ...input, relayScope: 'public' };
+  const turn = renderTurnConfig(open, '/run/t.sock', files);
+  const sfu = renderSfuConfig(open, '/run/s.sock');
+  const allow = [{ address: '10.9.0.1', minPort: 20000, maxPort: 20499 }];
+  t.same(turn.peers, {
+    scope: 'public',
+    allow,
+    deny: ['192.0.2.7', '2001:db8::7', '0.0.0.0', '::', '10.9.0.1'],
+  });
+  const ports = { minPort: 49152, maxPort: 49951 };
+  t.same(turn.relay, { addresses: ['192.0.2.7', '2001:db8::7'], ...ports });
+  t.same(sfu.relays, [
+    { address: '192.0.2.7', ...ports },
+    { address: '2001:db8::7', ...ports },
+  ]);
+  t.ok(turnServiceConfigSchema.safeParse(turn).success);
+  t.ok(sfuServiceConfigSchema.safeParse(sfu).success);
+  t.same(
+    relayAddresses({ ...open, publicAddresses: ['2001:db8::7', '2001:db8::8'] }),
+    ['2001:db8::7', '10.9.0.1'],
+    'the SFU is reached in its own family',
+  );
+  t.same(proofTarget(open, 'PEM', 0).forbiddenPeer, { address: '10.9.0.1', port: 30000 });
   t.end();
 });
 

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { NO_TURN_ACCESS } from '../../contract/turn-access.ts';
@@ -5,7 +7,12 @@ import { DEFAULT_PORT_PLAN, claimPorts } from '../../namespaces/port-ledger.ts';
 import { pendingSteps } from '../../namespaces/saga.ts';
 import type { OperationRecord, PortClaim, WebrtcRecord } from '../../namespaces/system.ts';
 import { openDatabase } from '../../store/sqlite/database.ts';
+import { namespacesMigration } from '../../store/sqlite/migrations/0001-namespaces.ts';
+import { devicesMigration } from '../../store/sqlite/migrations/0002-devices.ts';
+import { identityMigration } from '../../store/sqlite/migrations/0003-identity.ts';
+import { turnAccessMigration } from '../../store/sqlite/migrations/0004-turn-access.ts';
 import { SqliteNamespaceStore } from '../../store/sqlite/namespace-store.ts';
+import { tempDir } from '../helpers/temp-dir.ts';
 
 const open = (t: Test, path = ':memory:'): SqliteNamespaceStore => {
   const database = openDatabase(path);
@@ -53,6 +60,25 @@ t.test('namespaces: a second of the same name is refused, one in use is not dele
   t.same(store.roomAffinities('demo'), []);
   store.deleteNamespace('demo');
   t.same(store.namespaces(), []);
+  t.end();
+});
+
+t.test('a database of before public relays keeps its namespaces, and takes public ones', (t) => {
+  const path = join(tempDir(t), 'old.db');
+  const old = new Database(path);
+  for (const { sql } of [namespacesMigration, devicesMigration, identityMigration, turnAccessMigration]) {
+    old.exec(sql);
+  }
+  old.exec(`PRAGMA user_version = 4;
+    INSERT INTO namespaces VALUES ('demo', 1), ('open', 1);
+    INSERT INTO webrtc_configs VALUES ('demo', 'enabled', 's', 'k', 600, 'sfu', NULL, 5);`);
+  old.close();
+  const store = open(t, path);
+  store.insertWebrtcConfig({ ...config('open'), relayScope: 'public' });
+  t.match(store.webrtcConfigs(), [
+    { namespace: 'demo', relayScope: 'sfu', state: 'enabled', ttlSeconds: 600, domain: null, createdAtMs: 5 },
+    { namespace: 'open', relayScope: 'public' },
+  ]);
   t.end();
 });
 
