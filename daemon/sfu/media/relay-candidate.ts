@@ -2,7 +2,9 @@
 import { canonicalIp } from '../../kit/ip-address.ts';
 import type { RelaySet } from './relay-set.ts';
 
-export type CandidateDrop = 'candidate-malformed' | 'candidate-not-relay' | 'candidate-foreign-relay';
+/** `candidate-rtcp`: of component 2, which is not used, because RTCP is always multiplexed (RFC 5761). */
+export type CandidateDrop =
+  'candidate-malformed' | 'candidate-not-relay' | 'candidate-foreign-relay' | 'candidate-rtcp';
 
 /**
  * Looks at one candidate-attribute value (RFC 8839 section 5.1).
@@ -20,6 +22,7 @@ export function admitCandidate(
     return { ok: false, drop: 'candidate-malformed' };
   }
   if (type !== 'relay') return { ok: false, drop: 'candidate-not-relay' };
+  if (component === '2') return { ok: false, drop: 'candidate-rtcp' };
   if (component !== '1' || transport?.toLowerCase() !== 'udp')
     return { ok: false, drop: 'candidate-malformed' };
   const ip = canonicalIp(address);

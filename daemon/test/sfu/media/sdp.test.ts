@@ -174,6 +174,8 @@ t.test('only relays of this namespace pass as candidates', (t) => {
   t.equal(verdict(line('relay', 'a.local')), 'candidate-malformed');
   t.equal(verdict('candidate:'), 'candidate-malformed');
   t.equal(verdict(line('relay').replace('UDP', 'TCP')), 'candidate-malformed');
+  // Firefox offers a path for RTCP of its own too, until it has read that RTCP is multiplexed.
+  t.equal(verdict(line('relay').replace(' 1 UDP', ' 2 UDP')), 'candidate-rtcp');
   t.end();
 });
 
