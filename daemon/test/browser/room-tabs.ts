@@ -62,7 +62,7 @@ export async function launchChromium(t: Test, trustedPem?: string): Promise<Open
 }
 
 /** Makes a database of certificates in `directory` that trusts `pem` to sign servers' certificates. */
-export function trust(directory: string, pem: string): void {
+function trust(directory: string, pem: string): void {
   mkdirSync(directory, { recursive: true });
   const file = join(directory, 'ca.pem');
   writeFileSync(file, pem);
