@@ -29,5 +29,5 @@ bootstrap() {
   NODE=$PWD/$NODE
   PATH=$(dirname "$NODE"):$PWD/node_modules/.bin:$PATH
   export PATH
-  scripts/build-dtls || true # It says what is missing; the rest works without.
+  scripts/build-native || true # It says what is missing; the rest works without.
 }

@@ -29,6 +29,10 @@ const TIME_LIMIT_MS: Record<Level, number> = {
 
 const NETWORK_ADDRESS = '10.99.0.1';
 
+/** Run twice: as installed, and with datagrams by `node:dgram`, which serves where the addon is not built. */
+const ALSO_BY_DGRAM = /\/blackbox\/turn-(?:relay|peers|pressure)\.test\.ts$/;
+const BY_DGRAM = { TURNKEEP_DATAGRAMS: 'dgram' };
+
 type Outcome = {
   file: string;
   passed: number;
@@ -38,8 +42,8 @@ type Outcome = {
   report: string;
 };
 
-// A checkout that was never bootstrapped has no DTLS addon; where nothing changed this takes no time.
-spawnSync('scripts/build-dtls', { stdio: 'inherit' });
+// A checkout that was never bootstrapped has no addons; where nothing changed this takes no time.
+spawnSync('scripts/build-native', { stdio: 'inherit' });
 
 const [run = 'unit', ...filters] = process.argv.slice(2);
 const levels = RUNS[run];
@@ -58,15 +62,21 @@ const files = globSync([
   .sort();
 const outcomes: Outcome[] = [];
 for (const level of levels) {
-  const queue = files.filter((file) => levelOf(file) === level);
+  const queue = files
+    .filter((file) => levelOf(file) === level)
+    .flatMap((file) => [{ file, env: {} }, ...(ALSO_BY_DGRAM.test(file) ? [{ file, env: BY_DGRAM }] : [])]);
   const width = level === 'unit' ? Math.max(2, availableParallelism()) : 1;
   await Promise.all(
     Array.from({ length: width }, async () => {
-      for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-        const outcome = await runFile(file, TIME_LIMIT_MS[level]);
+      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+        const { file, env } = next;
+        const outcome = await runFile(file, env, TIME_LIMIT_MS[level]);
         outcomes.push(outcome);
         const mark = outcome.failed > 0 ? 'FAIL' : 'ok  ';
-        console.log(`${mark} ${file}  ${outcome.passed} passed, ${outcome.seconds.toFixed(1)} s`);
+        const variant = Object.entries(env).map(([key, value]) => `  ${key}=${value}`);
+        console.log(
+          `${mark} ${file}${variant.join('')}  ${outcome.passed} passed, ${outcome.seconds.toFixed(1)} s`,
+        );
         for (const skipped of outcome.skipped) console.log(`     skipped: ${skipped}`);
         if (outcome.failed > 0) console.log(outcome.report);
       }
@@ -94,7 +104,7 @@ function levelOf(file: string): Level {
   return LEVELS.find((level) => file.includes(`/${level}/`)) ?? 'unit';
 }
 
-async function runFile(file: string, timeLimitMs: number): Promise<Outcome> {
+async function runFile(file: string, env: Record<string, string>, timeLimitMs: number): Promise<Outcome> {
   const startedMs = performance.now();
   const ownNetwork = file.includes('/netns/') && process.getuid?.() === 0;
   const [command, ...args] = ownNetwork ? inOwnNetwork(file) : [process.execPath, file];
@@ -102,6 +112,7 @@ async function runFile(file: string, timeLimitMs: number): Promise<Outcome> {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,
+      ...env,
       NODE_NO_WARNINGS: '1',
       TAP_TIMEOUT: String(timeLimitMs / 1000),
       ...(ownNetwork ? { TURNKEEP_TEST_NETWORK_ADDRESS: NETWORK_ADDRESS } : {}),

@@ -63,6 +63,8 @@ export const turnStatusSchema = z.object({
     .default([]),
   /** What terminates DTLS; `none`: the addon is not built or does not fit, DTLS listeners are off. */
   dtls: z.enum(['openssl-addon', 'none']).optional(),
+  /** How UDP datagrams travel; `dgram`: one by one, because the addon is not built or was switched off. */
+  datagrams: z.enum(['mmsg-addon', 'dgram']).optional(),
   /** Why the DTLS listeners are off, with the remedy; left out when they are open or not wanted. */
   dtlsProblem: z.string().optional(),
   /** What new TLS and DTLS sessions get. `problem`: why a newer certificate is not used, or empty. */

@@ -34,8 +34,8 @@ const DEFAULT_MAX_LOG_BYTES = 8 * 1024 * 1024;
 const LOG_CHECK_MS = 10_000;
 /** sun_path holds 108 bytes with the final zero; the name of a socket takes up to 42. */
 const MAX_RUN_DIR_BYTES = 64;
-/** What a service may know of the daemon's environment: nothing secret, nothing that changes its program. */
-const KEPT_ENV = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+/** What a service may know of the daemon's environment: nothing secret, and of its program only how it sends. */
+const KEPT_ENV = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'TURNKEEP_DATAGRAMS'];
 
 export type ChildProcessServicesOptions = {
   dataDir: string;

@@ -12,6 +12,14 @@ export const PEER_ADDRESS = '127.0.38.2';
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
 const REALM = 'bench';
 const RELAY_PORTS = 1200;
+/** All clients of the benchmark are one subject. */
+const OF_ONE_SUBJECT = {
+  allocationsPerSubject: RELAY_PORTS,
+  permissionsPerUser: RELAY_PORTS,
+  permissionsPerSubject: RELAY_PORTS,
+  channelsPerUser: RELAY_PORTS,
+  channelsPerSubject: RELAY_PORTS,
+};
 const START_LIMIT_MS = 30_000;
 
 /** Where a server runs and for whom. */
@@ -77,6 +85,7 @@ async function startTurnkeep(place: Place, repository: string): Promise<ChildPro
       channelsPerAllocation: 16,
       connections: 2048,
       connectionsPerAddress: 64,
+      ...(repository === REPOSITORY ? OF_ONE_SUBJECT : {}),
     },
     rfc5766Channels: false,
     controlSocket: join(dir, `${minRelayPort}.sock`),

@@ -57,10 +57,10 @@ t.test('a service is up only when it says so itself', (t) => {
       turn({
         listeners: [listener, { ...listener, transport: 'dtls', open: false }],
         dtls: 'none',
-        dtlsProblem: 'the DTLS addon is not built; run scripts/build-dtls',
+        dtlsProblem: 'the DTLS addon is not built; run scripts/build-native',
       }),
       'up',
-      /4 allocations\. TURN over DTLS is off: .*run scripts\/build-dtls\.$/,
+      /4 allocations\. TURN over DTLS is off: .*run scripts\/build-native\.$/,
     ],
   ];
   for (const [state, answer, up, sentence] of cases) {

@@ -23,19 +23,23 @@ export function isChannelData(firstByte: number): boolean {
 }
 
 /** True when the header's length fits the bytes; padding after it is allowed (section 12.5). */
-export function isWholeChannelData(bytes: Buffer): boolean {
-  return (
-    bytes.length >= CHANNEL_HEADER_BYTES && CHANNEL_HEADER_BYTES + channelDataLength(bytes) <= bytes.length
-  );
+export function isWholeChannelData(bytes: Buffer, start = 0, end = bytes.length): boolean {
+  const length = end - start;
+  return length >= CHANNEL_HEADER_BYTES && CHANNEL_HEADER_BYTES + channelDataLength(bytes, start) <= length;
 }
 
-export function channelOf(bytes: Buffer): number {
-  return ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0);
+export function channelOf(bytes: Buffer, start = 0): number {
+  return ((bytes[start] ?? 0) << 8) | (bytes[start + 1] ?? 0);
 }
 
 /** The length field: payload bytes without padding. */
-export function channelDataLength(bytes: Buffer): number {
-  return ((bytes[2] ?? 0) << 8) | (bytes[3] ?? 0);
+export function channelDataLength(bytes: Buffer, start = 0): number {
+  return ((bytes[start + 2] ?? 0) << 8) | (bytes[start + 3] ?? 0);
+}
+
+/** The four bytes in front of a payload, as a number in network byte order. */
+export function channelDataHeader(channel: number, length: number): number {
+  return (channel << 16) | length;
 }
 
 /** Frames a payload. Over a stream it is padded with zeros to a multiple of four. */

@@ -61,6 +61,7 @@ export function turnControlHandlers(options: {
       limits: [...server.connections.uses(), ...server.core.limits],
       kernelDrops: await server.kernelDrops(),
       dtls: server.dtls,
+      datagrams: server.datagrams,
       dtlsProblem: server.dtlsProblem,
       certificate: server.certificate,
     }),

@@ -8,6 +8,7 @@ import { parseIp, type IpFamily } from '../../kit/ip-address.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { isErrno, messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
+import type { DatagramEngine } from './datagrams/datagram.ts';
 import { PortBlock } from './port-block.ts';
 import { RelaySocket, type ServiceCore, type ServiceRelay } from './relay-socket.ts';
 import { TcpRelay, type PeerArrival } from './tcp-relay/tcp-relay.ts';
@@ -21,6 +22,7 @@ export class RelayPool {
   readonly #onPeer: (arrival: PeerArrival) => void;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #datagrams: DatagramEngine;
   #closed = false;
 
   constructor(options: {
@@ -29,10 +31,12 @@ export class RelayPool {
     maxPort: number;
     clock: Clock;
     log: Logger;
+    datagrams: DatagramEngine;
     /** A peer has connected to a relay of TCP. */
     onPeer: (arrival: PeerArrival) => void;
   }) {
     this.#onPeer = options.onPeer;
+    this.#datagrams = options.datagrams;
     this.#clock = options.clock;
     this.#log = options.log;
     for (const address of options.addresses) {
@@ -103,7 +107,7 @@ export class RelayPool {
       const common = { family, address, port, core, onError };
       const relay =
         transport === 'udp'
-          ? await RelaySocket.open(common)
+          ? await RelaySocket.open({ ...common, datagrams: this.#datagrams })
           : await TcpRelay.open({ ...common, onPeer: this.#onPeer });
       this.#open.add(relay);
       if (this.#closed) await this.release(relay);

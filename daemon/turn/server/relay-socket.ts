@@ -8,8 +8,8 @@ import type { IpFamily } from '../../kit/ip-address.ts';
 import type { Allocation, PeerConnection } from '../core/allocation.ts';
 import type { TurnCore } from '../core/turn-core.ts';
 import type { ClientPath } from './client-path.ts';
-import type { SendWatch } from './send-watch.ts';
-import { UdpSocket } from './udp-socket.ts';
+import type { Datagram, DatagramEngine, UdpSocket } from './datagrams/datagram.ts';
+import type { SendWatch } from './datagrams/send-watch.ts';
 
 /** The core and its allocations with this service's sockets in them. */
 export type ServiceCore = TurnCore<ClientPath, ServiceRelay>;
@@ -22,6 +22,8 @@ export interface ServiceRelay extends RelayRef {
   attach(allocation: ServiceAllocation): void;
   /** A datagram to a peer the caller has decided on. */
   send(payload: Buffer, port: number, address: string): void;
+  /** As `send`, for a part of a datagram that is being received. */
+  forward(datagram: Datagram, start: number, length: number, port: number, address: string): void;
   close(): Promise<void>;
 }
 
@@ -47,17 +49,18 @@ export class RelaySocket implements ServiceRelay {
     address: string;
     port: number;
     core: ServiceCore;
+    datagrams: DatagramEngine;
     onError: (error: Error) => void;
   }): Promise<RelaySocket> {
     const relay = new RelaySocket(options);
-    relay.#socket = await UdpSocket.open({
+    relay.#socket = await options.datagrams.open({
       address: options.address,
       port: options.port,
-      onDatagram: (bytes, from) => {
-        relay.#fromPeer(bytes, from);
+      onDatagram: (datagram) => {
+        relay.#fromPeer(datagram);
       },
-      onFailure: (reason) => {
-        options.core.drops.add(reason);
+      onFailure: (reason, count) => {
+        options.core.drops.add(reason, count);
       },
       onError: options.onError,
     });
@@ -75,33 +78,40 @@ export class RelaySocket implements ServiceRelay {
     this.#socket?.send(payload, port, address, this.#watch?.next());
   }
 
+  forward(datagram: Datagram, start: number, length: number, port: number, address: string): void {
+    if (this.#watch === undefined) return;
+    this.#socket?.forward(datagram, start, length, 0, port, address, this.#watch);
+  }
+
   async close(): Promise<void> {
     this.#allocation = undefined;
     await this.#socket?.close();
   }
 
-  #fromPeer(bytes: Buffer, from: { address: string; port: number }): void {
+  #fromPeer(datagram: Datagram): void {
+    const { port } = datagram;
+    const length = datagram.end - datagram.start;
     const allocation = this.#allocation;
-    const host = allocation?.hosts.get(from.address);
+    const host = allocation?.hosts.get(datagram.address);
     if (allocation === undefined || host?.permitted !== true) {
       this.#core.drops.add('no-permission');
       return;
     }
-    const channel = host.channels.get(from.port);
+    const channel = host.channels.get(port);
     if (channel !== undefined) {
-      if (allocation.meter?.admits(bytes.length) === false) return;
-      allocation.client.sendChannelData(channel.number, bytes);
-    } else if (!this.#core.allowsPeer(from.address, from.port)) {
+      if (allocation.meter?.admits(length) === false) return;
+      allocation.client.sendChannelData(channel.number, datagram);
+    } else if (!this.#core.allowsPeer(datagram.address, port)) {
       this.#core.drops.add('peer-refused');
       return;
-    } else if (this.family === 6 && bytes.length > MAX_INDICATED_BYTES) {
+    } else if (this.family === 6 && length > MAX_INDICATED_BYTES) {
       this.#core.drops.add('too-long');
       return;
     } else {
-      if (allocation.meter?.admits(bytes.length) === false) return;
-      allocation.client.sendDataIndication(host.ip, from.port, bytes);
+      if (allocation.meter?.admits(length) === false) return;
+      allocation.client.sendDataIndication(host.ip, port, datagram.view());
     }
     allocation.toClientPackets += 1;
-    allocation.toClientBytes += bytes.length;
+    allocation.toClientBytes += length;
   }
 }

@@ -10,8 +10,9 @@ import { buildChannelData, buildDataIndication, isChannelData } from '../codec/c
 import { StreamFramer } from '../codec/stream-framer.ts';
 import type { ClientPath } from './client-path.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
+import type { Datagram } from './datagrams/datagram.ts';
 import type { ServiceCore } from './relay-socket.ts';
-import { relayToPeer } from './udp-listener.ts';
+import { relayToPeer } from './to-peer.ts';
 
 /** A stranger has no use for more than a request; a client may send the largest UDP payload. */
 const MAX_STRANGER_FRAME_BYTES = 2048;
@@ -85,9 +86,9 @@ export class StreamClient implements ClientPath {
     this.#write(bytes);
   }
 
-  sendChannelData(channel: number, payload: Buffer): void {
+  sendChannelData(channel: number, payload: Datagram): void {
     if (this.#tooSlow()) return;
-    this.#write(buildChannelData(channel, payload, { padded: true }));
+    this.#write(buildChannelData(channel, payload.view(), { padded: true }));
   }
 
   sendDataIndication(peer: IpAddress, peerPort: number, payload: Buffer): void {

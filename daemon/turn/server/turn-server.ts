@@ -21,6 +21,7 @@ import {
 } from './certificate.ts';
 import type { ClientPath } from './client-path.ts';
 import type { ServiceAllocation, ServiceCore, ServiceRelay } from './relay-socket.ts';
+import { loadDatagramEngine } from './datagrams/load-engine.ts';
 import { KernelDrops } from './kernel-drops.ts';
 import { listenFailure } from './listen-failure.ts';
 import { interfaceAddresses } from './own-addresses.ts';
@@ -63,6 +64,7 @@ export class TurnServer {
   readonly #portHolder: PortHolder;
   readonly #kernelDrops = new KernelDrops();
   readonly #dtls = loadDtlsEngine();
+  readonly #datagrams = loadDatagramEngine();
   #dtlsProblem: string | undefined;
   readonly #logLimit = new RateLimiter(CLIENT_LOG_LIMIT, { maxKeys: 8 });
   #config: TurnServiceConfig;
@@ -93,6 +95,7 @@ export class TurnServer {
       onPeer: (arrival) => {
         this.#dataConnections.accept(arrival);
       },
+      datagrams: this.#datagrams.engine,
     });
     this.connections = new ConnectionLimits(config.limits);
     this.core = new TurnCore<ClientPath, ServiceRelay>({
@@ -137,6 +140,11 @@ export class TurnServer {
     return 'engine' in this.#dtls ? this.#dtls.engine.name : 'none';
   }
 
+  /** How datagrams travel: in batches, or one by one where the addon is not built. */
+  get datagrams(): 'mmsg-addon' | 'dgram' {
+    return this.#datagrams.engine.name;
+  }
+
   /** Why DTLS listeners are off; undefined when they are open or there are none. */
   get dtlsProblem(): string | undefined {
     return this.#dtlsProblem;
@@ -147,6 +155,9 @@ export class TurnServer {
    * not suit it. Rejects with an AdapterError naming the one that failed; nothing stays open.
    */
   async open(): Promise<void> {
+    if (this.#datagrams.problem !== undefined) {
+      this.#log.warn({}, `UDP takes several times the CPU it could: ${this.#datagrams.problem}`);
+    }
     this.#cleanup.push('relay sockets', () => this.#pool.close());
     this.#cleanup.push('data connections', () => {
       this.#dataConnections.closeAll();
@@ -273,6 +284,7 @@ export class TurnServer {
       address,
       port,
       core: this.core,
+      datagrams: this.#datagrams.engine,
       onMessage: (client: ClientPath, bytes: Buffer): void => {
         this.#execute(this.core.handleMessage(client, bytes, this.#clock.nowMs()));
       },

@@ -1,17 +1,11 @@
 /** A public UDP listener: ChannelData straight to the relay, STUN to the core. */
-import {
-  buildChannelData,
-  buildDataIndication,
-  channelDataLength,
-  channelOf,
-  isChannelData,
-  isWholeChannelData,
-} from '../codec/channel-data.ts';
+import { buildDataIndication, channelDataHeader, isChannelData } from '../codec/channel-data.ts';
 import type { IpAddress } from '../../kit/ip-address.ts';
 import type { ClientPath } from './client-path.ts';
-import type { ServiceAllocation, ServiceCore } from './relay-socket.ts';
-import type { SendWatch } from './send-watch.ts';
-import { UdpSocket } from './udp-socket.ts';
+import type { Datagram, DatagramEngine, UdpSocket } from './datagrams/datagram.ts';
+import type { SendWatch } from './datagrams/send-watch.ts';
+import type { ServiceCore } from './relay-socket.ts';
+import { forwardToPeer } from './to-peer.ts';
 
 export type ListenerOptions = {
   /** Number of the listener in the core's five-tuples. */
@@ -19,6 +13,7 @@ export type ListenerOptions = {
   address: string;
   port: number;
   core: ServiceCore;
+  datagrams: DatagramEngine;
   /** A STUN message came in; the server runs the core and the actions. */
   onMessage: (client: ClientPath, bytes: Buffer) => void;
   onError: (error: Error) => void;
@@ -45,9 +40,11 @@ class UdpClient implements ClientPath {
     this.#socket.send(bytes, this.port, this.address, this.#watch.onSent);
   }
 
-  sendChannelData(channel: number, payload: Buffer): void {
-    const bytes = buildChannelData(channel, payload, { padded: false });
-    this.#socket.send(bytes, this.port, this.address, this.#watch.next());
+  sendChannelData(channel: number, payload: Datagram): void {
+    const { start } = payload;
+    const length = payload.end - start;
+    const header = channelDataHeader(channel, length);
+    this.#socket.forward(payload, start, length, header, this.port, this.address, this.#watch);
   }
 
   sendDataIndication(peer: IpAddress, peerPort: number, payload: Buffer): void {
@@ -73,15 +70,15 @@ export class UdpListener {
   }
 
   async open(): Promise<void> {
-    const { address, port, core, onError } = this.#options;
-    this.#socket = await UdpSocket.open({
+    const { address, port, core, datagrams, onError } = this.#options;
+    this.#socket = await datagrams.open({
       address,
       port,
-      onDatagram: (bytes, from) => {
-        this.#receive(bytes, from);
+      onDatagram: (datagram) => {
+        this.#receive(datagram);
       },
-      onFailure: (reason) => {
-        core.drops.add(reason);
+      onFailure: (reason, count) => {
+        core.drops.add(reason, count);
       },
       onError,
     });
@@ -93,41 +90,16 @@ export class UdpListener {
     await socket?.close();
   }
 
-  #receive(bytes: Buffer, from: { address: string; port: number }): void {
+  #receive(datagram: Datagram): void {
     const { id, core, onMessage } = this.#options;
-    const first = bytes[0];
+    const first = datagram.start < datagram.end ? datagram.bytes[datagram.start] : undefined;
     if (first === undefined || first > 0x7f) {
       core.drops.add('not-turn');
     } else if (isChannelData(first)) {
-      relayToPeer(core, core.lookup(id, from.address, from.port), bytes);
+      forwardToPeer(core, core.lookup(id, datagram.address, datagram.port), datagram);
     } else if (this.#socket !== undefined) {
-      onMessage(new UdpClient(id, this.#socket, from), bytes);
+      // The core may keep a request until its relay sockets are open.
+      onMessage(new UdpClient(id, this.#socket, datagram), datagram.kept());
     }
   }
-}
-
-/** ChannelData from a client to the peer its channel is bound to. `bytes` may end in padding. */
-export function relayToPeer(
-  core: ServiceCore,
-  allocation: ServiceAllocation | undefined,
-  bytes: Buffer,
-): void {
-  if (allocation === undefined) {
-    core.drops.add('no-allocation');
-    return;
-  }
-  if (!isWholeChannelData(bytes)) {
-    core.drops.add('channel-data-short');
-    return;
-  }
-  const channel = allocation.channels.get(channelOf(bytes));
-  if (channel === undefined) {
-    core.drops.add('channel-unbound');
-    return;
-  }
-  const length = channelDataLength(bytes);
-  if (allocation.meter?.admits(length) === false) return;
-  channel.relay.send(bytes.subarray(4, 4 + length), channel.port, channel.address);
-  allocation.toPeerPackets += 1;
-  allocation.toPeerBytes += length;
 }

@@ -7,8 +7,9 @@ import type { IpAddress } from '../../../kit/ip-address.ts';
 import { buildChannelData, buildDataIndication, isChannelData } from '../../codec/channel-data.ts';
 import type { ClientPath } from '../client-path.ts';
 import type { ConnectionLimits, ConnectionSlot } from '../connection-limits.ts';
+import type { Datagram } from '../datagrams/datagram.ts';
 import type { ServiceCore } from '../relay-socket.ts';
-import { relayToPeer } from '../udp-listener.ts';
+import { relayToPeer } from '../to-peer.ts';
 import type { DtlsSession } from './dtls-engine.ts';
 
 const APPLICATION_DATA = 23;
@@ -85,8 +86,8 @@ export class DtlsClient implements ClientPath {
     this.#write(bytes);
   }
 
-  sendChannelData(channel: number, payload: Buffer): void {
-    this.#write(buildChannelData(channel, payload, { padded: false }));
+  sendChannelData(channel: number, payload: Datagram): void {
+    this.#write(buildChannelData(channel, payload.view(), { padded: false }));
   }
 
   sendDataIndication(peer: IpAddress, peerPort: number, payload: Buffer): void {

@@ -10,7 +10,7 @@ import { CertificateError, type Certificate } from '../certificate.ts';
 import type { ClientPath } from '../client-path.ts';
 import type { ConnectionLimits } from '../connection-limits.ts';
 import type { ListenerOptions } from '../udp-listener.ts';
-import { UdpSocket } from '../udp-socket.ts';
+import type { UdpSocket } from '../datagrams/datagram.ts';
 import { DtlsClient } from './dtls-client.ts';
 import type { DtlsEngine, DtlsServer } from './dtls-engine.ts';
 
@@ -48,7 +48,7 @@ export class DtlsListener {
 
   /** Rejects with the system error, or with a CertificateError: the engine's reason against the certificate. */
   async open(): Promise<void> {
-    const { address, port, core, onError, engine, certificate } = this.#options;
+    const { address, port, core, onError, engine, certificate, datagrams } = this.#options;
     if (certificate === undefined) throw new InvalidStateError('a dtls listener needs a certificate');
     try {
       this.#server = engine.createServer(certificate);
@@ -59,14 +59,15 @@ export class DtlsListener {
       );
     }
     try {
-      this.#socket = await UdpSocket.open({
+      this.#socket = await datagrams.open({
         address,
         port,
-        onDatagram: (bytes, from) => {
-          this.#receive(bytes, from);
+        onDatagram: (datagram) => {
+          const { address, port } = datagram;
+          this.#receive(datagram.view(), { address, port });
         },
-        onFailure: (reason) => {
-          core.drops.add(reason);
+        onFailure: (reason, count) => {
+          core.drops.add(reason, count);
         },
         onError,
       });

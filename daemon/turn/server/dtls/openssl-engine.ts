@@ -49,7 +49,7 @@ function load(): { engine: DtlsEngine } | { problem: string } {
         ? 'the DTLS addon is not built for this Node'
         : `the DTLS addon does not work (${messageOf(error)})`;
     return {
-      problem: `${reason}; install g++ (Debian: apt-get install g++) and run scripts/build-dtls, then start the service again`,
+      problem: `${reason}; install g++ (Debian: apt-get install g++) and run scripts/build-native, then start the service again`,
     };
   }
 }

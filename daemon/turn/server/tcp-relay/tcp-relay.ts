@@ -70,6 +70,10 @@ export class TcpRelay implements ServiceRelay {
     this.#core.drops.add('relay-kind');
   }
 
+  forward(): void {
+    this.send();
+  }
+
   /**
    * Connects to a peer the caller has decided on, from this relayed address.
    * @param options.socketOf gets the socket, paused, as soon as there is one; destroying it ends the attempt.

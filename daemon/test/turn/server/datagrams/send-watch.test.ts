@@ -1,5 +1,5 @@
 import t from 'tap';
-import { SendWatch } from '../../../turn/server/send-watch.ts';
+import { SendWatch } from '../../../../turn/server/datagrams/send-watch.ts';
 
 const refused = new Error('refused');
 
