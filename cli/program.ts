@@ -15,6 +15,7 @@ import { statusCommand } from './commands/status/show.ts';
 import { credentialsCommand } from './commands/turn/credentials.ts';
 import { disconnectCommand } from './commands/turn/disconnect.ts';
 import { drainCommand } from './commands/turn/drain.ts';
+import { addKeyCommand, keysCommand, removeKeyCommand } from './commands/turn/keys.ts';
 import { revokeCommand, revokedCommand, unrevokeCommand } from './commands/turn/revoke.ts';
 import { rotateSecretCommand } from './commands/turn/rotate-secret.ts';
 import { sessionsCommand } from './commands/turn/sessions.ts';
@@ -90,6 +91,9 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     revokeCommand(contextOf),
     unrevokeCommand(contextOf),
     revokedCommand(contextOf),
+    addKeyCommand(contextOf),
+    keysCommand(contextOf),
+    removeKeyCommand(contextOf),
   ]);
   noun('user', 'users of the console', [
     listUsers(contextOf),

@@ -19,6 +19,7 @@ import { metricRoutes } from './routes/metrics.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { provisioningRoutes } from './routes/provisioning.ts';
 import { sessionRoutes } from './routes/session.ts';
+import { turnKeyRoutes } from './routes/turn-keys.ts';
 import { turnRoutes } from './routes/turn.ts';
 import { userRoutes } from './routes/users.ts';
 import { webrtcRoutes } from './routes/webrtc.ts';
@@ -69,6 +70,7 @@ export async function buildServer(
   userRoutes(server, context);
   namespaceRoutes(server, context);
   turnRoutes(server, context);
+  turnKeyRoutes(server, context);
   webrtcRoutes(server, context, listener);
   provisioningRoutes(server, context);
   deviceRoutes(server, context);

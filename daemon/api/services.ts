@@ -12,7 +12,13 @@ import type {
 } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
-import type { RevokedList, RotateTurnSecret } from '../contract/turn-access.ts';
+import type {
+  RegisterTurnKey,
+  RevokedList,
+  RotateTurnSecret,
+  TurnKey,
+  TurnKeyList,
+} from '../contract/turn-access.ts';
 import type {
   DisconnectTarget,
   TurnOperationsStatus,
@@ -51,10 +57,21 @@ export interface TurnAccessControl {
   refuseRevoked(namespace: string, identity: string): void;
 }
 
+/** Who may derive credentials of a namespace's TURN service. Throws webrtc_not_enabled. */
+export interface TurnKeys {
+  list(namespace: string): TurnKeyList;
+  /** Throws invalid_request for what cannot be used, conflict when there are too many. */
+  register(namespace: string, request: RegisterTurnKey): Promise<TurnKey>;
+  /** Throws not_found. */
+  remove(namespace: string, key: Pick<TurnKey, 'kind' | 'subject'>): Promise<{ ended: number }>;
+  publicKeyOf(realm: string): string | undefined;
+}
+
 /** Refusals are AppErrors with the codes of the table (namespace_not_found, operation_in_progress, ...). */
 export interface NamespaceService {
   readonly turn: TurnService;
   readonly turnAccess: TurnAccessControl;
+  readonly turnKeys: TurnKeys;
   list(): Namespace[];
   /** Throws namespace_not_found. */
   get(name: string): Namespace;

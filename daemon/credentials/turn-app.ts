@@ -25,6 +25,12 @@ export function appTurnKey(keys: { privateKeyHex: string; publicKeyHex: string }
   return deriveV1Key(shared, 'app', realm);
 }
 
+/** The public half of a private key: SPKI, DER as hex. @throws RangeError as `appTurnKey`. */
+export function appPublicKey(privateKeyHex: string): string {
+  const publicKey = createPublicKey(readKey('private', privateKeyHex));
+  return publicKey.export({ format: 'der', type: 'spki' }).toString('hex');
+}
+
 /**
  * Issues a credential for a client.
  * @throws RangeError for keys `appTurnKey` refuses, a client id outside the grammar or a TTL outside

@@ -44,22 +44,35 @@ export function issuePatCredential(options: {
   nowMs: number;
 }): V1Credential {
   const { token, realm, endpoint, ttlSeconds, nowMs } = options;
-  const claims = readClaims(token);
-  const named = claims.token_endpoint ?? claims.tokendpoint;
-  const subject = options.tokenEndpoint ?? named;
-  if (subject === undefined) throw new RangeError('The token does not name its token endpoint.');
-  if (named !== undefined && named !== subject) {
-    throw new RangeError('The token belongs to another token endpoint.');
-  }
+  const { subject, expiresAtSeconds } = patHolder(token, options.tokenEndpoint);
   return issueV1Credential({
     key: patTurnKey(patDigest(token), realm),
     kind: 'pat',
     endpoint,
     subject,
     ttlSeconds,
-    notAfterSeconds: claims.exp,
+    notAfterSeconds: expiresAtSeconds,
     nowMs,
   });
+}
+
+/**
+ * Whom a token's credentials are for, and its end. The signature is not examined.
+ * @param tokenEndpoint 8 hex digits; needed when the token does not name it.
+ * @throws RangeError when the token is no PAT, or names another endpoint.
+ */
+export function patHolder(
+  token: string,
+  tokenEndpoint?: string,
+): { subject: string; expiresAtSeconds: number } {
+  const claims = readClaims(token);
+  const named = claims.token_endpoint ?? claims.tokendpoint;
+  const subject = tokenEndpoint ?? named;
+  if (subject === undefined) throw new RangeError('The token does not name its token endpoint.');
+  if (named !== undefined && named !== subject) {
+    throw new RangeError('The token belongs to another token endpoint.');
+  }
+  return { subject, expiresAtSeconds: claims.exp };
 }
 
 function readClaims(token: string): z.infer<typeof patClaimsSchema> {

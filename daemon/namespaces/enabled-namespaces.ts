@@ -5,8 +5,15 @@
 import type { PortBlocks } from '../contract/api.ts';
 import type { ControlLinks } from './control-links.ts';
 import { reachableAt } from './listener-address.ts';
-import { renderSfuConfig, renderTurnConfig, turnHosts, type ServiceInputs } from './render-service-config.ts';
+import {
+  renderSfuConfig,
+  renderTurnConfig,
+  turnHosts,
+  type ServiceInputs,
+  turnRealm,
+} from './render-service-config.ts';
 import { acceptedSecrets } from './turn-access.ts';
+import { openDerivedKeys } from './turn-keys.ts';
 import type {
   Sealer,
   ServiceManager,
@@ -81,6 +88,7 @@ export class EnabledNamespaces {
       turnSecret: openSecret(sealed.sealedTurnSecret),
       acceptedTurnSecrets: acceptedSecrets(sealed).map(openSecret),
       revoked: sealed.turnAccess.revoked,
+      derived: openDerivedKeys({ sealer, namespace, realm: turnRealm(sealed), access: sealed.turnAccess }),
       ticketKey: sealer.unseal('sfu-ticket-key', namespace, sealed.sealedTicketKey),
       ttlSeconds,
       domain,

@@ -38,6 +38,7 @@ import type {
   WebrtcRecord,
 } from './system.ts';
 import { TurnAccessService } from './turn-access-service.ts';
+import { TurnKeyService } from './turn-key-service.ts';
 import { TurnOperations } from './turn-operations.ts';
 import { serviceView, webrtcState } from './webrtc-status.ts';
 
@@ -105,6 +106,8 @@ export class Namespaces extends Lifecycle {
   readonly turn: TurnOperations;
   /** Who may use them. */
   readonly turnAccess: TurnAccessService;
+  /** Who may derive credentials of them. */
+  readonly turnKeys: TurnKeyService;
   readonly #options: NamespacesOptions;
   readonly #times: NamespaceTimes;
   readonly #store: NamespaceStore;
@@ -213,6 +216,17 @@ export class Namespaces extends Lifecycle {
       requireEnabled,
       requireIdle,
       probeTimeoutMs: this.#times.probeTimeoutMs,
+    });
+    this.turnKeys = new TurnKeyService({
+      store,
+      sealer,
+      state: this.#state,
+      settings,
+      links: this.#links,
+      requireEnabled,
+      controlTimeoutMs: this.#times.reloadTimeoutMs,
+      clock,
+      log,
     });
     this.turnAccess = new TurnAccessService({
       store,

@@ -20,6 +20,8 @@ export type ServiceInputs = {
   turnSecret: string;
   /** All that are accepted, newest first; without it, `turnSecret` alone. */
   acceptedTurnSecrets?: readonly string[];
+  /** Who may derive credentials; without it nobody. */
+  derived?: TurnServiceConfig['derived'];
   /** Subjects that get nothing more; `untilMs` null: for good. */
   revoked?: readonly { subject: string; untilMs: number | null }[];
   /** HMAC key of the room tickets, base64url. */
@@ -47,6 +49,11 @@ export type ServiceInputs = {
 const FOR_GOOD_MS = 253_402_300_799_000;
 
 type Listener = TurnServiceConfig['listeners'][number];
+
+/** Salt of the long-term keys and of derived ones. */
+export function turnRealm(input: Pick<ServiceInputs, 'namespace' | 'domain'>): string {
+  return input.domain ?? `${input.namespace}.turnkeep`;
+}
 
 /** What clients dial, as it stands in the URIs: the domain when there is one. */
 export function turnHosts(input: Pick<ServiceInputs, 'publicAddresses' | 'domain'>): readonly string[] {
@@ -138,7 +145,7 @@ export function renderTurnConfig(
   return {
     version: 1,
     namespace: input.namespace,
-    realm: input.domain ?? `${input.namespace}.turnkeep`,
+    realm: turnRealm(input),
     listeners: turnListeners(input),
     certificate: { certFile: certificate.certFile, keyFile: certificate.keyFile },
     relay: { addresses: relayAddresses(input), ...input.blocks.turnRelay },
@@ -150,7 +157,7 @@ export function renderTurnConfig(
       id: String(at + 1),
       secret,
     })),
-    derived: null,
+    derived: input.derived ?? null,
     session: input.turnSession ?? DEFAULT_TURN_SESSION,
     revoked: (input.revoked ?? []).map(({ subject, untilMs }) => ({
       subject,

@@ -101,7 +101,7 @@ export interface NamespaceStore {
 
 // -- Secrets -----------------------------------------------------------------------------------------
 
-export type SealPurpose = 'turn-secret' | 'sfu-ticket-key';
+export type SealPurpose = 'turn-secret' | 'sfu-ticket-key' | 'turn-derived-key' | 'turn-server-key';
 
 /** Seals texts with the host key. A seal opens only for the purpose and the namespace it was made for. */
 export interface Sealer {

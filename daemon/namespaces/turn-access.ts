@@ -76,6 +76,10 @@ export function withoutExpired(access: TurnAccess, nowMs: number): TurnAccess {
   const counts = ({ untilMs }: { untilMs: number | null }): boolean => untilMs === null || untilMs > nowMs;
   const secrets = access.secrets.filter(counts);
   const revoked = access.revoked.filter(counts);
-  const same = secrets.length === access.secrets.length && revoked.length === access.revoked.length;
-  return same ? access : { ...access, secrets, revoked };
+  const keys = access.keys.filter(counts);
+  const same =
+    secrets.length === access.secrets.length &&
+    revoked.length === access.revoked.length &&
+    keys.length === access.keys.length;
+  return same ? access : { ...access, secrets, revoked, keys };
 }

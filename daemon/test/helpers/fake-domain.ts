@@ -85,6 +85,13 @@ export class FakeNamespaces implements NamespaceService {
     },
     refuseRevoked: () => undefined,
   };
+  readonly turnKeys = {
+    list: (name: string) => ({ realm: `${name}.test`, endpoint: name, serverPublicKey: null, items: [] }),
+    register: () => Promise.resolve({ kind: 'pat' as const, subject: '0badc0de', until: null }),
+    remove: (): Promise<{ ended: number }> =>
+      Promise.reject(new AppError('not_found', 'There is no such key.')),
+    publicKeyOf: (realm: string) => (realm === 'a.test' ? '3081' : undefined),
+  };
   /** Who was deleted, and where. */
   readonly departed: [identity: string, namespace: string | undefined][] = [];
   readonly spaces = new Map<string, Namespace>();
