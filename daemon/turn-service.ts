@@ -48,7 +48,8 @@ async function start(): Promise<void> {
   const drain = (deadlineMs: number): void => {
     const cancel = systemClock.after(deadlineMs, () => void end('drain deadline', 0));
     cleanup.push('drain deadline', cancel);
-    server.drain(() => void end('drained', 0));
+    // Who gave the order is answered first: the end closes the control socket, and looks like a crash to it.
+    server.drain(() => setImmediate(() => void end('drained', 0)));
   };
   const control = new ControlServer({
     path: config.controlSocket,

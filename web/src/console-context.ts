@@ -40,8 +40,18 @@ export class ConsoleContext extends Emitter<ContextEvents> {
   #session: Session | null = null;
   #notice: Notice | null = null;
 
-  constructor(parts: { api: Api; live: EventStream; media: MediaHub; timers: Timers }) {
+  /** Live data that carries a namespace's TURN service too. The page that asks starts it, and stops it when it leaves. */
+  readonly openTurn: (namespace: string) => EventStream;
+
+  constructor(parts: {
+    api: Api;
+    live: EventStream;
+    openTurn: (namespace: string) => EventStream;
+    media: MediaHub;
+    timers: Timers;
+  }) {
     super();
+    this.openTurn = parts.openTurn;
     this.api = parts.api;
     this.live = parts.live;
     this.media = parts.media;
@@ -74,6 +84,16 @@ export class ConsoleContext extends Emitter<ContextEvents> {
 
   get mayEdit(): boolean {
     return this.user !== null && this.user.role !== 'viewer';
+  }
+
+  /** May see sessions, refusals and operations of namespaces. */
+  get mayOperate(): boolean {
+    return this.mayEdit;
+  }
+
+  /** May enable, disable, disconnect, drain. */
+  get mayOwn(): boolean {
+    return this.user?.role === 'owner';
   }
 
   get notice(): Notice | null {

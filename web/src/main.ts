@@ -17,18 +17,26 @@ const api = new Api(fetch.bind(globalThis));
 const socketUrl = (path: string): string =>
   `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${path}`;
 
-const live = new EventStream({
-  openSocket: () => new WebSocket(socketUrl('/v1/events')),
-  isSignedIn: async () => (await api.session()) !== null,
-  timers,
-});
+const eventStream = (query = ''): EventStream =>
+  new EventStream({
+    openSocket: () => new WebSocket(socketUrl(`/v1/events${query}`)),
+    isSignedIn: async () => (await api.session()) !== null,
+    timers,
+  });
+const live = eventStream();
 const media = new MediaHub({
   fetchTicket: (namespace, signal) => ticketFrom(api, namespace, signal),
   openSocket: (ticket) => openSignalingSocket(socketUrl('/v1/webrtc/signal'), ticket),
   media: browserMedia(),
   timers,
 });
-const context = new ConsoleContext({ api, live, media, timers });
+const context = new ConsoleContext({
+  api,
+  live,
+  openTurn: (namespace) => eventStream(`?turn=${encodeURIComponent(namespace)}`),
+  media,
+  timers,
+});
 
 addEventListener('popstate', () => {
   context.readAddress();

@@ -171,6 +171,13 @@ t.test('drain ends the process when the last allocation is gone', async (t) => {
   t.equal(await exited, 0);
 });
 
+t.test('drain of a service that nobody uses is answered before the process ends', async (t) => {
+  const turn = await startTurn(t, { address: '127.0.11.40', config: { relay } });
+  const exited = new Promise((resolve) => turn.child.once('close', resolve));
+  await turn.control.call('drain', { deadlineMs: 600_000 });
+  t.equal(await exited, 0);
+});
+
 t.test('drain ends the process at its deadline', async (t) => {
   const turn = await startTurn(t, { address: '127.0.11.40', config: { relay } });
   const client = await TurnClient.open(t, { transport: 'udp', ...turn, ...credential() });

@@ -7,6 +7,8 @@ export type Route =
   | { page: 'cameras' }
   | { page: 'add-camera' }
   | { page: 'camera'; id: string }
+  | { page: 'namespaces' }
+  | { page: 'namespace'; name: string }
   | { page: 'not-found'; path: string };
 
 export function parseRoute(path: string, search: string): Route {
@@ -33,6 +35,9 @@ export function parseRoute(path: string, search: string): Route {
     if (parts.length > 2) return { page: 'not-found', path };
     if (second === 'new') return { page: 'add-camera' };
     return { page: 'camera', id: decoded(second) };
+  }
+  if (first === 'namespaces' && parts.length <= 2) {
+    return second === undefined ? { page: 'namespaces' } : { page: 'namespace', name: decoded(second) };
   }
   return { page: 'not-found', path };
 }
@@ -67,4 +72,8 @@ export function wallPath(options: {
 
 export function cameraPath(id: string): string {
   return `/cameras/${encodeURIComponent(id)}`;
+}
+
+export function namespacePath(name: string): string {
+  return `/namespaces/${encodeURIComponent(name)}`;
 }

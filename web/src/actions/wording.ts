@@ -19,8 +19,8 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 export function dayAndTime(atMs: number, nowMs: number): string {
   const at = new Date(atMs);
   const midnight = new Date(nowMs).setHours(0, 0, 0, 0);
-  if (atMs >= midnight) return `today ${shortClock(atMs)}`;
-  if (atMs >= midnight - 86_400_000) return `yesterday ${shortClock(atMs)}`;
+  if (atMs >= midnight && atMs < midnight + 86_400_000) return `today ${shortClock(atMs)}`;
+  if (atMs >= midnight - 86_400_000 && atMs < midnight) return `yesterday ${shortClock(atMs)}`;
   const day = `${String(at.getDate())} ${MONTHS[at.getMonth()] ?? ''}`;
   return at.getFullYear() === new Date(nowMs).getFullYear()
     ? `${day} ${shortClock(atMs)}`

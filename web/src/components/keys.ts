@@ -8,9 +8,11 @@ export interface KeyedPage extends HTMLElement {
   focusMain?(): void;
 }
 
+const GO_KEYS: Readonly<Record<string, string>> = { w: '/', c: '/cameras', n: '/namespaces' };
+
 /** `g` then this key. @returns the page's path. */
 export function pageOfKeys(key: string): string | null {
-  return key === 'w' ? '/' : key === 'c' ? '/cameras' : null;
+  return GO_KEYS[key] ?? null;
 }
 
 /** The key goes into a field, not to the page. */
@@ -32,6 +34,7 @@ export const KEY_HELP: { title: string; keys: [string, string][] }[] = [
       ['/', 'Find a camera'],
       ['g w', 'Wall'],
       ['g c', 'Cameras'],
+      ['g n', 'Namespaces'],
       ['\\', 'Narrow or wide navigation'],
       ['Esc', 'Back one level'],
     ],

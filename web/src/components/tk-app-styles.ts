@@ -114,6 +114,11 @@ export const appStyles = css`
     border-radius: 0 3px 3px 0;
     background: var(--tk-accent);
   }
+  .tk-nav ul + ul {
+    margin-top: 10px;
+    padding-top: 10px;
+    border-top: 1px solid var(--tk-line);
+  }
   .foot {
     margin-top: auto;
     display: grid;

@@ -1,10 +1,11 @@
 /** The shell: navigation, the page of the route, one notice slot, live regions, theme, keys. */
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
-import { keyed } from 'lit/directives/keyed.js';
 import type { Route } from '../actions/route.ts';
 import { clock, countdown } from '../actions/wording.ts';
-import type { ConsoleContext, Notice, Theme } from '../console-context.ts';
+import type { ConsoleContext, Notice } from '../console-context.ts';
 import { base } from '../styles/shared.ts';
+import { navigation, tabbar, type Drawer, type NavigationView } from './app-navigation.ts';
+import { identityOf, LOAD, pageOf, parentOf, problem, titleOf } from './app-pages.ts';
 import { icon } from './icon.ts';
 import { isTyping, pageOfKeys, type KeyedPage } from './keys.ts';
 import { appStyles } from './tk-app-styles.ts';
@@ -13,29 +14,8 @@ import { WatchController } from './watch-controller.ts';
 
 const LIVE_DOWN_MS = 3000;
 const SAID_MS = 8000;
-const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 
 type Phase = 'asking' | 'signed-in' | 'signed-out' | 'not-reached';
-type Drawer = 'none' | 'keys' | 'account';
-
-/** Pages other than the wall are loaded when they are opened. */
-const LOAD: Record<Route['page'], () => Promise<unknown>> = {
-  'sign-in': () => import('../pages/tk-sign-in-page.ts'),
-  wall: () => import('../pages/tk-wall-page.ts'),
-  cameras: () => import('../pages/tk-cameras-page.ts'),
-  'add-camera': () => import('../pages/tk-add-camera-page.ts'),
-  camera: () => import('../pages/tk-camera-page.ts'),
-  'not-found': () => Promise.resolve(),
-};
-
-const TITLES: Record<Route['page'], string> = {
-  'sign-in': 'Sign in',
-  wall: 'Wall',
-  cameras: 'Cameras',
-  'add-camera': 'Add a camera',
-  camera: 'Camera',
-  'not-found': 'Not found',
-};
 
 export class TkApp extends LitElement {
   static override properties = {
@@ -91,8 +71,7 @@ export class TkApp extends LitElement {
         context.on('route', (route) => {
           this.#load();
           this.requestUpdate();
-          // Another view of the same page (density, filter) leaves focus and drawer where they are.
-          const shown = route.page === 'camera' ? `camera ${route.id}` : route.page;
+          const shown = identityOf(route);
           if (shown === this.#shown) return;
           this.#shown = shown;
           this.drawer = 'none';
@@ -240,9 +219,8 @@ export class TkApp extends LitElement {
   }
 
   #up(): void {
-    const { page } = this.context.route;
-    if (page === 'camera') this.context.navigate('/');
-    else if (page === 'add-camera') this.context.navigate('/cameras');
+    const path = parentOf(this.context.route);
+    if (path !== null) this.context.navigate(path);
   }
 
   #open(drawer: Drawer): void {
@@ -256,14 +234,6 @@ export class TkApp extends LitElement {
       // The page has drawn itself by the next frame.
       if (page !== null) requestAnimationFrame(() => page.focusMain?.());
     });
-  }
-
-  #link(path: string) {
-    return (event: MouseEvent): void => {
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
-      event.preventDefault();
-      this.context.navigate(path);
-    };
   }
 
   // -- Drawing -------------------------------------------------------------------------------------
@@ -298,7 +268,7 @@ export class TkApp extends LitElement {
   }
 
   protected override updated(): void {
-    document.title = `${TITLES[this.context.route.page]} · Turnkeep`;
+    document.title = titleOf(this.context.route);
     this.toggleAttribute('rail', this.#rail);
   }
 
@@ -317,15 +287,22 @@ export class TkApp extends LitElement {
       return html`<tk-sign-in-page data-page .context=${this.context}>${this.#notice()}</tk-sign-in-page
         >${this.#regions()}`;
     }
+    const view: NavigationView = {
+      context: this.context,
+      drawer: this.drawer,
+      open: (drawer) => {
+        this.#open(drawer);
+      },
+    };
     return html`
       <nav aria-label="Skip">
         <button class="tk-skip tk-button" @click=${this.#skip}>Skip to content</button>
       </nav>
       <div class="tk-app">
-        ${this.#nav()}
+        ${navigation(view)}
         <div class="tk-main">${this.#content(route)}</div>
       </div>
-      ${this.#tabbar()} ${this.#regions()}
+      ${tabbar(view)} ${this.#regions()}
     `;
   }
 
@@ -378,8 +355,10 @@ export class TkApp extends LitElement {
   }
 
   #content(route: Route): TemplateResult {
+    const { context } = this;
     if (this.loadFailed) {
-      return this.#problem(
+      return problem(
+        context,
         'This page could not be loaded',
         'The server did not send it. Load the page again.',
       );
@@ -388,117 +367,7 @@ export class TkApp extends LitElement {
     if (route.page !== 'not-found' && !this.loaded.has(route.page)) {
       return html`<main class="blank" aria-busy="true"><span class="sr">Loading</span></main>`;
     }
-    const rail = this.#rail;
-    switch (route.page) {
-      case 'wall':
-        return html`<tk-wall-page data-page ?rail=${rail} .context=${this.context} .route=${route}
-          >${this.#notice()}</tk-wall-page
-        >`;
-      case 'cameras':
-        return html`<tk-cameras-page data-page ?rail=${rail} .context=${this.context}
-          >${this.#notice()}</tk-cameras-page
-        >`;
-      case 'add-camera':
-        return html`<tk-add-camera-page data-page ?rail=${rail} .context=${this.context}
-          >${this.#notice()}</tk-add-camera-page
-        >`;
-      case 'camera':
-        return html`${keyed(
-          route.id,
-          html`<tk-camera-page data-page ?rail=${rail} .context=${this.context} .cameraId=${route.id}
-            >${this.#notice()}</tk-camera-page
-          >`,
-        )}`;
-      default:
-        return this.#problem(
-          'There is no page at this address',
-          'Open the wall, or pick a page on the left.',
-        );
-    }
-  }
-
-  #problem(title: string, text: string): TemplateResult {
-    return html`<main class="blank">
-      <div class="tk-empty">
-        <h1>${title}</h1>
-        <p>${text}</p>
-        <div class="row"><a class="tk-button" href="/" @click=${this.#link('/')}>Back to the wall</a></div>
-      </div>
-    </main>`;
-  }
-
-  #nav(): TemplateResult {
-    const { context } = this;
-    const user = context.user;
-    return html`<nav class="tk-nav" aria-label="Main">
-      <div class="brand">${icon('logo', 'logo')}<span>Turnkeep</span></div>
-      <ul>
-        ${this.#entry('/', 'i-wall', 'Wall', ['wall', 'camera'])}
-        ${this.#entry('/cameras', 'i-camera', 'Cameras', ['cameras', 'add-camera'])}
-      </ul>
-      <div class="foot">
-        <button
-          aria-expanded=${this.drawer === 'keys'}
-          title="Keys and help (?)"
-          @click=${() => {
-            this.#open('keys');
-          }}
-        >
-          ${icon('i-help')}<span class="label">Keys and help</span>
-        </button>
-        <button
-          title="Theme: ${context.theme}"
-          @click=${() => {
-            context.setTheme(NEXT_THEME[context.theme]);
-          }}
-        >
-          ${icon('i-sun')}<span class="label">Theme: ${context.theme}</span>
-        </button>
-        <button
-          aria-expanded=${this.drawer === 'account'}
-          title=${user?.name ?? 'Account'}
-          @click=${() => {
-            this.#open('account');
-          }}
-        >
-          <span class="tk-avatar" aria-hidden="true">${(user?.name ?? '?').slice(0, 2).toUpperCase()}</span
-          ><span class="label">${user?.name ?? 'Account'}</span>
-        </button>
-      </div>
-    </nav>`;
-  }
-
-  #entry(path: string, name: string, label: string, pages: Route['page'][]): TemplateResult {
-    return html`<li>
-      <a
-        href=${path}
-        title=${label}
-        aria-current=${pages.includes(this.context.route.page) ? 'page' : nothing}
-        @click=${this.#link(path)}
-        >${icon(name)}<span class="label">${label}</span></a
-      >
-    </li>`;
-  }
-
-  #tabbar(): TemplateResult {
-    const { page } = this.context.route;
-    const tab = (path: string, name: string, label: string, pages: Route['page'][]): TemplateResult =>
-      html`<a href=${path} aria-current=${pages.includes(page) ? 'page' : nothing} @click=${this.#link(path)}
-        >${icon(name)}${label}</a
-      >`;
-    return html`<nav class="tk-tabbar" aria-label="Tabs">
-      ${tab('/', 'i-wall', 'Wall', ['wall', 'camera'])}
-      ${tab('/cameras', 'i-camera', 'Cameras', ['cameras', 'add-camera'])}
-      <button
-        aria-expanded=${this.drawer === 'account'}
-        @click=${() => {
-          this.#open('account');
-          scrollTo({ top: 0 });
-        }}
-      >
-        ${icon('i-menu')}More
-      </button>
-    </nav>`;
+    return pageOf({ context, rail: this.#rail, notice: this.#notice() });
   }
 
   static override styles = [base, appStyles];

@@ -46,7 +46,7 @@ export class TkConfirm extends LitElement {
         <p id="text">${this.text}</p>
         <div class="row wrap">
           <button
-            class="tk-button danger"
+            class="tk-button danger fill"
             aria-busy=${this.busy}
             @click=${() => {
               if (!this.busy) this.#fire('confirm');
@@ -59,8 +59,8 @@ export class TkConfirm extends LitElement {
               this.#fire('keep');
             }}
           >
-            ${this.safe}
-          </button>
+            ${this.safe}</button
+          ><slot></slot>
         </div>
       </div>
     </section>`;

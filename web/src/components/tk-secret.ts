@@ -9,14 +9,25 @@ import { icon } from './icon.ts';
 export const SECRET_SHOWN_MS = 10 * 60_000;
 
 export class TkSecret extends LitElement {
-  static override properties = { value: { attribute: false }, copied: { state: true } };
+  static override properties = {
+    value: { attribute: false },
+    noun: { attribute: false },
+    gone: { attribute: false },
+    copied: { state: true },
+  };
   declare value: string;
+  /** What it is, on the button: "Copy secret". */
+  declare noun: string;
+  /** Said in its place once it is hidden. */
+  declare gone: string;
   declare copied: boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     super();
     this.value = '';
+    this.noun = 'secret';
+    this.gone = 'Hidden after 10 minutes. Rotate the secret to get a new one.';
     this.copied = false;
   }
 
@@ -57,7 +68,7 @@ export class TkSecret extends LitElement {
     return html`<div class="tk-secret">
       ${
         this.value === ''
-          ? html`<span class="faint">Hidden after 10 minutes. Rotate the secret to get a new one.</span>`
+          ? html`<span class="faint">${this.gone}</span>`
           : html`<span class="value">${this.value}</span>
               <button
                 class="tk-button primary"
@@ -65,7 +76,7 @@ export class TkSecret extends LitElement {
                   void this.#copy();
                 }}
               >
-                ${icon(this.copied ? 'i-check' : 'i-copy')}${this.copied ? 'Copied' : 'Copy secret'}
+                ${icon(this.copied ? 'i-check' : 'i-copy')}${this.copied ? 'Copied' : `Copy ${this.noun}`}
               </button>`
       }
     </div>`;

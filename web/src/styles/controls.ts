@@ -32,6 +32,9 @@ export const controls = css`
     background: var(--tk-ink-hover);
   }
   .tk-button.danger {
+    color: var(--tk-error);
+  }
+  .tk-button.danger.fill {
     background: var(--tk-danger);
     border-color: var(--tk-danger);
     color: var(--tk-on-danger);

@@ -52,9 +52,10 @@ export async function openPage(browser: Browser, look: Look): Promise<{ page: Pa
   return { page, problems };
 }
 
-export async function screenshot(page: Page, name: string): Promise<void> {
+/** @param options.whole also what is below the fold. */
+export async function screenshot(page: Page, name: string, options: { whole?: boolean } = {}): Promise<void> {
   mkdirSync(ARTIFACTS, { recursive: true });
-  await page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
+  await page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: options.whole ?? false });
 }
 
 /** Axe's findings as short lines; none is clean. */

@@ -1,0 +1,161 @@
+/**
+ * The console's namespaces with nothing replaced: a person adds one, sees the plan, enables it, makes credentials,
+ * sees the session that Chromium opens with them and what it is refused, ends it, and turns WebRTC off again.
+ */
+import type { Browser, Page } from 'playwright-core';
+import t, { type Test } from 'tap';
+import {
+  axe,
+  openPage,
+  screenshot,
+  waitForText,
+  type Look,
+} from '../../../web/test/browser/console-browser.ts';
+import { Appliance } from '../helpers/appliance.ts';
+import { browserMissing, launchBrowser } from './browser.ts';
+
+t.setTimeout(200_000);
+
+const DESK: Look = { theme: 'dark', width: 1440, height: 900 };
+const OTHERS: Look[] = [
+  { theme: 'light', width: 1440, height: 900 },
+  { theme: 'dark', width: 390, height: 844 },
+];
+
+t.test('the namespace page', { skip: browserMissing() ?? false }, async (t) => {
+  t.setTimeout(200_000);
+  const appliance = await Appliance.start(t, '127.0.45.1');
+  const browser = await launchBrowser(t);
+  const { page, problems } = await signedIn(appliance, browser, DESK);
+  const look = (path: string, ready: RegExp, name: string): Promise<void> =>
+    looks(t, { appliance, browser, path, ready, name });
+
+  await t.test('a namespace is added, and enabled after its plan was shown', async () => {
+    await page.getByRole('link', { name: 'Namespaces' }).first().click();
+    await page.getByRole('button', { name: 'Add namespace' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('nordwerk');
+    await page.keyboard.press('Enter');
+    await waitForText(page, /Start the TURN service/);
+    await look('/namespaces/nordwerk', /Start the TURN service/, 'namespace-off');
+    await page.getByRole('button', { name: 'Enable WebRTC' }).click();
+    await waitForText(page, /Step \d+ of \d+/);
+    await screenshot(page, 'namespace-enabling-dark');
+    await waitForText(page, /WebRTC on/, 60_000);
+    await waitForText(page, /Nobody is connected/);
+  });
+
+  await t.test('credentials are shown once; the session of a browser and its refusal are seen', async (t) => {
+    await page.getByLabel('Subject').fill('probe-1');
+    await page.getByRole('button', { name: 'Make credentials' }).click();
+    await page.locator('tk-secret .value').waitFor();
+    const texts = await page.locator('tk-turn-credentials tk-command .command').allInnerTexts();
+    const [username = '', servers = ''] = texts;
+    const credential = await page.locator('tk-secret .value').innerText();
+    t.match(username, /^\d+:nordwerk:probe-1$/);
+    await page.getByRole('button', { name: 'Hide', exact: true }).click();
+    t.equal(await page.locator('tk-secret').count(), 0, 'hidden for good');
+
+    const client = await (await browser.newContext()).newPage();
+    await client.goto(`${appliance.url}/icon.svg`);
+    const urls = servers
+      .split('\n')
+      .filter((uri) => uri.includes('transport=udp') && uri.startsWith('turn:'));
+    t.equal(urls.length, 1, servers);
+    await client.evaluate(relayTo, { iceServer: { urls, username, credential }, peer: '10.0.0.5' });
+    await page.locator('tk-turn-sessions th .name', { hasText: 'probe-1' }).waitFor();
+    await waitForText(page, /Peer 10\.0\.0\.5:9000 is not an SFU of this namespace\./);
+    await look('/namespaces/nordwerk', /Peer 10\.0\.0\.5:9000 is not/, 'namespace-on');
+    await look('/namespaces', /WebRTC on/, 'namespaces');
+    await screenshot(page, 'namespace-on-dark', { whole: true });
+    t.same(await axe(page), [], 'axe clean');
+
+    await page.getByRole('button', { name: 'Disconnect probe-1' }).click();
+    await page.getByText('Disconnect probe-1?').waitFor();
+    t.equal(await focused(page), 'Keep it', 'the focus is on the safe answer');
+    await screenshot(page, 'namespace-disconnect-dark');
+    await page.getByRole('button', { name: 'Disconnect', exact: true }).click();
+    await waitForText(page, /Nobody is connected/);
+    await client.context().close();
+  });
+
+  await t.test('a service that ended is told; WebRTC is turned off after a question', async (t) => {
+    await page.getByRole('button', { name: 'Drain', exact: true }).click();
+    await page.getByRole('button', { name: 'Drain', exact: true }).click();
+    await waitForText(page, /Down\s+The TURN service/);
+    await waitForText(page, /Degraded/);
+    await screenshot(page, 'namespace-down-dark');
+    t.same(await axe(page), [], 'axe clean');
+    await page.getByRole('button', { name: 'Disable WebRTC' }).click();
+    await waitForText(page, /Disable WebRTC for nordwerk\?/);
+    t.equal(await focused(page), 'Keep it on');
+    await page.locator('tk-confirm').getByRole('button', { name: 'Disable WebRTC' }).click();
+    await waitForText(page, /WebRTC off/, 60_000);
+    t.equal((await appliance.status('nordwerk')).state, 'disabled');
+  });
+  t.same(notable(problems), [], 'the console reports no error');
+});
+
+/** Chromium does not know every feature that the Permissions-Policy switches off, and says so. */
+function notable(problems: string[]): string[] {
+  return problems.filter((problem) => !problem.includes('Permissions-Policy'));
+}
+
+async function signedIn(
+  appliance: Appliance,
+  browser: Browser,
+  look: Look,
+): Promise<{ page: Page; problems: string[] }> {
+  const opened = await openPage(browser, look);
+  await opened.page.goto(await appliance.signInUrl());
+  await waitForText(opened.page, /Wall/);
+  opened.problems.length = 0; // The browser reports the 401 of the first question itself.
+  return opened;
+}
+
+/** The page in light, and on a phone: axe clean, nothing wider than the screen, no error. */
+async function looks(
+  t: Test,
+  options: { appliance: Appliance; browser: Browser; path: string; ready: RegExp; name: string },
+): Promise<void> {
+  const { appliance, browser, path, ready, name } = options;
+  for (const look of OTHERS) {
+    const tag = `${name}-${look.width < 640 ? '390-' : ''}${look.theme}`;
+    const { page, problems } = await signedIn(appliance, browser, look);
+    await page.goto(`${appliance.url}${path}`);
+    await waitForText(page, ready);
+    await screenshot(page, tag, { whole: true });
+    t.same(await axe(page), [], `${tag} is axe clean`);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    t.ok(width <= look.width, `${tag} is ${width} px wide`);
+    t.same(notable(problems), [], `${tag} reports no error`);
+    await page.context().close();
+  }
+}
+
+/** Opens a relay, and asks it to reach `peer`: the connection stays as long as its page. */
+async function relayTo(options: {
+  iceServer: { urls: string[]; username: string; credential: string };
+  peer: string;
+}): Promise<void> {
+  const near = new RTCPeerConnection({ iceServers: [options.iceServer], iceTransportPolicy: 'relay' });
+  const far = new RTCPeerConnection();
+  near.createDataChannel('x');
+  const offer = await near.createOffer();
+  await far.setRemoteDescription(offer);
+  await far.setLocalDescription();
+  await near.setLocalDescription(offer);
+  await near.setRemoteDescription(far.localDescription!);
+  await near.addIceCandidate({
+    candidate: `candidate:1 1 udp 2130706431 ${options.peer} 9000 typ host`,
+    sdpMid: '0',
+  });
+  Object.assign(globalThis, { kept: [near, far] });
+}
+
+async function focused(page: Page): Promise<string> {
+  return await page.evaluate(() => {
+    let element = document.activeElement;
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+    return element?.textContent.trim() ?? '';
+  });
+}
