@@ -11,6 +11,7 @@ import {
   waitForText,
   type Look,
 } from '../../../web/test/browser/console-browser.ts';
+import type { Operation } from '../../contract/api.ts';
 import { Appliance } from '../helpers/appliance.ts';
 import { browserMissing, launchBrowser } from './browser.ts';
 
@@ -78,10 +79,22 @@ t.test('the namespace page', { skip: browserMissing() ?? false }, async (t) => {
     await client.context().close();
   });
 
+  await t.test('the secret is rotated after a question, and what runs stays in sight', async () => {
+    await page.getByRole('button', { name: 'Rotate secret' }).click();
+    await waitForText(page, /Rotate the TURN secret of nordwerk\?/);
+    t.equal(await focused(page), 'Keep it');
+    await page.locator('tk-confirm').getByRole('button', { name: 'Rotate secret' }).click();
+    await appliance.until('the rotation ends', async () => {
+      const { items } = await appliance.api.get<{ items: Operation[] }>('/v1/operations');
+      return items[0]?.kind === 'rotate-turn-secret' && items[0].state === 'succeeded';
+    });
+    await waitForText(page, /Nobody is connected/);
+  });
+
   await t.test('a service that ended is told; WebRTC is turned off after a question', async (t) => {
     await page.getByRole('button', { name: 'Drain', exact: true }).click();
     await page.getByRole('button', { name: 'Drain', exact: true }).click();
-    await waitForText(page, /Down\s+The TURN service/);
+    await page.locator('tk-turn .sentence').waitFor();
     await waitForText(page, /Degraded/);
     await screenshot(page, 'namespace-down-dark');
     t.same(await axe(page), [], 'axe clean');

@@ -46,11 +46,28 @@ export function failedOperation(data: LiveData, namespace: string): Operation | 
 }
 
 /** `WebRTC could not be enabled for klinik-west, and everything was undone.` */
-export function failureTitle(operation: Operation): string {
-  const word = operation.kind === 'enable-webrtc' ? 'enabled' : 'disabled';
-  const left = operation.steps.some(({ state }) => state === 'done');
-  const undone = operation.kind === 'enable-webrtc' && !left ? ', and everything was undone' : '';
-  return `WebRTC could not be ${word} for ${operation.namespace}${undone}.`;
+export function failureTitle({ kind, namespace, steps }: Operation): string {
+  const undone = steps.some(({ state }) => state === 'done') ? '' : ', and everything was undone';
+  switch (kind) {
+    case 'enable-webrtc':
+      return `WebRTC could not be enabled for ${namespace}${undone}.`;
+    case 'disable-webrtc':
+      return `WebRTC could not be disabled for ${namespace}.`;
+    case 'rotate-turn-secret':
+      return `The TURN secret of ${namespace} could not be rotated${undone}.`;
+  }
+}
+
+/** What an operation does, for people who do not see its bar. */
+export function operationText({ kind, namespace }: Pick<Operation, 'kind' | 'namespace'>): string {
+  switch (kind) {
+    case 'enable-webrtc':
+      return `Enabling WebRTC for ${namespace}`;
+    case 'disable-webrtc':
+      return `Disabling WebRTC for ${namespace}`;
+    case 'rotate-turn-secret':
+      return `Rotating the TURN secret of ${namespace}`;
+  }
 }
 
 /** How far it is: steps that ended, out of all, and the words of the one that runs. */

@@ -1,7 +1,7 @@
 /** An operation while it runs: which step, how far, since when. One polite line says each step once. */
 import { css, html, LitElement } from 'lit';
 import type { Operation } from '../../../daemon/contract/api.ts';
-import { progress, stepTime } from '../actions/namespace-view.ts';
+import { operationText, progress, stepTime } from '../actions/namespace-view.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { base, card } from '../styles/shared.ts';
 import './tk-steps.ts';
@@ -30,7 +30,6 @@ export class TkOperation extends LitElement {
     const { operation, context } = this;
     const { done, of, title } = progress(operation);
     const elapsedMs = Math.max(0, context.timers.now() - Date.parse(operation.startedAt));
-    const what = operation.kind === 'enable-webrtc' ? 'Enabling' : 'Disabling';
     return html`<section class="tk-card" aria-labelledby="title">
       <header>
         <h2 id="title" class="grow">${title}</h2>
@@ -43,7 +42,7 @@ export class TkOperation extends LitElement {
           aria-valuemin="0"
           aria-valuemax=${of}
           aria-valuenow=${done}
-          aria-label="${what} WebRTC for ${operation.namespace}"
+          aria-label=${operationText(operation)}
         >
           <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
             <rect width=${of === 0 ? 0 : (done / of) * 100} height="4"></rect>

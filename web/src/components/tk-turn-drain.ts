@@ -64,7 +64,7 @@ export class TkTurnDrain extends LitElement {
             ? html`<p>The service takes nobody new. It ends with its last session, or at the deadline.</p>`
             : html`<p class="muted">
                   Before work on this server: nobody new gets in, and who is connected may finish. The service
-                  then stays ended until WebRTC is enabled anew.
+                  then stays ended: disable and enable WebRTC to bring it back, or start the daemon again.
                 </p>
                 <div class="row wrap">
                   <label for="deadline">Deadline</label>
@@ -106,7 +106,7 @@ export class TkTurnDrain extends LitElement {
         : `What is left after ${duration(this.seconds * 1000)} is ended.`;
     return html`<tk-confirm
       .question=${`Drain the TURN service of ${this.namespace}?`}
-      .text=${`${who} ${until} Nobody can watch until WebRTC is enabled anew.`}
+      .text=${`${who} ${until} Nobody can watch until the service is brought back.`}
       .verb=${'Drain'}
       .safe=${'Keep it running'}
       .busy=${this.busy}

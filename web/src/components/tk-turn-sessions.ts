@@ -142,7 +142,9 @@ export class TkTurnSessions extends LitElement {
         </th>
         <td class="nowrap">
           <span class="transport">${session.transport}</span> <span class="mono">${session.client}</span>
-          <div class="faint tiny low">relay ${session.relayed.join(', ')}</div>
+          <div class="faint tiny low">
+            relay ${session.relayTransport === 'tcp' ? 'tcp ' : ''}${session.relayed.join(', ')}
+          </div>
         </td>
         <td class="nowrap">
           ${age}
@@ -160,6 +162,13 @@ export class TkTurnSessions extends LitElement {
             session.channels === 0
               ? nothing
               : html`<div class="faint tiny low">${counted(session.channels, 'channel')}</div>`
+          }
+          ${
+            session.dataConnections.length === 0
+              ? nothing
+              : html`<div class="faint tiny low">
+                  ${counted(session.dataConnections.length, 'connection')}
+                </div>`
           }
         </td>
         ${
@@ -240,6 +249,15 @@ export class TkTurnSessions extends LitElement {
       }
       .mono {
         font-size: var(--tk-size-2);
+      }
+      @media (max-width: 639px) {
+        .tk-table td.num {
+          text-align: left;
+        }
+        .tk-table td.act {
+          grid-row: 1 / span 6;
+          align-self: start;
+        }
       }
     `,
   ];

@@ -99,9 +99,6 @@ export class TkTurn extends LitElement {
               ? html`<tk-turn-credentials .context=${context} .namespace=${namespace}></tk-turn-credentials>`
               : nothing
           }
-        </div>
-        <div class="stack">
-          ${trafficCard(status)} ${limitsCard(status.limits)}
           ${
             context.mayOwn
               ? html`<tk-turn-drain
@@ -113,6 +110,7 @@ export class TkTurn extends LitElement {
               : nothing
           }
         </div>
+        <div class="stack">${trafficCard(status)} ${limitsCard(status.limits)}</div>
       </div>`;
   }
 

@@ -87,7 +87,9 @@ export function limitsCard(limits: readonly Limit[]): TemplateResult {
     ${
       limits.length === 0
         ? html`<p class="body small muted">The service names no limits.</p>`
-        : html`<div class="body tk-res">${sortedLimits(limits).map(limit)}</div>`
+        : html`<ul class="body tk-res">
+            ${sortedLimits(limits).map(limit)}
+          </ul>`
     }
     <footer>
       Set in the configuration under <code>turn.limits</code>. A full one refuses with its name.
@@ -98,11 +100,11 @@ export function limitsCard(limits: readonly Limit[]): TemplateResult {
 function limit({ name, limit, used, refused }: Limit): TemplateResult {
   const text = limitText(name);
   const words = used === undefined ? `at most ${grouped(limit)}` : `${grouped(used)} of ${grouped(limit)}`;
-  return html`<span title=${name}>${text}</span>
-    ${used === undefined ? html`<span class="tk-none"></span>` : meter(text, limit === 0 ? 1 : used / limit, words)}
-    <b
-      >${words}${refused === 0 ? nothing : html`, <span class="error">${grouped(refused)} refused</span>`}</b
-    >`;
+  return html`<li>
+    <span title=${name}>${text}</span>
+    ${used === undefined ? html`<span class="none"></span>` : meter(text, limit === 0 ? 1 : used / limit, words)}
+    <b>${words}${refused === 0 ? nothing : html`, <span class="error">${grouped(refused)} refused</span>`}</b>
+  </li>`;
 }
 
 export const turnCardStyles = [
@@ -149,10 +151,15 @@ export const turnCardStyles = [
       display: grid;
       grid-template-columns: minmax(0, 1.4fr) minmax(60px, 1fr) auto;
       gap: 6px 12px;
-      align-items: center;
       font-size: var(--tk-size-2);
       line-height: var(--tk-lead-2);
       color: var(--tk-text-2);
+    }
+    .tk-res li {
+      display: grid;
+      grid-column: 1 / -1;
+      grid-template-columns: subgrid;
+      align-items: center;
     }
     .tk-res b {
       color: var(--tk-text);
@@ -164,11 +171,9 @@ export const turnCardStyles = [
         grid-template-columns: minmax(0, 1fr) auto;
       }
       .tk-res .tk-meter {
-        grid-column: 1 / -1;
-        grid-row: auto;
-        order: 0;
+        grid-area: 2 / 1 / auto / -1;
       }
-      .tk-res .tk-none {
+      .tk-res .none {
         display: none;
       }
     }

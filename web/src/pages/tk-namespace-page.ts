@@ -27,7 +27,7 @@ import { base, card, page } from '../styles/shared.ts';
 import { forbidden } from './forbidden.ts';
 import { namespaceCardStyles, portsCard, probeCard, servicesCard } from './namespace-cards.ts';
 
-type Question = 'none' | 'disable' | 'delete';
+type Question = 'none' | 'rotate' | 'disable' | 'delete';
 
 export class TkNamespacePage extends LitElement {
   static override properties = {
@@ -165,15 +165,20 @@ export class TkNamespacePage extends LitElement {
 
   #actions(namespace: Namespace): TemplateResult | typeof nothing {
     if (namespace.operationId !== null) return nothing;
-    const question: Question = namespace.webrtc === 'disabled' ? 'delete' : 'disable';
+    const off = namespace.webrtc === 'disabled';
+    return html`${off ? nothing : this.#action('rotate', 'Rotate secret', 'desk')}
+    ${off ? this.#action('delete', 'Delete namespace', 'danger') : this.#action('disable', 'Disable WebRTC', 'danger')}`;
+  }
+
+  #action(question: Question, label: string, kind: string): TemplateResult {
     return html`<button
-      class="tk-button danger"
+      class="tk-button ${kind}"
       aria-expanded=${this.question === question}
       @click=${() => {
         this.question = this.question === question ? 'none' : question;
       }}
     >
-      ${question === 'delete' ? 'Delete namespace' : 'Disable WebRTC'}
+      ${label}
     </button>`;
   }
 
@@ -190,13 +195,17 @@ export class TkNamespacePage extends LitElement {
 
   #content(data: LiveData, namespace: Namespace): TemplateResult {
     const running = runningOperation(data, namespace);
-    if (running !== null) return this.#running(running);
+    // Sessions go on while a secret is rotated: what runs stays in sight.
+    const rotating = running?.kind === 'rotate-turn-secret';
+    if (running !== null && !rotating) return this.#running(running);
     const failed = failedOperation(data, namespace.name);
-    return html`${this.#question(data, namespace)} ${failed === null ? nothing : this.#failed(failed)}
+    return html`${this.#question(data, namespace)}
+    ${rotating ? html`<tk-operation .context=${this.context} .operation=${running}></tk-operation>` : nothing}
+    ${failed === null ? nothing : this.#failed(failed)}
     ${
       namespace.webrtc === 'disabled'
         ? this.#disabled()
-        : namespace.operationId === null
+        : namespace.operationId === null || rotating
           ? this.#overview()
           : html`<p class="small faint">Beginning.</p>`
     }`;
@@ -222,6 +231,32 @@ export class TkNamespacePage extends LitElement {
         }}
         @keep=${keep}
       ></tk-confirm>`;
+    }
+    if (this.question === 'rotate') {
+      const rotate = (now: boolean): void => {
+        void this.#do(`The TURN secret of ${name} was not rotated.`, () =>
+          context.api.namespaces.rotateSecret(name, { now }),
+        );
+      };
+      return html`<tk-confirm
+        .question=${`Rotate the TURN secret of ${name}?`}
+        .text=${'No session is dropped. Credentials of before stay good until they end, a day at most; after a leak, refuse them now.'}
+        .verb=${'Rotate secret'}
+        .safe=${'Keep it'}
+        .busy=${this.busy}
+        @confirm=${() => {
+          rotate(false);
+        }}
+        @keep=${keep}
+        ><button
+          class="tk-button danger"
+          @click=${() => {
+            rotate(true);
+          }}
+        >
+          Rotate, refuse older credentials now
+        </button></tk-confirm
+      >`;
     }
     if (this.question !== 'delete') return nothing;
     const cameras = camerasOf(data, name);

@@ -53,6 +53,11 @@ export class NamespaceApi {
     throw unreadable();
   }
 
+  /** Resolves when it has begun. `now`: credentials of the older secret open no session from then on. */
+  async rotateSecret(name: string, options: { now: boolean }): Promise<void> {
+    await this.#call('POST', `${path(name)}/turn/rotate-secret`, options);
+  }
+
   async drain(name: string, deadlineSeconds: number): Promise<void> {
     await this.#call('POST', `${path(name)}/turn/drain`, { deadlineSeconds });
   }

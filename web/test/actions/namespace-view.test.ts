@@ -46,6 +46,10 @@ t.test('an operation says its step, and in failing whether anything stayed', (t)
     'WebRTC could not be disabled for a.',
     'a disable undoes nothing',
   );
+  t.equal(
+    failureTitle({ ...failed, kind: 'rotate-turn-secret' }),
+    'The TURN secret of a could not be rotated, and everything was undone.',
+  );
   t.equal(failureTitle(operation('failed', ['done', 'failed'])), 'WebRTC could not be enabled for a.');
   t.same([stepTime(null), stepTime(4), stepTime(340)], ['', '4 ms', '0.3 s']);
   t.end();
@@ -214,5 +218,7 @@ function session(sessionId: string, subject: string | null, createdAtMs: number)
     toClientBytes: 0,
     toPeerPackets: 0,
     toClientPackets: 0,
+    relayTransport: 'udp',
+    dataConnections: [],
   };
 }
