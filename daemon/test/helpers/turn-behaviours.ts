@@ -102,6 +102,11 @@ export class Asker {
     return TestPeer.open(this.#test, address);
   }
 
+  /** Owns what a row opens beside its clients. */
+  get test(): Test {
+    return this.#test;
+  }
+
   /** As the challenge named it. */
   get realm(): string {
     return this.#realm ?? '';
@@ -206,7 +211,7 @@ function codeOf(message: StunMessage): number | string | undefined {
   return readErrorCode(attributeOf(message, ATTRIBUTE.ERROR_CODE) ?? Buffer.alloc(0));
 }
 
-function relayedOf(message: StunMessage): { address: string; port: number }[] {
+export function relayedOf(message: StunMessage): { address: string; port: number }[] {
   return attributesOf(message, ATTRIBUTE.XOR_RELAYED_ADDRESS).map((value) => {
     const { address, port } = readXorAddress(value, message.transactionId)!;
     return { address: address.bytes.join('.'), port };
@@ -217,7 +222,7 @@ function lifetimeOf(message: StunMessage): number | undefined {
   return readLifetime(attributeOf(message, ATTRIBUTE.LIFETIME) ?? Buffer.alloc(0));
 }
 
-const gives = (message: StunMessage, code: number | 'success', what = ''): void => {
+export const gives = (message: StunMessage, code: number | 'success', what = ''): void => {
   assert.equal(codeOf(message), code, what);
 };
 
