@@ -6,14 +6,16 @@ import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { METHOD } from '../../turn/codec/attribute-types.ts';
+import { buildChannelData } from '../../turn/codec/channel-data.ts';
 import { StreamFramer } from '../../turn/codec/stream-framer.ts';
 import { buildStun } from '../../turn/codec/stun-message.ts';
 import { openDtlsLink } from '../helpers/dtls-link.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
-import { startTurn, type TurnProcess } from '../helpers/turn-client.ts';
+import { credential, startTurn, TestPeer, TurnClient, type TurnProcess } from '../helpers/turn-client.ts';
 
 t.setTimeout(170_000);
 
+const PEER = '127.0.31.42';
 const SWAPS = 5;
 const REQUEST_EVERY_MS = 20;
 const binding = buildStun(
@@ -74,6 +76,21 @@ async function overDtls(t: Test, turn: TurnProcess): Promise<Traffic> {
   return traffic;
 }
 
+/** An allocation over DTLS. @returns a function that sends a text to a peer and back. */
+async function relayOverDtls(t: Test, turn: TurnProcess): Promise<(said: string) => Promise<void>> {
+  const peer = await TestPeer.open(t, PEER);
+  const client = await TurnClient.open(t, { ...turn, transport: 'dtls', ...credential() });
+  t.equal((await client.allocate()).code, 'success');
+  t.equal((await client.bind(0x4000, peer)).code, 'success');
+  return async (said) => {
+    client.raw(buildChannelData(0x4000, Buffer.from(said), { padded: false }));
+    const heard = await peer.next();
+    t.equal(heard.bytes.toString(), said, `to the peer: ${said}`);
+    peer.send(heard.bytes, heard);
+    await client.next((frame) => (frame.includes(said) ? true : undefined));
+  };
+}
+
 t.test('TLS 1.2, TLS 1.3 and DTLS sessions outlive every change of the certificate', async (t) => {
   const dir = tempDir(t);
   const certFile = join(dir, 'cert.pem');
@@ -92,6 +109,7 @@ t.test('TLS 1.2, TLS 1.3 and DTLS sessions outlive every change of the certifica
     config: {
       certificate: { certFile, keyFile },
       relay: { addresses: ['127.0.31.41'], minPort: 54_200, maxPort: 54_210 },
+      peers: { scope: 'sfu', allow: [{ address: PEER, minPort: 1, maxPort: 65_535 }] },
     },
   });
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
@@ -100,6 +118,7 @@ t.test('TLS 1.2, TLS 1.3 and DTLS sessions outlive every change of the certifica
     socket.destroy();
   }
   const sessions = { tls: await overTls(t, turn), dtls: await overDtls(t, turn) };
+  const relaying = await relayOverDtls(t, turn);
 
   for (let swap = 1; swap <= SWAPS; swap += 1) {
     await install(`swap-${String(swap)}`);
@@ -107,6 +126,7 @@ t.test('TLS 1.2, TLS 1.3 and DTLS sessions outlive every change of the certifica
     const socket = await dial(turn);
     t.match(socket.getPeerCertificate().subjectaltname, `swap-${String(swap)}.test`, 'newcomers see it');
     socket.destroy();
+    await relaying(`swap ${String(swap)}`);
     await pause(500);
   }
 

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { METHOD } from '../../turn/codec/attribute-types.ts';
 import { channelNumber, requestedTransport } from '../../turn/codec/attributes.ts';
+import { buildChannelData } from '../../turn/codec/channel-data.ts';
 import { StreamFramer } from '../../turn/codec/stream-framer.ts';
 import { ClientSession, type ClientRequest } from '../../turn/core/client-session.ts';
 import {
@@ -102,6 +103,14 @@ t.test('a TCP client that does not read loses data, not the server its memory', 
     slow = (await turn.control.call('status', {})).drops['slow-client'] ?? 0;
   }
   t.ok(slow > 0, `${slow} packets dropped for slowness`);
+  const other = await TurnClient.open(t, { transport: 'tcp', ...turn, ...credential({ subject: 'other' }) });
+  t.equal((await other.allocate()).code, 'success', 'others are served meanwhile');
+  t.equal((await other.bind(0x4001, peer)).code, 'success');
+  other.raw(buildChannelData(0x4001, Buffer.from('to the peer'), { padded: true }));
+  const heard = await peer.next();
+  t.equal(heard.bytes.toString(), 'to the peer');
+  peer.send(Buffer.from('and back'), heard);
+  await other.next((frame) => (frame.includes('and back') ? true : undefined));
   t.ok(megabytes(turn) < before + 60, `RSS ${before} to ${megabytes(turn)} MB`);
   socket.resume();
   t.equal(await ask(() => session.request(METHOD.REFRESH, [])), 'success', 'the session lives on');
