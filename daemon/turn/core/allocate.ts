@@ -191,7 +191,7 @@ function readWish(
   if (transport !== TRANSPORT_UDP && !overTcp) return 442;
   const relayTransport = overTcp ? 'tcp' : 'udp';
   if (overTcp && (!isStream(client) || hasDatagramAttribute(message))) return 400;
-  // 4. DONT-FRAGMENT is supported: Linux sets DF on what fits the path, send.ts drops the rest.
+  // 4. DONT-FRAGMENT is supported: Linux sets DF on what fits the link, send.ts drops the rest.
   const lifetimeValue = attributeOf(message, ATTRIBUTE.LIFETIME);
   const requested = lifetimeValue === undefined ? undefined : readLifetime(lifetimeValue);
   if (lifetimeValue !== undefined && requested === undefined) return 400;

@@ -2,7 +2,6 @@
 import { ATTRIBUTE } from '../codec/attribute-types.ts';
 import { readXorAddress } from '../codec/attributes.ts';
 import { attributeOf, type StunMessage } from '../codec/stun-message.ts';
-import type { IpFamily } from '../../kit/ip-address.ts';
 import type { Action } from './actions.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
@@ -10,9 +9,6 @@ import { decidePeer } from './peer-policy.ts';
 import { peerNotAllowed } from './refusal-journal.ts';
 import { unknownRequired } from './request.ts';
 import type { TurnState } from './turn-state.ts';
-
-/** Payload of an Ethernet packet, below which Linux sends with DF and never fragments by itself. */
-const UNFRAGMENTED_BYTES: Record<IpFamily, number> = { 4: 1472, 6: 1452 };
 
 export function handleSend<C extends ClientRef, R extends RelayRef>(
   state: TurnState<C, R>,
@@ -64,7 +60,7 @@ export function handleSend<C extends ClientRef, R extends RelayRef>(
     return [];
   }
   const dontFragment = attributeOf(message, ATTRIBUTE.DONT_FRAGMENT) !== undefined;
-  if (dontFragment && payload.length > UNFRAGMENTED_BYTES[family]) {
+  if (dontFragment && payload.length > settings.unfragmentedBytes[family]) {
     drops.add('would-fragment');
     return [];
   }

@@ -38,6 +38,8 @@ export type TurnSettings = {
   tcpRelaying: boolean;
   /** Families that have a relay address. */
   relayFamilies: readonly IpFamily[];
+  /** Largest payload that leaves this host in one piece, with DF set: what DONT-FRAGMENT may ask for. */
+  unfragmentedBytes: Readonly<Record<IpFamily, number>>;
   /** Highest channel number ChannelBind accepts. */
   lastChannel: number;
   /** Numbers under which ADDITIONAL-ADDRESS-FAMILY is read; the first is the standard's. */

@@ -24,7 +24,7 @@ import type { ServiceAllocation, ServiceCore, ServiceRelay } from './relay-socke
 import { loadDatagramEngine } from './datagrams/load-engine.ts';
 import { KernelDrops } from './kernel-drops.ts';
 import { listenFailure } from './listen-failure.ts';
-import { interfaceAddresses } from './own-addresses.ts';
+import { interfaceAddresses, interfaceMtu } from './own-addresses.ts';
 import { RelayPool } from './relay-pool.ts';
 import { ConnectionLimits } from './connection-limits.ts';
 import { DtlsListener } from './dtls/dtls-listener.ts';
@@ -99,7 +99,7 @@ export class TurnServer {
     });
     this.connections = new ConnectionLimits(config.limits);
     this.core = new TurnCore<ClientPath, ServiceRelay>({
-      settings: turnSettings(config, this.#pool.families, interfaceAddresses),
+      settings: turnSettings(config, this.#pool.families, { interfaceAddresses, interfaceMtu }),
       nonceKey: randomBytes(32),
       randomBytes,
       nowMs: () => this.#clock.nowMs(),
@@ -204,7 +204,7 @@ export class TurnServer {
     this.#config = config;
     this.#certificate = certificate;
     this.connections.configure(config.limits);
-    const settings = turnSettings(config, this.#pool.families, interfaceAddresses);
+    const settings = turnSettings(config, this.#pool.families, { interfaceAddresses, interfaceMtu });
     this.#execute(this.core.configure(settings, this.#clock.nowMs()));
   }
 

@@ -55,6 +55,7 @@ export function settings(change: Partial<TurnSettings> = {}): TurnSettings {
     },
     tcpRelaying: false,
     relayFamilies: [4, 6],
+    unfragmentedBytes: { 4: 1472, 6: 1452 },
     lastChannel: 0x4fff,
     additionalFamilyTypes: [ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY],
     ...change,

@@ -1,15 +1,17 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { TurnServiceConfig } from '../../../contract/turn-config.ts';
 import { parseIp } from '../../../kit/ip-address.ts';
 import { decidePeer } from '../../../turn/core/peer-policy.ts';
-import { interfaceAddresses } from '../../../turn/server/own-addresses.ts';
+import { interfaceAddresses, interfaceMtu } from '../../../turn/server/own-addresses.ts';
 import { turnSettings } from '../../../turn/server/turn-settings.ts';
 import { turnConfig } from '../../helpers/turn-client.ts';
 
 type Peers = TurnServiceConfig['peers'];
 
-function reasons(peers: Peers, addresses: readonly string[], interfaces: () => string[]): string[] {
-  const { policy } = turnSettings(turnConfig({ peers }), [4, 6], interfaces);
+function reasons(peers: Peers, addresses: readonly string[], interfaceAddresses: () => string[]): string[] {
+  const host = { interfaceAddresses, interfaceMtu: () => undefined };
+  const { policy } = turnSettings(turnConfig({ peers }), [4, 6], host);
   return addresses.map((address) => {
     const decision = decidePeer(policy, parseIp(address)!, { families: [4, 6], port: 443 });
     return decision.allowed ? 'allowed' : decision.reason;
@@ -41,5 +43,20 @@ t.test('the interfaces of this host are read', (t) => {
   const addresses = interfaceAddresses();
   t.ok(addresses.includes('127.0.0.1'));
   for (const address of addresses) t.ok(parseIp(address), address);
+  t.end();
+});
+
+t.test('what goes out in one piece is what the link of the relayed address carries', (t) => {
+  const relay = { addresses: ['10.9.0.1', 'fd00::1'], minPort: 52_000, maxPort: 52_009 };
+  const piece = (mtus: Record<string, number>) =>
+    turnSettings(turnConfig({ relay }), [4, 6], {
+      interfaceAddresses: () => [],
+      interfaceMtu: (address) => mtus[address],
+    }).unfragmentedBytes;
+  t.same(piece({ '10.9.0.1': 1420, 'fd00::1': 1500 }), { 4: 1392, 6: 1452 });
+  t.same(piece({ '10.9.0.1': 65_536 }), { 4: 1472, 6: 1232 }, 'never more than Ethernet; 1280 when unknown');
+  const loopback = Number(readFileSync('/sys/class/net/lo/mtu', 'utf8'));
+  for (const address of ['127.0.0.1', '127.0.44.1']) t.equal(interfaceMtu(address), loopback, address);
+  t.equal(interfaceMtu('192.0.2.1'), undefined);
   t.end();
 });
