@@ -10,7 +10,7 @@ import { openControlPlane } from './api/control-plane.ts';
 import { openDatabaseOrStandIn } from './api/database-or-stand-in.ts';
 import { assertOnlyDaemon, assertPortFree } from './api/listeners.ts';
 import { CameraService } from './cameras/camera-service.ts';
-import { advertisedTunnel, listenAddress } from './config/addresses.ts';
+import { advertisedTunnel, listenAddress, shieldWarning } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
 import { openHostCertificates } from './host-certificates.ts';
 import { relayProof } from './health/relay-proof.ts';
@@ -60,6 +60,8 @@ async function start(): Promise<void> {
   const { database, problems } = openDatabaseOrStandIn(inDataDir('turnkeep.db'));
   stack.push('database', () => void database.close());
   for (const problem of problems) log.error(problem);
+  const warning = shieldWarning(config);
+  if (warning !== undefined) log.warn(warning);
 
   const services = new ChildProcessServices({
     dataDir,

@@ -1,6 +1,6 @@
 /** Names and addresses this host is reached by, out of the configuration. Pure. */
 import { splitEndpoint, type DaemonConfig } from '../contract/daemon-config.ts';
-import { formatEndpoint, isUnspecified, parseIp } from '../kit/ip-address.ts';
+import { formatEndpoint, isLoopback, isUnspecified, parseIp } from '../kit/ip-address.ts';
 
 /** A checked `address:port` of the configuration in parts. */
 export function listenAddress(endpoint: string): { address: string; port: number } {
@@ -24,6 +24,21 @@ export function advertisedTunnel(config: DaemonConfig): string | undefined {
   const { address, port } = listenAddress(listen);
   const seen = reachable(address, config);
   return seen === address ? undefined : formatEndpoint(seen, port);
+}
+
+/**
+ * Who cannot watch through the relays as they are addressed, with the remedy; undefined: everybody can.
+ * Firefox drops an allocation whose relayed address is a loopback one, as if the relay had not answered.
+ */
+export function shieldWarning(config: Pick<DaemonConfig, 'shield'>): string | undefined {
+  const { address } = config.shield;
+  const shield = parseIp(address);
+  if (shield === undefined || !isLoopback(shield)) return undefined;
+  return (
+    `Firefox shows no picture while shield.address is ${address}: it takes no relay on a loopback address. ` +
+    'Chrome, Chromium and Edge do. For Firefox add a private address to this host, for example ' +
+    '"ip address add 10.255.255.1/32 dev lo", and name it as shield.address.'
+  );
 }
 
 /** Everything the server certificate of the local CA must name. `own` are the addresses of this host. */

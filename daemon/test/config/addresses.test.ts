@@ -1,5 +1,5 @@
 import t from 'tap';
-import { advertisedTunnel, apiUrlOf, certificateSubject } from '../../config/addresses.ts';
+import { advertisedTunnel, apiUrlOf, certificateSubject, shieldWarning } from '../../config/addresses.ts';
 import { daemonConfigSchema } from '../../contract/daemon-config.ts';
 
 const OWN = { hostname: 'Box', addresses: ['192.168.1.5', 'fe80::1'] };
@@ -42,5 +42,14 @@ t.test('the certificate names every address in use', (t) => {
     '*.t.tunnels.example.com',
   ]);
   t.strictSame(addresses, ['127.0.0.1', '::1', '203.0.113.9', '192.168.1.5', 'fe80::1']);
+  t.end();
+});
+
+t.test('a shield on loopback is named with whom it shuts out, and the remedy', (t) => {
+  const warning = (address: string) => shieldWarning({ shield: { address } });
+  for (const address of ['127.0.0.1', '127.0.47.7', '::1']) {
+    t.match(warning(address), /^Firefox shows no picture while shield.address is .*: .* name it as shield/);
+  }
+  for (const address of ['10.255.255.1', '192.168.1.5', 'fd00::1']) t.equal(warning(address), undefined);
   t.end();
 });

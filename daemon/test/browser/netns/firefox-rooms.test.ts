@@ -84,6 +84,24 @@ async function run(): Promise<void> {
     });
   }
 
+  // The daemon's `shieldWarning` says so; when this fails, Firefox has changed and the sentence goes.
+  t.test('Firefox takes no relay on a loopback address', async (t) => {
+    const other = await SfuBehindTurn.start({ shield: '127.0.47.17', turn: '127.0.47.18' });
+    t.teardown(() => other.stop());
+    const tab = await open.Firefox(url);
+    await tab.enter({
+      url: other.sfu.url(other.sfu.ticket({ identity: 'ada' })),
+      room: 'loopback',
+      via: 'udp',
+      publish: 'video/VP8',
+      picture: 'numbers',
+    });
+    const [seen] = await lookUntil(other, [tab], ([one]) => one?.publisher?.gatheringDone === true);
+    t.match(seen!.publisher, { gathered: [], path: null });
+    t.ok((await other.sessionsOf('ada')).length > 0, 'the TURN service had given it one');
+    await tab.close();
+  });
+
   t.test('nothing came past a relay', async (t) => {
     const { drops } = await sfu.control.call('status', {});
     t.equal(drops['not-relay'] ?? 0, 0);
