@@ -3,7 +3,7 @@
  * media port, the signaling listener and the control socket, prints `{"ready":true}`, ends on SIGTERM.
  */
 import { parseArgs } from 'node:util';
-import { sfuControlEvents, sfuControlMethods } from './contract/control.ts';
+import { DRAINED_EXIT_CODE, sfuControlEvents, sfuControlMethods } from './contract/control.ts';
 import { probePassword } from './credentials/probe.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock } from './kit/clock.ts';
@@ -20,11 +20,13 @@ import { NamespaceSfu } from './sfu/signaling/namespace-sfu.ts';
 import { assertReloadable, readServiceConfig } from './sfu/signaling/service-config.ts';
 import { SignalingServer } from './sfu/signaling/signaling-server.ts';
 import { ControlServer } from './system/control-server.ts';
+import { openServiceNotifier } from './system/notify/service-notifier.ts';
 
 const TICK_MS = 1000;
 
 const log = createLogger({ name: 'turnkeep-sfu', level: 'info' });
 const { values } = parseArgs({ options: { config: { type: 'string' } } });
+const notifier = openServiceNotifier({ environment: process.env, clock: systemClock, log });
 const stack = new CleanupStack();
 let stopping = false;
 
@@ -45,14 +47,16 @@ process.on('SIGINT', () => void stop(0));
 
 try {
   if (values.config === undefined) throw new Error('Say which file to read: --config FILE.');
-  await start(values.config);
+  const namespace = await start(values.config);
+  notifier.ready(`SFU of ${namespace}`);
   process.stdout.write('{"ready":true}\n');
 } catch (error) {
   log.fatal(messageOf(error));
   await stop(1);
 }
 
-async function start(path: string): Promise<void> {
+/** @returns the namespace it serves. */
+async function start(path: string): Promise<string> {
   let config = await readServiceConfig(path);
   await runTransportSelfTest(log);
   const mux = await UdpMux.open({
@@ -120,17 +124,19 @@ async function start(path: string): Promise<void> {
   await control.open();
   const timer = setInterval(() => {
     sfu.tick();
-    if (sfu.drained) void stop(0);
+    if (sfu.drained) void stop(DRAINED_EXIT_CODE);
   }, TICK_MS);
   stack.push('timer', () => {
     clearInterval(timer);
   });
+  return config.namespace;
 }
 
 /** Closes everything and ends the process: the library may hold timers of peers that are gone. */
 async function stop(code: number): Promise<void> {
   if (stopping) return;
   stopping = true;
+  notifier.stopping();
   for (const { label, error } of await stack.run()) log.warn({ err: error }, `closing the ${label} failed`);
   process.exit(code);
 }

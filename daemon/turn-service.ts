@@ -4,19 +4,21 @@
  * SIGHUP reads the configuration again. It needs no daemon to go on.
  */
 import { parseArgs } from 'node:util';
-import { turnControlEvents, turnControlMethods } from './contract/control.ts';
+import { DRAINED_EXIT_CODE, turnControlEvents, turnControlMethods } from './contract/control.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
 import { createLogger } from './kit/logger.ts';
 import { ControlServer } from './system/control-server.ts';
 import { portHolder } from './system/port-holder.ts';
+import { openServiceNotifier } from './system/notify/service-notifier.ts';
 import { reloadConfig, turnControlHandlers } from './turn/server/control-methods.ts';
 import { loadServiceConfig } from './turn/server/service-config.ts';
 import { TurnServer } from './turn/server/turn-server.ts';
 
 const startedAtMs = systemClock.nowMs();
 const log = createLogger({ name: 'turnkeep-turn', level: 'info' });
+const notifier = openServiceNotifier({ environment: process.env, clock: systemClock, log });
 const cleanup = new CleanupStack();
 let ending: Promise<void> | undefined;
 
@@ -28,6 +30,7 @@ process.stderr.on('error', () => undefined);
 function end(reason: string, exitCode: number): Promise<void> {
   ending ??= (async () => {
     log.info({ reason }, 'stopping');
+    notifier.stopping();
     const deadline = setTimeout(() => process.exit(exitCode === 0 ? 1 : exitCode), 5000);
     for (const { label, error } of await cleanup.run()) log.warn({ err: error, label }, 'closing failed');
     clearTimeout(deadline);
@@ -46,10 +49,10 @@ async function start(): Promise<void> {
   await server.open();
 
   const drain = (deadlineMs: number): void => {
-    const cancel = systemClock.after(deadlineMs, () => void end('drain deadline', 0));
+    const cancel = systemClock.after(deadlineMs, () => void end('drain deadline', DRAINED_EXIT_CODE));
     cleanup.push('drain deadline', cancel);
     // Who gave the order is answered first: the end closes the control socket, and looks like a crash to it.
-    server.drain(() => setImmediate(() => void end('drained', 0)));
+    server.drain(() => setImmediate(() => void end('drained', DRAINED_EXIT_CODE)));
   };
   const control = new ControlServer({
     path: config.controlSocket,
@@ -73,6 +76,7 @@ async function start(): Promise<void> {
     });
   });
   log.info({ namespace: config.namespace, listeners: config.listeners }, 'ready');
+  notifier.ready(`TURN of ${config.namespace}`);
   process.stdout.write('{"ready":true}\n');
 }
 

@@ -13,6 +13,7 @@ import { CameraService } from './cameras/camera-service.ts';
 import { advertisedTunnel, listenAddress, shieldWarning } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
 import { openHostCertificates } from './host-certificates.ts';
+import { openServices } from './host-services.ts';
 import { relayProof } from './health/relay-proof.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
@@ -23,8 +24,8 @@ import { portPlanOf } from './namespaces/port-ledger.ts';
 import { SqliteDeviceStore } from './store/sqlite/device-store.ts';
 import { SqliteIdentityStore } from './store/sqlite/identity-store.ts';
 import { SqliteNamespaceStore } from './store/sqlite/namespace-store.ts';
-import { ChildProcessServices } from './system/child-process-services.ts';
 import { UnixControlConnector } from './system/control-connector.ts';
+import { openServiceNotifier, type ServiceNotifier } from './system/notify/service-notifier.ts';
 import { HostKey } from './system/host-key.ts';
 import { loadOrCreateKeyFile } from './system/key-file.ts';
 import { BindingPortProbe } from './system/port-probe.ts';
@@ -36,6 +37,7 @@ const root = join(import.meta.dirname, '..');
 const { values: args } = parseArgs({ options: { config: { type: 'string' } } });
 const stack = new CleanupStack();
 let stopping = false;
+let notifier: ServiceNotifier | undefined;
 process.umask(0o077);
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(0));
@@ -56,6 +58,7 @@ async function start(): Promise<void> {
   await assertPortFree(listenAddress(api.listen), 'api.listen');
   await assertPortFree(listenAddress(tunnels.embedded.listen), 'tunnels.embedded.listen');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  notifier = openServiceNotifier({ environment: process.env, clock, log });
 
   const { database, problems } = openDatabaseOrStandIn(inDataDir('turnkeep.db'));
   stack.push('database', () => void database.close());
@@ -63,13 +66,7 @@ async function start(): Promise<void> {
   const warning = shieldWarning(config);
   if (warning !== undefined) log.warn(warning);
 
-  const services = new ChildProcessServices({
-    dataDir,
-    entries: { turn: join(root, 'daemon/turn-service.ts'), sfu: join(root, 'daemon/sfu-service.ts') },
-    stopServicesOnExit: config.services.stopOnExit,
-    log: part('services'),
-    clock,
-  });
+  const services = openServices({ config, root, log: part('services'), clock });
   stack.push('services', () => services.close());
   // Before the namespaces: their TURN services show certificates of this host's CA.
   const certificates = await openHostCertificates({ config, log: part('certificates'), clock });
@@ -141,6 +138,7 @@ async function start(): Promise<void> {
     log,
   });
   stack.push('API', () => controlPlane.close());
+  notifier.ready(`Console and API: ${controlPlane.url}`);
   process.stdout.write(`${JSON.stringify({ ready: true, url: controlPlane.url })}\n`);
 }
 
@@ -148,6 +146,7 @@ async function start(): Promise<void> {
 async function stop(code: number): Promise<void> {
   if (stopping) process.exit(1);
   stopping = true;
+  notifier?.stopping();
   setTimeout(() => {
     console.error('turnkeepd did not stop in 10 s and ends now.');
     process.exit(1);

@@ -35,6 +35,9 @@ const common = {
   drain: { params: z.object({ deadlineMs: z.number().int().min(0) }), result: nothing },
 } as const;
 
+/** What a service ends with after `drain`: done, so whoever watches it does not start it again. */
+export const DRAINED_EXIT_CODE = 77;
+
 export const turnStatusSchema = z.object({
   ready: z.boolean(),
   draining: z.boolean(),

@@ -142,7 +142,7 @@ export const daemonConfigSchema = z.strictObject({
     .prefault({}),
   services: z
     .strictObject({
-      manager: z.enum(['child-process']).default('child-process'),
+      manager: z.enum(['child-process', 'systemd']).default('child-process'),
       stopOnExit: z.boolean().default(true),
     })
     .prefault({}),

@@ -2,15 +2,11 @@
  * The service manager without systemd: TURN and SFU services as processes of their own session. Owns
  * `services/` (configurations), `run/` (pid files, control sockets) and `logs/` below the data directory.
  */
-import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { SfuServiceConfig } from '../contract/sfu-config.ts';
 import type { TurnServiceConfig } from '../contract/turn-config.ts';
 import { systemClock, type Clock } from '../kit/clock.ts';
-import { AdapterError, isErrno } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 import type {
   ServiceKind,
@@ -19,7 +15,8 @@ import type {
   ServiceReport,
   Unsubscribe,
 } from '../namespaces/system.ts';
-import { replaceFile } from './atomic-file.ts';
+import { runDirectory } from './run-directory.ts';
+import { ServiceFiles, serviceName } from './service-files.ts';
 import { ServiceLog } from './service-log.ts';
 import { SupervisedService, type ServiceTimes } from './supervised-service.ts';
 
@@ -32,8 +29,6 @@ export const DEFAULT_SERVICE_TIMES: ServiceTimes = {
 
 const DEFAULT_MAX_LOG_BYTES = 8 * 1024 * 1024;
 const LOG_CHECK_MS = 10_000;
-/** sun_path holds 108 bytes with the final zero; the name of a socket takes up to 42. */
-const MAX_RUN_DIR_BYTES = 64;
 /** What a service may know of the daemon's environment: nothing secret, and of its program only how it sends. */
 const KEPT_ENV = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'TURNKEEP_DATAGRAMS'];
 
@@ -55,6 +50,7 @@ export class ChildProcessServices implements ServiceManager {
   readonly #clock: Clock;
   readonly #dataDir: string;
   readonly #runDir: string;
+  readonly #files: ServiceFiles;
   readonly #services = new Map<string, SupervisedService>();
   readonly #listeners = new Set<(service: ServiceRef, report: ServiceReport) => void>();
   #logTimer: NodeJS.Timeout | undefined;
@@ -66,27 +62,19 @@ export class ChildProcessServices implements ServiceManager {
     this.#clock = options.clock ?? systemClock;
     this.#dataDir = resolve(options.dataDir);
     this.#runDir = runDirectory(this.#dataDir);
+    this.#files = new ServiceFiles(this.#dataDir);
   }
 
   controlSocket(service: ServiceRef): string {
-    return join(this.#runDir, `${nameOf(service)}.sock`);
+    return join(this.#runDir, `${serviceName(service)}.sock`);
   }
 
-  async writeConfig(service: ServiceRef, config: TurnServiceConfig | SfuServiceConfig): Promise<boolean> {
-    const path = this.#configFile(service);
-    const text = JSON.stringify(config, null, 2) + '\n';
-    try {
-      if ((await readFile(path, 'utf8')) === text) return false;
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT')) throw error;
-    }
-    await mkdir(join(this.#dataDir, 'services'), { recursive: true, mode: 0o700 });
-    await replaceFile(path, text);
-    return true;
+  writeConfig(service: ServiceRef, config: TurnServiceConfig | SfuServiceConfig): Promise<boolean> {
+    return this.#files.write(service, config);
   }
 
-  async removeConfig(service: ServiceRef): Promise<void> {
-    await rm(this.#configFile(service), { force: true });
+  removeConfig(service: ServiceRef): Promise<void> {
+    return this.#files.remove(service);
   }
 
   start(service: ServiceRef, options: { supervise: 'always' | 'once-ready' }): Promise<void> {
@@ -141,7 +129,7 @@ export class ChildProcessServices implements ServiceManager {
   }
 
   #of(service: ServiceRef): SupervisedService {
-    const name = nameOf(service);
+    const name = serviceName(service);
     let known = this.#services.get(name);
     if (known === undefined) {
       known = this.#supervise(service, name);
@@ -160,7 +148,7 @@ export class ChildProcessServices implements ServiceManager {
       service,
       command: {
         file: process.execPath,
-        args: [resolve(entries[service.kind]), '--config', this.#configFile(service)],
+        args: [resolve(entries[service.kind]), '--config', this.#files.path(service)],
       },
       env: { ...Object.fromEntries(kept), ...compileCache(this.#dataDir) },
       controlSocket: this.controlSocket(service),
@@ -178,10 +166,6 @@ export class ChildProcessServices implements ServiceManager {
     });
   }
 
-  #configFile(service: ServiceRef): string {
-    return join(this.#dataDir, 'services', `${nameOf(service)}.json`);
-  }
-
   #capLogs(): void {
     for (const service of this.#services.values()) {
       service.capLogs().catch((error: unknown) => {
@@ -189,32 +173,6 @@ export class ChildProcessServices implements ServiceManager {
       });
     }
   }
-}
-
-function nameOf(service: ServiceRef): string {
-  return `${service.kind}-${service.namespace}`;
-}
-
-/**
- * `run/` below the data directory, or, when that path is too long for a socket's name, a directory of the
- * same user below the system's temporary one whose name depends on the data directory only.
- */
-function runDirectory(dataDir: string): string {
-  const inside = join(dataDir, 'run');
-  const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
-  const { uid } = userInfo();
-  const fits = Buffer.byteLength(inside) <= MAX_RUN_DIR_BYTES;
-  const path = fits ? inside : join(tmpdir(), `turnkeep-${String(uid)}-${hash}`);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  const found = lstatSync(path);
-  // A directory that somebody else prepared could hand us their sockets.
-  if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {
-    throw new AdapterError(`The directory ${path} must belong to this user alone (mode 0700).`, {
-      operation: 'run-directory',
-      target: path,
-    });
-  }
-  return path;
 }
 
 /**

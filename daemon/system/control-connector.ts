@@ -17,6 +17,7 @@ import type {
 import { ControlClient, type Hello } from './control-client.ts';
 
 const CONNECT_TIMEOUT_MS = 3000;
+const DRAIN_ORDER_TIMEOUT_MS = 2000;
 
 export class UnixControlConnector implements ControlConnector {
   async turn(
@@ -57,6 +58,21 @@ export async function askHello(path: string, timeoutMs: number): Promise<Hello |
     return hello;
   } catch {
     return undefined; // Not there, or not one of ours: both mean that nobody of ours answers.
+  }
+}
+
+/** Tells a service, of either kind, to take no new work and to end when empty. Rejects when it does not take the order. */
+export async function orderDrain(path: string, deadlineMs: number): Promise<void> {
+  const { client } = await ControlClient.open({
+    path,
+    methods: { drain: turnControlMethods.drain },
+    events: {},
+    timeoutMs: DRAIN_ORDER_TIMEOUT_MS,
+  });
+  try {
+    await client.call('drain', { deadlineMs });
+  } finally {
+    client.close();
   }
 }
 

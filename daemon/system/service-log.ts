@@ -70,7 +70,7 @@ export class ServiceLog {
 const logLineSchema = z.object({ level: z.number().min(LOG_LEVEL_ERROR), msg: z.string() });
 
 /** The message of the last log line of level error or above; the lines are JSON objects. */
-function lastLoggedError(text: string): string {
+export function lastLoggedError(text: string): string {
   for (const line of text.split('\n').reverse()) {
     try {
       const found = logLineSchema.safeParse(JSON.parse(line));

@@ -5,7 +5,6 @@
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { turnControlMethods } from '../contract/control.ts';
 import { AppError } from '../contract/errors.ts';
 import { backoffMs } from '../kit/backoff.ts';
 import type { Cancel, Clock } from '../kit/clock.ts';
@@ -13,8 +12,7 @@ import { AdapterError, messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { ServiceRef, ServiceReport, ServiceState } from '../namespaces/system.ts';
 import { replaceFile } from './atomic-file.ts';
-import { ControlClient } from './control-client.ts';
-import { askHello } from './control-connector.ts';
+import { askHello, orderDrain } from './control-connector.ts';
 import {
   findByArguments,
   hasArguments,
@@ -23,6 +21,7 @@ import {
   signalProcess,
   type ProcessIdentity,
 } from './process-table.ts';
+import { ChangeBell, serviceTitle, untilReady } from './ready-wait.ts';
 import type { ServiceLog } from './service-log.ts';
 
 export type ServiceTimes = {
@@ -75,12 +74,11 @@ export class SupervisedService {
   /** Stops a child from keeping this process running. */
   #letGo: () => void = () => undefined;
   #queue: Promise<unknown> = Promise.resolve();
-  readonly #waiters = new Set<() => void>();
+  readonly #bell = new ChangeBell();
 
   constructor(options: SupervisedOptions) {
     this.#options = options;
-    const title = options.service.kind === 'turn' ? 'TURN' : 'SFU';
-    this.#name = `The ${title} service of ${options.service.namespace}`;
+    this.#name = serviceTitle(options.service);
   }
 
   report(): ServiceReport {
@@ -109,37 +107,10 @@ export class SupervisedService {
     });
   }
 
-  async waitReady(options: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
-    const { clock } = this.#options;
-    const limit = { passed: false };
-    const wake = (): void => {
-      for (const waiter of this.#waiters) waiter();
-    };
-    const cancel = clock.after(options.timeoutMs, () => {
-      limit.passed = true;
-      wake();
-    });
-    options.signal?.addEventListener('abort', wake);
-    try {
-      for (;;) {
-        if (this.#state === 'ready') return;
-        if (options.signal?.aborted === true) {
-          throw new AppError('shutting_down', 'The daemon is shutting down.');
-        }
-        if (this.#state === 'failed' || this.#state === 'stopped') {
-          throw new AppError('service_failed', this.#failure ?? `${this.#name} is not running.`);
-        }
-        if (limit.passed) {
-          const seconds = String(Math.round(options.timeoutMs / 1000));
-          const sentence = this.#failure ?? `${this.#name} was not ready within ${seconds} s.`;
-          throw new AppError('service_failed', sentence);
-        }
-        await this.#nextChange();
-      }
-    } finally {
-      cancel();
-      options.signal?.removeEventListener('abort', wake);
-    }
+  waitReady(options: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
+    const { service, clock } = this.#options;
+    const { timeoutMs, signal } = options;
+    return untilReady({ service, report: () => this.report(), bell: this.#bell, clock, timeoutMs, signal });
   }
 
   /** Asks it to end when empty; an end before or at the deadline is its own. */
@@ -154,17 +125,7 @@ export class SupervisedService {
       const target = this.#process ?? (await this.#find());
       if (target === undefined) return;
       try {
-        const { client } = await ControlClient.open({
-          path: this.#options.controlSocket,
-          methods: { drain: turnControlMethods.drain },
-          events: {},
-          timeoutMs: HELLO_TIMEOUT_MS,
-        });
-        try {
-          await client.call('drain', { deadlineMs: options.deadlineMs });
-        } finally {
-          client.close();
-        }
+        await orderDrain(this.#options.controlSocket, options.deadlineMs);
       } catch (error) {
         this.#options.log.warn({ err: error }, 'service takes no drain');
         // Deaf or still starting: there is nobody to be told, and a stop follows.
@@ -404,20 +365,10 @@ export class SupervisedService {
     });
   }
 
-  #nextChange(): Promise<void> {
-    return new Promise((resolve) => {
-      const waiter = (): void => {
-        this.#waiters.delete(waiter);
-        resolve();
-      };
-      this.#waiters.add(waiter);
-    });
-  }
-
   #become(state: ServiceState): void {
     this.#state = state;
     this.#options.onChange(this.report());
-    for (const waiter of this.#waiters) waiter();
+    this.#bell.ring();
   }
 
   /** One start, stop or drain at a time, in the order asked. */

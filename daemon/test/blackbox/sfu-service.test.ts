@@ -208,7 +208,7 @@ t.test('a drain tells everybody, lets nobody in, and ends when the last has left
   client.send('join', { roomId: 'r2' });
   t.match(await client.next('error'), { code: 'shutting_down' });
   client.close();
-  t.equal(await sfu.exited(), 0);
+  t.equal(await sfu.exited(), DRAINED_EXIT_CODE);
   t.notOk(existsSync(sfu.config.controlSocket), 'the control socket is gone');
 });
 

@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { DRAINED_EXIT_CODE } from '../../contract/control.ts';
 import { probeRelay } from '../../health/relay-probe.ts';
 import { attributeOf, buildStun, parseStun } from '../../turn/codec/stun-message.ts';
 import { ATTRIBUTE, METHOD } from '../../turn/codec/attribute-types.ts';
@@ -168,7 +169,7 @@ t.test('drain ends the process when the last allocation is gone', async (t) => {
   t.equal((await late.allocate()).code, 508);
   const exited = new Promise((resolve) => turn.child.once('close', resolve));
   await client.refresh(0);
-  t.equal(await exited, 0);
+  t.equal(await exited, DRAINED_EXIT_CODE);
 });
 
 t.test('drain of a service that nobody uses is answered before the process ends', async (t) => {
@@ -184,7 +185,7 @@ t.test('drain ends the process at its deadline', async (t) => {
   await client.allocate();
   const exited = new Promise((resolve) => turn.child.once('close', resolve));
   await turn.control.call('drain', { deadlineMs: 100 });
-  t.equal(await exited, 0);
+  t.equal(await exited, DRAINED_EXIT_CODE);
 });
 
 t.test('it survives the end of whoever reads its output', async (t) => {

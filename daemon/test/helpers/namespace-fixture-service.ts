@@ -1,12 +1,19 @@
 /**
  * A tiny service for tests of the service manager: it reads `--config FILE` (the TURN or the SFU contract),
  * opens its control socket, says it is ready and does as the realm tells: `crash` at start, `mute` (never
- * ready), `deaf` (ready, but no control socket), `stubborn` (ignores SIGTERM), else it behaves.
+ * ready), `hung` (ready, then its event loop stands still), `deaf` (ready, but no control socket), `stubborn` (ignores SIGTERM), else it behaves.
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { sfuControlMethods, turnControlEvents, turnControlMethods } from '../../contract/control.ts';
+import {
+  DRAINED_EXIT_CODE,
+  sfuControlMethods,
+  turnControlEvents,
+  turnControlMethods,
+} from '../../contract/control.ts';
 import { createLogger } from '../../kit/logger.ts';
+import { systemClock } from '../../kit/clock.ts';
+import { openServiceNotifier } from '../../system/notify/service-notifier.ts';
 import { ControlServer } from '../../system/control-server.ts';
 
 const config = z
@@ -14,6 +21,7 @@ const config = z
   .parse(JSON.parse(await readFile(process.argv.at(-1)!, 'utf8')));
 const service = config.realm === undefined ? 'sfu' : 'turn';
 const startedAtMs = Date.now();
+const log = createLogger({ name: 'fixture', level: 'silent' });
 const methods = (service === 'turn' ? turnControlMethods : sfuControlMethods) as typeof turnControlMethods;
 
 if (config.realm === 'crash') {
@@ -51,22 +59,27 @@ const server = new ControlServer({
     hello: () => hello,
     reload: () => ({}),
     drain: () => {
-      setImmediate(() => void leave());
+      setImmediate(() => void leave(DRAINED_EXIT_CODE));
       return {};
     },
     status: () => status,
   },
-  log: createLogger({ name: 'fixture', level: 'silent' }),
+  log,
 });
-const leave = async (): Promise<void> => {
+const leave = async (code: number): Promise<void> => {
+  notifier.stopping();
   clearInterval(alive);
   await server.close();
-  process.exit(0);
+  process.exit(code);
 };
 const alive = setInterval(() => undefined, 60_000);
 process.on('SIGTERM', () => {
-  if (config.realm !== 'stubborn') void leave();
+  if (config.realm !== 'stubborn') void leave(0);
 });
 if (config.realm !== 'deaf') await server.open();
 console.log(JSON.stringify({ level: 30, msg: 'not yet "ready"' }));
+const notifier = openServiceNotifier({ environment: process.env, clock: systemClock, log });
+if (config.realm !== 'mute') notifier.ready('fixture');
 if (config.realm !== 'mute') console.log(JSON.stringify({ ready: true }));
+if (config.realm === 'hung')
+  setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0), 200);

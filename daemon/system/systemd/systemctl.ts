@@ -1,0 +1,88 @@
+/** Runs `systemctl` and `journalctl`: bounded in time and output, arguments never through a shell. */
+import { execFile } from 'node:child_process';
+import { AdapterError } from '../../kit/errors.ts';
+import { lastLoggedError } from '../service-log.ts';
+import { parseUnitStates, UNIT_PROPERTIES, type UnitState } from './unit-state.ts';
+
+const SHOW_TIMEOUT_MS = 10_000;
+/** Longer than TimeoutStartSec and TimeoutStopSec of the units: systemd decides first. */
+const VERB_TIMEOUT_MS = 45_000;
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+const LAST_LINES = 20;
+const MAX_WORDS = 500;
+
+type Verb = 'start' | 'stop' | 'reset-failed';
+
+export interface Systemctl {
+  /** @returns one state for each unit, in any order; a unit without a file is there with `loaded: false`. */
+  show(units: readonly string[]): Promise<UnitState[]>;
+  /** Does it and waits for the end of the job. Rejects with an AdapterError that holds what systemctl said. */
+  run(verb: Verb, unit: string): Promise<void>;
+  /** What the unit's processes said last, in plain words; empty when nothing can be read. */
+  lastWords(unit: string): Promise<string>;
+}
+
+export class ProcessSystemctl implements Systemctl {
+  async show(units: readonly string[]): Promise<UnitState[]> {
+    if (units.length === 0) return [];
+    const properties = UNIT_PROPERTIES.map((name) => `--property=${name}`);
+    return parseUnitStates(
+      await run('systemctl', ['show', '--timestamp=unix', ...properties, '--', ...units], SHOW_TIMEOUT_MS),
+    );
+  }
+
+  async run(verb: Verb, unit: string): Promise<void> {
+    await run('systemctl', ['--no-ask-password', verb, '--', unit], VERB_TIMEOUT_MS);
+  }
+
+  async lastWords(unit: string): Promise<string> {
+    const flags = ['--quiet', '--no-pager', '--output=cat', `--lines=${String(LAST_LINES)}`];
+    try {
+      const text = await run('journalctl', [...flags, `_SYSTEMD_UNIT=${unit}`], SHOW_TIMEOUT_MS);
+      const lines = text.split('\n').filter((line) => line.trim() !== '');
+      // Log records are JSON; the sentence a service ends with is not.
+      const plain = lines.at(-1)?.startsWith('{') === false ? lines.at(-1) : undefined;
+      return (plain ?? lastLoggedError(text)).slice(-MAX_WORDS);
+    } catch {
+      return ''; // The words only explain; without the right to read the journal there are none.
+    }
+  }
+}
+
+function run(file: string, args: readonly string[], timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      file,
+      args,
+      {
+        timeout: timeoutMs,
+        maxBuffer: MAX_OUTPUT_BYTES,
+        env: {
+          PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
+          LC_ALL: 'C.UTF-8',
+          SYSTEMD_COLORS: '0',
+          SYSTEMD_PAGER: '',
+        },
+      },
+      (error, stdout, stderr) => {
+        if (error === null) {
+          resolve(stdout);
+          return;
+        }
+        const said = stderr.trim().split('\n').slice(0, 3).join(' ');
+        const why =
+          error.killed === true
+            ? `did not answer within ${String(timeoutMs / 1000)} s`
+            : said || error.message;
+        reject(
+          new AdapterError(`${file} ${args.find((one) => !one.startsWith('-')) ?? ''}: ${why}`, {
+            operation: file,
+            target: args.at(-1) ?? '',
+            retryable: true,
+            cause: error,
+          }),
+        );
+      },
+    );
+  });
+}

@@ -1,0 +1,218 @@
+/**
+ * A booted Debian with systemd as PID 1, in a container with a network of its own: install, units, watchdog, reboot and
+ * power cut are tried here. One end of a cable is the box's `eth0` (10.99.0.1/24), the other is a client's network
+ * namespace (10.99.0.2/24), so that somebody outside can look at the box.
+ */
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Test } from 'tap';
+import { ensureRootfs } from './rootfs.ts';
+
+export const BOX_ADDRESS = '10.99.0.1';
+export const CLIENT_ADDRESS = '10.99.0.2';
+const REPOSITORY = join(import.meta.dirname, '../../..');
+/** What nspawn ends with when the box asked for a reboot. */
+const REBOOT = 133;
+const BOOT_LIMIT_MS = 60_000;
+
+export type Ran = { code: number; stdout: string; stderr: string };
+
+/** Boots a box for one test file; everything of it is gone when the test is over. */
+export async function bootBox(t: Test): Promise<Box> {
+  const rootfs = await ensureRootfs();
+  const box = new Box(rootfs);
+  t.teardown(() => box.close());
+  await box.boot();
+  return box;
+}
+
+export class Box {
+  readonly name = `tk${String(process.pid)}`;
+  /** Network namespace of somebody outside: `ip netns exec CLIENT ...`. */
+  readonly client = `${this.name}c`;
+  readonly #home = mkdtempSync(join(tmpdir(), 'tkbox-'));
+  readonly root = join(this.#home, 'root');
+  #nspawn: ChildProcess | undefined;
+  #output = '';
+  #closing = false;
+
+  constructor(rootfs: string) {
+    for (const folder of ['root', 'upper', 'work']) mkdirSync(join(this.#home, folder));
+    // The overlay's upper layer needs a file system that is none itself.
+    sh(
+      `mount -t tmpfs -o size=2g tkbox ${this.#home}/upper && mkdir ${this.#home}/upper/up ${this.#home}/upper/work`,
+    );
+    sh(
+      `mount -t overlay overlay -o lowerdir=${rootfs},upperdir=${this.#home}/upper/up,workdir=${this.#home}/upper/work ${this.root}`,
+    );
+    writeFileSync(join(this.root, 'etc/machine-id'), '');
+    writeFileSync(join(this.root, 'etc/hostname'), 'box\n');
+    for (const command of [
+      `ip netns add ${this.name}`,
+      `ip netns add ${this.client}`,
+      `ip -n ${this.name} link add eth0 type veth peer name eth0 netns ${this.client}`,
+      `ip -n ${this.name} link set lo up`,
+      `ip -n ${this.client} link set lo up`,
+      `ip -n ${this.name} address add ${BOX_ADDRESS}/24 dev eth0`,
+      `ip -n ${this.client} address add ${CLIENT_ADDRESS}/24 dev eth0`,
+      `ip -n ${this.name} link set eth0 up`,
+      `ip -n ${this.client} link set eth0 up`,
+      `ip -n ${this.name} route add default via ${CLIENT_ADDRESS}`,
+      `ip -n ${this.client} route add default via ${BOX_ADDRESS}`,
+    ]) {
+      sh(command);
+    }
+  }
+
+  /** Starts PID 1 and waits until systemd has done everything it had to. */
+  async boot(): Promise<void> {
+    // A cgroup of its own: two boxes would collide otherwise.
+    const enter = `for h in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do [ -e $h/cgroup.procs ] || continue; mkdir -p $h/${this.name} && echo $$ > $h/${this.name}/cgroup.procs || true; done 2>/dev/null; exec systemd-nspawn "$@"`;
+    const nspawn = spawn(
+      'sh',
+      [
+        '-c',
+        enter,
+        'sh',
+        ...[
+          '-D',
+          this.root,
+          '--boot',
+          '--register=no',
+          '--keep-unit',
+          '-M',
+          this.name,
+          '--console=pipe',
+          '--quiet',
+        ],
+        `--network-namespace-path=/run/netns/${this.name}`,
+        '--capability=CAP_NET_ADMIN',
+        `--bind-ro=${REPOSITORY}:/src`,
+      ],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: {
+          ...process.env,
+          SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1',
+          SYSTEMD_NSPAWN_API_VFS_WRITABLE: 'network',
+        },
+      },
+    );
+    this.#nspawn = nspawn;
+    for (const stream of [nspawn.stdout, nspawn.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        this.#output = (this.#output + chunk.toString()).slice(-8000);
+      });
+    }
+    nspawn.once('exit', (code) => {
+      if (this.#nspawn === nspawn) this.#nspawn = undefined;
+      if (code === REBOOT && !this.#closing) void this.boot();
+    });
+    await this.untilUp();
+  }
+
+  /** Until `systemctl is-system-running` has an end state. */
+  async untilUp(): Promise<void> {
+    const deadline = Date.now() + BOOT_LIMIT_MS;
+    while (Date.now() < deadline) {
+      const { stdout } = await this.run(['systemctl', 'is-system-running']).catch(() => ({ stdout: '' }));
+      if (/^(running|degraded)/.test(stdout)) return;
+      await pause(50);
+    }
+    throw new Error(`The box did not boot:\n${this.#output}`);
+  }
+
+  /** Runs a command inside as root. Never rejects for its exit code. */
+  run(command: readonly string[], options: { timeoutMs?: number; input?: string } = {}): Promise<Ran> {
+    const leader = this.#leader();
+    if (leader === undefined) return Promise.reject(new Error('The box is not running.'));
+    return new Promise((resolve) => {
+      const child = execFile(
+        'nsenter',
+        [...`-t ${String(leader)} -m -p -u -i -n -C --wdns=/`.split(' '), ...command],
+        {
+          timeout: options.timeoutMs ?? 60_000,
+          maxBuffer: 32 * 1024 * 1024,
+          env: {
+            PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+            HOME: '/root',
+            LC_ALL: 'C.UTF-8',
+          },
+        },
+        (error, stdout, stderr) => {
+          const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+          resolve({ code, stdout, stderr });
+        },
+      );
+      // A box that is gone takes no input.
+      child.stdin?.on('error', () => undefined);
+      child.stdin?.end(options.input ?? '');
+    });
+  }
+
+  /** Runs a shell script inside. Rejects with everything it said when it fails. */
+  async sh(script: string, options: { timeoutMs?: number } = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.run(['sh', '-euc', script], options);
+    if (code !== 0) throw new Error(`exit code ${String(code)} of: ${script}\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  /** The power fails: PID 1 and everything below it is gone at once. Then it boots again. */
+  async cutPower(): Promise<void> {
+    const nspawn = this.#nspawn;
+    const leader = this.#leader();
+    if (nspawn === undefined || leader === undefined) throw new Error('The box is not running.');
+    const gone = new Promise((resolve) => nspawn.once('exit', resolve));
+    process.kill(leader, 'SIGKILL');
+    await gone;
+    // What lived in the kernel's memory of the box.
+    sh(`ip netns exec ${this.name} nft flush ruleset 2>/dev/null || true`);
+    sh(`ip -n ${this.name} link delete turnkeep0 2>/dev/null || true`);
+    await this.boot();
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    const nspawn = this.#nspawn;
+    if (nspawn !== undefined) {
+      const gone = new Promise((resolve) => nspawn.once('exit', resolve));
+      const leader = this.#leader();
+      if (leader !== undefined) process.kill(leader, 'SIGKILL');
+      else nspawn.kill('SIGKILL');
+      await gone;
+    }
+    for (const command of [
+      `umount -l ${this.root}`,
+      `umount -l ${this.#home}/upper`,
+      `ip netns delete ${this.name}`,
+      `ip netns delete ${this.client}`,
+      `for h in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified /sys/fs/cgroup; do [ -d $h/${this.name} ] && find $h/${this.name} -depth -type d -exec rmdir {} \\; ; done; true`,
+    ]) {
+      try {
+        sh(command);
+      } catch {
+        continue; // It never got that far.
+      }
+    }
+    rmSync(this.#home, { recursive: true, force: true });
+  }
+
+  /** The process on this machine that is PID 1 in the box. */
+  #leader(): number | undefined {
+    const pid = this.#nspawn?.pid;
+    if (pid === undefined) return undefined;
+    try {
+      const children = readFileSync(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8').trim();
+      return children === '' ? undefined : Number(children.split(' ')[0]);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function sh(command: string): void {
+  execFileSync('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'pipe'] });
+}

@@ -1,0 +1,84 @@
+/** Runs in a box as the user `turnkeep`: the service manager's contract, and what only systemd can do. */
+import { execFileSync } from 'node:child_process';
+import t, { type Test } from 'tap';
+import { systemClock } from '../../../kit/clock.ts';
+import { createLogger } from '../../../kit/logger.ts';
+import { ProcessSystemctl } from '../../../system/systemd/systemctl.ts';
+import { SystemdServices } from '../../../system/systemd/systemd-services.ts';
+import {
+  fixtureConfig,
+  nextReport,
+  READY_MS,
+  serviceManagerContract,
+} from '../../helpers/namespace-service-contract.ts';
+
+const service = { kind: 'turn', namespace: 'cam-one' } as const;
+const make = (t: Test): SystemdServices => {
+  const manager = new SystemdServices({
+    dataDir: '/var/lib/turnkeep',
+    systemctl: new ProcessSystemctl(),
+    clock: systemClock,
+    log: createLogger({ name: 'test', level: 'silent' }),
+  });
+  t.teardown(() => manager.close());
+  return manager;
+};
+
+serviceManagerContract(t, make);
+
+t.test('a hung service is ended by the watchdog and is back', async (t) => {
+  const manager = make(t);
+  await manager.writeConfig(service, fixtureConfig(manager, service, 'hung'));
+  await manager.start(service, { supervise: 'once-ready' });
+  await manager.waitReady(service, { timeoutMs: READY_MS });
+  const { pid } = manager.status(service);
+  const told = nextReport(manager, service, ({ failure }) => failure !== null);
+  const back = nextReport(manager, service, (report) => report.state === 'ready' && report.pid !== pid);
+  t.match(await told, { failure: /hung: it no longer answered the watchdog/ });
+  t.ok((await back).restarts >= 1);
+  await manager.stop(service);
+});
+
+t.test('another manager finds what runs, and close leaves it alone', async (t) => {
+  const first = make(t);
+  await first.writeConfig(service, fixtureConfig(first, service));
+  await first.start(service, { supervise: 'once-ready' });
+  await first.waitReady(service, { timeoutMs: READY_MS });
+  const { pid } = first.status(service);
+  await first.close();
+  const second = make(t);
+  await second.start(service, { supervise: 'always' });
+  await second.waitReady(service, { timeoutMs: READY_MS });
+  t.equal(second.status(service).pid, pid);
+  await second.stop(service);
+});
+
+t.test('a stranger that ends it with SIGTERM does not keep it down', async (t) => {
+  const manager = make(t);
+  await manager.writeConfig(service, fixtureConfig(manager, service));
+  await manager.start(service, { supervise: 'once-ready' });
+  await manager.waitReady(service, { timeoutMs: READY_MS });
+  const { pid } = manager.status(service);
+  const back = nextReport(manager, service, (report) => report.state === 'ready' && report.pid !== pid);
+  process.kill(pid!, 'SIGTERM');
+  await back;
+  const stopped = nextReport(manager, service, ({ state }) => state === 'stopped');
+  execFileSync('systemctl', ['stop', 'turnkeep-turn@cam\\x2done.service']);
+  t.match(await stopped, { failure: /was stopped by somebody/ }, 'an operator may stop it');
+  await manager.stop(service);
+});
+
+t.test('the daemon may touch its own units and no other', (t) => {
+  for (const [verb, unit] of [
+    ['stop', 'dbus.service'],
+    ['start', 'turnkeepd.service'],
+    ['start', 'turnkeep-turn@../../etc.service'],
+  ] as const) {
+    t.throws(
+      () => execFileSync('systemctl', ['--no-ask-password', verb, unit], { stdio: 'pipe' }),
+      /Access denied|authentication|Interactive|not valid|Invalid/,
+      `${verb} ${unit}`,
+    );
+  }
+  t.end();
+});
