@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
+import { DRAINED_EXIT_CODE } from '../../contract/control.ts';
 import { probePassword } from '../../credentials/probe.ts';
 import { signRoomTicket } from '../../credentials/room-ticket.ts';
 import { hasIntegrity, readBinding } from '../../sfu/media/stun-binding.ts';

