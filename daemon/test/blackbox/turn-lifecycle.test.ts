@@ -176,7 +176,7 @@ t.test('drain of a service that nobody uses is answered before the process ends'
   const turn = await startTurn(t, { address: '127.0.11.40', config: { relay } });
   const exited = new Promise((resolve) => turn.child.once('close', resolve));
   await turn.control.call('drain', { deadlineMs: 600_000 });
-  t.equal(await exited, 0);
+  t.equal(await exited, DRAINED_EXIT_CODE);
 });
 
 t.test('drain ends the process at its deadline', async (t) => {
