@@ -29,7 +29,10 @@ export const helloResultSchema = z.object({
 
 const common = {
   hello: { params: z.object({ controlVersion: z.number() }), result: helloResultSchema },
-  /** Reads the configuration file again. Refused (old one kept) when it is not valid. */
+  /**
+   * Reads the configuration file again. Refused (old one kept) when it is not valid; a certificate that cannot be
+   * used is told by `status` and holds up nothing else.
+   */
   reload: { params: nothing, result: nothing },
   /** No new allocations or joins; the process ends itself when empty or after `deadlineMs`. */
   drain: { params: z.object({ deadlineMs: z.number().int().min(0) }), result: nothing },

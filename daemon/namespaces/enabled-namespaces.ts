@@ -3,6 +3,7 @@
  * their services. What is not in here has no credentials and no signaling.
  */
 import type { PortBlocks } from '../contract/api.ts';
+import type { TurnStatus } from '../contract/control.ts';
 import type { ControlLinks } from './control-links.ts';
 import { reachableAt } from './listener-address.ts';
 import {
@@ -51,6 +52,7 @@ export class EnabledNamespaces {
     sharers: () => number;
   };
   readonly #inputs = new Map<string, ServiceInputs>();
+  readonly #certificateProblems = new Map<string, string>();
 
   constructor(options: {
     sealer: Sealer;
@@ -98,10 +100,20 @@ export class EnabledNamespaces {
   }
 
   /** The certificate of its TURN service, made or renewed when it has to be. */
-  certificate(inputs: ServiceInputs): Promise<TurnCertificate> {
+  async certificate(inputs: ServiceInputs): Promise<TurnCertificate> {
     // What clients dial, and what this host dials itself to prove the relay.
     const hosts = [...turnHosts(inputs), ...inputs.turnBindAddresses.map(reachableAt)];
-    return this.#options.certificates.ensure(inputs.namespace, hosts);
+    const certificate = await this.#options.certificates.ensure(inputs.namespace, hosts);
+    this.#certificateProblems.set(inputs.namespace, certificate.problem);
+    return certificate;
+  }
+
+  /** The service's status with what it cannot know: why the operator's newest files did not come to it. */
+  withCertificateProblem(namespace: string, status: TurnStatus | null): TurnStatus | null {
+    const ours = this.#certificateProblems.get(namespace) ?? '';
+    if (status?.certificate === undefined || ours === '') return status;
+    const problem = [status.certificate.problem, ours].filter((one) => one !== '').join(' ');
+    return { ...status, certificate: { ...status.certificate, problem } };
   }
 
   /** @returns which of the two differ from what the service was last started with. */
@@ -128,6 +140,7 @@ export class EnabledNamespaces {
     await this.#options.services.removeConfig(sfu);
     await this.#options.services.removeConfig(turn);
     await this.#options.certificates.remove(namespace);
+    this.#certificateProblems.delete(namespace);
   }
 
   /**

@@ -12,6 +12,7 @@ import type { Clock } from '../kit/clock.ts';
 import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
 import { Lifecycle } from '../kit/lifecycle.ts';
 import type { Logger } from '../kit/logger.ts';
+import { CertificateRenewal } from './certificate-renewal.ts';
 import { coldBoot } from './cold-boot.ts';
 import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
 import { EnabledNamespaces, serviceRefs, type NodeAddresses } from './enabled-namespaces.ts';
@@ -116,6 +117,7 @@ export class Namespaces extends Lifecycle {
   readonly #state: StateKeeper;
   readonly #reservations: PortReservations;
   readonly #operations: Operations;
+  readonly #renewal: CertificateRenewal;
   readonly #listeners = new Set<(change: NamespaceChange) => void>();
   /** What was last told of each namespace, so that nothing is told twice. */
   readonly #told = new Map<string, string>();
@@ -173,6 +175,14 @@ export class Namespaces extends Lifecycle {
       log,
       reloadTimeoutMs: this.#times.reloadTimeoutMs,
     });
+    this.#renewal = new CertificateRenewal({
+      enabled: this.#enabled,
+      settings,
+      links: this.#links,
+      clock,
+      log,
+      probeTimeoutMs: this.#times.probeTimeoutMs,
+    });
     const skewSeconds = options.turnSession?.clockSkewSeconds ?? 0;
     const dependencies: OperationsOptions['dependencies'] = {
       node,
@@ -211,7 +221,10 @@ export class Namespaces extends Lifecycle {
       this.#operations.refuseWhileRunning(name);
     };
     this.turn = new TurnOperations({
-      links: this.#links,
+      links: {
+        turn: (name, limitMs) => this.#links.turn(name, limitMs),
+        probeTurn: (name, limitMs) => this.#probeTurn(name, limitMs),
+      },
       services,
       requireEnabled,
       requireIdle,
@@ -447,6 +460,7 @@ export class Namespaces extends Lifecycle {
     this.#broken = broken;
     await this.#operations.resume();
     this.turnAccess.start();
+    this.#renewal.start();
     for (const namespace of plan.leftovers) {
       if (this.stopSignal.aborted) break;
       log.warn({ namespace }, 'left half done: it is disabled to the end');
@@ -457,6 +471,7 @@ export class Namespaces extends Lifecycle {
   /** Services go on: whoever made the service manager decides about them. */
   protected override async onStop(): Promise<void> {
     this.#unwatchServices();
+    await this.#renewal.stop();
     await this.turnAccess.stop();
     await this.#operations.idle();
     this.#links.closeAll();
@@ -483,10 +498,14 @@ export class Namespaces extends Lifecycle {
   async #ask(name: string): Promise<{ turn: TurnStatus | null; sfu: SfuStatus | null }> {
     const limitMs = this.#times.probeTimeoutMs;
     const [turn, sfu] = await Promise.all([
-      this.#links.probeTurn(name, limitMs),
+      this.#probeTurn(name, limitMs),
       this.#links.probeSfu(name, limitMs),
     ]);
     return { turn, sfu };
+  }
+
+  async #probeTurn(name: string, limitMs: number): Promise<TurnStatus | null> {
+    return this.#enabled.withCertificateProblem(name, await this.#links.probeTurn(name, limitMs));
   }
 
   #reports(name: string): Record<'turn' | 'sfu', ReturnType<ServiceManager['status']>> {

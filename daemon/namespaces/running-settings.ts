@@ -80,6 +80,11 @@ export class RunningSettings {
     await Promise.all(names.map((namespace) => this.applySoon('turn', namespace, 'changes')));
   }
 
+  /** Does something with the namespace's files while nobody else writes them. */
+  exclusively(namespace: string, act: () => Promise<void>): Promise<void> {
+    return this.#queue(namespace, act);
+  }
+
   /** Resolves when nothing is being written any more. */
   async idle(): Promise<void> {
     await Promise.all(this.#queues.values());

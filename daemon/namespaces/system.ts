@@ -120,6 +120,10 @@ export type TurnCertificate = CertificateFiles & {
   trustPem: string;
   /** The files have been made or replaced by this call. */
   changed: boolean;
+  /** Of the leaf: SHA-256, colons. */
+  fingerprint: string;
+  /** Why it is not the newest there could be, or does not suit its hosts, in sentences; empty when all is well. */
+  problem: string;
 };
 
 /** The certificate that each namespace's TURN service shows on its encrypted listeners. */

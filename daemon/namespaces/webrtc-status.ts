@@ -48,7 +48,9 @@ export function serviceView(
     const names = closed.map((one) => `${one.transport} ${one.address} port ${String(one.port)}`);
     if (closed.length > 0) return view('down', `${title} does not listen on ${names.join(', ')}.`);
     const dtls = answer.dtlsProblem === undefined ? '' : ` TURN over DTLS is off: ${answer.dtlsProblem}.`;
-    return view('up', `${title} answers; ${String(answer.allocations)} allocations.${dtls}`);
+    const problem = answer.certificate?.problem ?? '';
+    const certificate = problem === '' ? '' : ` Its certificate: ${problem}`;
+    return view('up', `${title} answers; ${String(answer.allocations)} allocations.${dtls}${certificate}`);
   }
   return view('up', `${title} answers; ${String(answer.sessions)} sessions.`);
 }

@@ -156,7 +156,9 @@ function isCurrent(server: Pair, ca: Pair, wanted: x509.JsonGeneralName[], nowMs
     certificate.checkPrivateKey(createPrivateKey(server.keyPem)) &&
     certificate.verify(issuer.publicKey) &&
     certificate.validFromDate.getTime() <= nowMs &&
-    certificate.validToDate.getTime() - nowMs >= RENEW_BEFORE_DAYS * DAY_MS &&
+    // One that lives as long as its CA cannot be bettered.
+    (certificate.validToDate.getTime() - nowMs >= RENEW_BEFORE_DAYS * DAY_MS ||
+      (certificate.validToDate >= issuer.validToDate && certificate.validToDate.getTime() > nowMs)) &&
     spelled(given?.names.toJSON() ?? []) === spelled(wanted)
   );
 }

@@ -50,7 +50,9 @@ export class FileTurnCertificates implements TurnCertificates {
       source === null ? await this.#issue(known, hosts) : await this.#copy(namespace, source, known, hosts);
     const changed = known?.certPem !== wanted.certPem || known.keyPem !== wanted.keyPem;
     if (changed) await replaceFile(file, wanted.keyPem + wanted.certPem);
-    return { certFile: file, keyFile: file, trustPem: wanted.trustPem, changed };
+    const fingerprint = new X509Certificate(wanted.certPem).fingerprint256;
+    const problem = this.#told.get(namespace) ?? '';
+    return { certFile: file, keyFile: file, trustPem: wanted.trustPem, changed, fingerprint, problem };
   }
 
   async remove(namespace: string): Promise<void> {

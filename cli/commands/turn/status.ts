@@ -37,6 +37,9 @@ function describe(status: TurnOperationsStatus, refusals: TurnRefusalList): stri
       at === 0 ? 'Listeners' : '',
       `${transport} ${address} port ${String(port)}${open ? '' : '  (closed)'}`,
     ]),
+    ...(status.certificate === undefined
+      ? []
+      : [['Certificate', `until ${new Date(status.certificate.notAfterMs).toISOString()}`]]),
     ['Allocations', String(status.allocations)],
     ['Connections', String(status.connections)],
     ['To peers', `${String(relayed.toPeerPackets)} packets, ${String(relayed.toPeerBytes)} bytes`],

@@ -132,9 +132,10 @@ t.test('TLS 1.2, TLS 1.3 and DTLS sessions outlive every change of the certifica
 
   const { certificate: before } = await turn.control.call('status', {});
   writeFileSync(keyFile, (await issue('stranger')).keyPem);
-  await t.rejects(turn.control.call('reload', {}), 'a key of another certificate');
+  await turn.control.call('reload', {});
+  t.match((await turn.control.call('status', {})).certificate, { problem: /certificate: cannot use/ });
   writeFileSync(keyFile, 'no key');
-  await t.rejects(turn.control.call('reload', {}), 'no key at all');
+  await turn.control.call('reload', {});
   const { certificate: after } = await turn.control.call('status', {});
   t.equal(after?.fingerprint, before?.fingerprint, 'the old one stays');
   t.not(after?.problem, '', 'and status says why');

@@ -72,7 +72,13 @@ t.test('TLS listener', async (t) => {
   t.ok(await binding(before, 3), 'open ones go on');
 
   writeFileSync(keyFile, 'no key');
-  await t.rejects(turn.control.call('reload', {}), { code: 'invalid_request', message: /certificate/ });
+  // What else changed is applied: a bad certificate must not keep a secret or a limit from changing.
+  const config = { ...turn.config, limits: { ...turn.config.limits, allocations: 7 } };
+  writeFileSync(turn.configFile, JSON.stringify(config));
+  await turn.control.call('reload', {});
+  const status = await turn.control.call('status', {});
+  t.match(status.certificate, { problem: /certificate: cannot use .*key\.pem/ });
+  t.equal(status.limits.find(({ name }) => name === 'allocations')?.limit, 7);
   const kept = await dial(turn.port);
   t.equal(namesOf(kept), 'DNS:second.test', 'a pair that does not fit changes nothing');
   await t.rejects(dial(turn.port, 'TLSv1.1'), 'nothing below TLS 1.2');

@@ -186,7 +186,14 @@ export class World {
       turnEncryptedOnly: false,
       turnCertificates: {
         ensure: () =>
-          Promise.resolve({ certFile: '/c.pem', keyFile: '/c.pem', trustPem: '', changed: false }),
+          Promise.resolve({
+            certFile: '/c.pem',
+            keyFile: '/c.pem',
+            trustPem: '',
+            changed: false,
+            fingerprint: 'AA:BB',
+            problem: '',
+          }),
         remove: () => Promise.resolve(),
       },
       ports: DEFAULT_PORT_PLAN,

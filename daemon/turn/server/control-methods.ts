@@ -4,7 +4,7 @@ import { CONTROL_VERSION, type turnControlMethods } from '../../contract/control
 import { AppError } from '../../contract/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { CertificateError } from './certificate.ts';
-import { loadServiceConfig } from './service-config.ts';
+import { loadCertificate, readServiceConfig } from './service-config.ts';
 import type { TurnServer } from './turn-server.ts';
 import { restartReasons } from './turn-settings.ts';
 import { isTarget, sessionView } from './session-view.ts';
@@ -76,25 +76,11 @@ export function turnControlHandlers(options: {
   };
 }
 
-/** Applies the file to a running service. Rejects with an AppError and changes nothing when it cannot. */
-export async function reloadConfig(options: {
-  server: TurnServer;
-  configFile: string;
-  log: Logger;
-}): Promise<void> {
-  const { server, log } = options;
-  try {
-    await applyConfig(options);
-  } catch (error) {
-    if (error instanceof CertificateError) {
-      server.keepCertificate(error.message);
-      log.error({ reason: error.message }, 'certificate kept: the new one cannot be used');
-    }
-    throw error;
-  }
-}
-
-async function applyConfig({
+/**
+ * Applies the file to a running service. Rejects with an AppError and changes nothing when it cannot. A certificate
+ * that cannot be used holds up nothing else: the old one goes on, and status says why.
+ */
+export async function reloadConfig({
   server,
   configFile,
   log,
@@ -103,13 +89,20 @@ async function applyConfig({
   configFile: string;
   log: Logger;
 }): Promise<void> {
-  const { config, certificate } = await loadServiceConfig(configFile);
+  const config = await readServiceConfig(configFile);
   const reasons = restartReasons(server.config, config);
   if (reasons.length > 0) {
     throw new AppError('conflict', `A change of ${reasons.join(', ')} needs a restart of the TURN service.`, {
       details: { keys: reasons },
     });
   }
-  server.reconfigure(config, certificate);
+  try {
+    server.useCertificate(await loadCertificate(config));
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error;
+    server.keepCertificate(error.message);
+    log.error({ reason: error.message }, 'certificate kept: the new one cannot be used');
+  }
+  server.reconfigure(config);
   log.info({ secrets: config.secrets.length, peers: config.peers.allow.length }, 'configuration reloaded');
 }

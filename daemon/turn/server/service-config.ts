@@ -8,8 +8,14 @@ import { CertificateError, type Certificate } from './certificate.ts';
 
 export type LoadedConfig = { config: TurnServiceConfig; certificate: Certificate | undefined };
 
-/** Rejects with AppError `invalid_request` naming every problem at once; never quotes a value. */
+/** As `readServiceConfig`, and with a CertificateError when a certificate that is needed cannot be used. */
 export async function loadServiceConfig(file: string): Promise<LoadedConfig> {
+  const config = await readServiceConfig(file);
+  return { config, certificate: await loadCertificate(config) };
+}
+
+/** Rejects with AppError `invalid_request` naming every problem at once; never quotes a value. */
+export async function readServiceConfig(file: string): Promise<TurnServiceConfig> {
   let value: unknown;
   try {
     value = JSON.parse(await readFile(file, 'utf8'));
@@ -25,10 +31,11 @@ export async function loadServiceConfig(file: string): Promise<LoadedConfig> {
     );
     throw new AppError('invalid_request', `The TURN configuration ${file} is wrong: ${problems.join('; ')}`);
   }
-  return { config: parsed.data, certificate: await loadCertificate(parsed.data) };
+  return parsed.data;
 }
 
-async function loadCertificate(config: TurnServiceConfig): Promise<Certificate | undefined> {
+/** Rejects with a CertificateError. @returns undefined when none is named and none is needed. */
+export async function loadCertificate(config: TurnServiceConfig): Promise<Certificate | undefined> {
   const needed = config.listeners.some(({ transport }) => transport === 'tls' || transport === 'dtls');
   if (config.certificate === undefined) {
     if (!needed) return undefined;

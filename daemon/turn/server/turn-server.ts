@@ -187,22 +187,26 @@ export class TurnServer {
     return describeCertificate(this.#certificate, this.#certificateProblem);
   }
 
+  /**
+   * New sessions get it from now on, open ones go on.
+   * @throws CertificateError, and nothing has changed, when DTLS cannot use it.
+   */
+  useCertificate(certificate: Certificate | undefined): void {
+    if (certificate !== undefined && !isSameCertificate(certificate, this.#certificate)) {
+      this.#swapCertificate(certificate);
+    }
+    this.#certificateProblem = '';
+    this.#certificate = certificate;
+  }
+
   /** A new certificate was refused: the old one goes on, and status says why. */
   keepCertificate(problem: string): void {
     this.#certificateProblem = problem;
   }
 
-  /**
-   * Swaps what may change while allocations live; see `restartReasons` for what may not.
-   * @throws CertificateError, and nothing has changed, when DTLS cannot use the certificate.
-   */
-  reconfigure(config: TurnServiceConfig, certificate: Certificate | undefined): void {
-    if (certificate !== undefined && !isSameCertificate(certificate, this.#certificate)) {
-      this.#swapCertificate(certificate);
-    }
-    this.#certificateProblem = '';
+  /** Swaps what may change while allocations live; see `restartReasons` for what may not. */
+  reconfigure(config: TurnServiceConfig): void {
     this.#config = config;
-    this.#certificate = certificate;
     this.connections.configure(config.limits);
     const settings = turnSettings(config, this.#pool.families, { interfaceAddresses, interfaceMtu });
     this.#execute(this.core.configure(settings, this.#clock.nowMs()));
