@@ -14,6 +14,8 @@ const derivedKindSchema = z.enum(['pat', 'app']);
 
 /** Kept as one document; what an older one does not have is empty. */
 export const turnAccessSchema = z.strictObject({
+  /** Grows with every change, of the issuing secret too: of two copies the higher one is the newer. */
+  revision: z.number().int().min(0).default(0),
   /** Accepted beside the one that issues. `untilMs` null: coming, it issues nothing yet. */
   secrets: z
     .array(
@@ -49,7 +51,13 @@ export const turnAccessSchema = z.strictObject({
 });
 export type TurnAccess = z.infer<typeof turnAccessSchema>;
 
-export const NO_TURN_ACCESS: TurnAccess = { secrets: [], revoked: [], keys: [], serverKey: null };
+export const NO_TURN_ACCESS: TurnAccess = {
+  revision: 0,
+  secrets: [],
+  revoked: [],
+  keys: [],
+  serverKey: null,
+};
 
 /** `POST rotate-secret`. `now`: older secrets are not accepted any more, nor are credentials made with them. */
 export const rotateTurnSecretSchema = z.strictObject({ now: z.boolean().default(false) });

@@ -6,6 +6,7 @@
 import type { StateNamespace } from '../contract/state-file.ts';
 import { resumeDirection } from './saga.ts';
 import type { StateChoice } from './state-file.ts';
+import type { TurnKeys } from './turn-access.ts';
 import type { OperationRecord, PortClaim, WebrtcRecord } from './system.ts';
 
 export type BootDatabase = {
@@ -22,6 +23,8 @@ export type BootPlan = {
   targets: BootTarget[];
   /** Those of `targets` that the database does not know and has to learn. */
   restore: BootTarget[];
+  /** What the database has to learn of those it knows: their TURN secrets are newer in the file. */
+  relearn: ({ namespace: string } & TurnKeys)[];
   /** Namespaces whose services must not run, although the file names them. */
   stale: string[];
   /** Configurations that an operation left behind without running on: they are disabled to the end. */
@@ -34,6 +37,7 @@ export function planBoot(node: string, choice: StateChoice, database: BootDataba
   const plan: BootPlan = {
     targets: [],
     restore: [],
+    relearn: [],
     stale: [],
     leftovers: [],
     warnings: [...choice.warnings],
@@ -59,7 +63,12 @@ export function planBoot(node: string, choice: StateChoice, database: BootDataba
     const claim = database.claims.find((one) => one.node === node && one.namespace === namespace);
     const inFile = filed.find((one) => one.name === namespace);
     if (claim !== undefined) {
-      plan.targets.push({ config, claim });
+      const keys = newerKeys(config, fileIsNewer ? inFile : undefined);
+      if (keys !== undefined) {
+        plan.warnings.push(`The TURN secrets of "${namespace}" come from the state file.`);
+        plan.relearn.push({ namespace, ...keys });
+      }
+      plan.targets.push({ config: { ...config, ...keys }, claim });
       continue;
     }
     if (inFile === undefined) {
@@ -84,6 +93,14 @@ export function planBoot(node: string, choice: StateChoice, database: BootDataba
     plan.restore.push(target);
   }
   return plan;
+}
+
+/** An older copy of the database would issue what nobody takes any more, and forget who is revoked. */
+function newerKeys(config: WebrtcRecord, inFile: StateNamespace | undefined): TurnKeys | undefined {
+  // A namespace that was disabled and enabled meanwhile is another one: the database decides as before.
+  if (inFile === undefined || inFile.sealed_ticket_key !== config.sealedTicketKey) return undefined;
+  if (inFile.turn_access.revision <= config.turnAccess.revision) return undefined;
+  return { sealedTurnSecret: inFile.sealed_turn_secret, turnAccess: inFile.turn_access };
 }
 
 function claimOf(node: string, one: StateNamespace): PortClaim {

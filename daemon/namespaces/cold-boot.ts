@@ -43,6 +43,13 @@ export async function coldBoot(
   const source = { current: 'state file', previous: 'previous state file', none: 'database' }[choice.source];
   log.info({ source, namespaces: plan.targets.map((one) => one.config.namespace) }, 'cold boot');
   const broken = new Map<string, string>();
+  for (const { namespace, ...keys } of plan.relearn) {
+    try {
+      store.setTurnKeys(namespace, keys);
+    } catch (error) {
+      log.error({ err: error, namespace }, 'TURN secrets not taken over into the database');
+    }
+  }
   for (const target of plan.restore) {
     try {
       restore(store, target);
@@ -77,7 +84,11 @@ export async function coldBoot(
     }),
   );
   for (const namespace of plan.stale) await removeStale(namespace, options);
-  const outOfStep = choice.source !== 'current' || plan.restore.length > 0 || plan.stale.length > 0;
+  const outOfStep =
+    choice.source !== 'current' ||
+    plan.restore.length > 0 ||
+    plan.relearn.length > 0 ||
+    plan.stale.length > 0;
   if (outOfStep && (plan.targets.length > 0 || choice.state !== null || plan.warnings.length > 0)) {
     try {
       await state.save();

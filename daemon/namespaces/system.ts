@@ -67,7 +67,7 @@ export interface NamespaceStore {
   /** Throws AppError webrtc_already_enabled when there is one. */
   insertWebrtcConfig(record: WebrtcRecord): void;
   setWebrtcState(namespace: string, state: WebrtcDesire): void;
-  /** In one step: what issues, and what is accepted beside it. */
+  /** In one step: what issues, and what is accepted beside it. The revision grows by itself. */
   setTurnKeys(namespace: string, keys: Pick<WebrtcRecord, 'sealedTurnSecret' | 'turnAccess'>): void;
   /** Also forgets the namespace's room affinities. */
   deleteWebrtcConfig(namespace: string): void;

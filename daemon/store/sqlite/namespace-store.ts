@@ -131,12 +131,14 @@ export class SqliteNamespaceStore implements NamespaceStore {
 
   setTurnKeys(namespace: string, keys: { sealedTurnSecret: string; turnAccess: TurnAccess }): void {
     this.#database.transaction(() => {
+      const before = this.webrtcConfig(namespace)?.turnAccess ?? NO_TURN_ACCESS;
       this.#run(
         'UPDATE webrtc_configs SET sealed_turn_secret = ? WHERE namespace = ?',
         keys.sealedTurnSecret,
         namespace,
       );
-      this.#putTurnAccess(namespace, keys.turnAccess);
+      const revision = Math.max(before.revision + 1, keys.turnAccess.revision);
+      this.#putTurnAccess(namespace, { ...keys.turnAccess, revision });
     })();
   }
 

@@ -115,3 +115,33 @@ t.test('operations decide about their namespace; what none runs on is finished',
   t.match(plan([], 'enabling'), { targets: [], leftovers: ['demo'] });
   t.end();
 });
+
+t.test('a database that is behind learns newer TURN secrets and who is revoked', (t) => {
+  const access = (revision: number, subject: string) => ({
+    ...NO_TURN_ACCESS,
+    revision,
+    revoked: [{ subject, untilMs: null }],
+  });
+  const plan = (inFile: number, inDatabase: number, generation = 1, ticketKey = 'v1.b') => {
+    const choice = file(5, 'demo');
+    Object.assign(choice.state!.namespaces[0]!, {
+      sealed_turn_secret: 'v1.new',
+      sealed_ticket_key: ticketKey,
+      turn_access: access(inFile, 'alice'),
+    });
+    const known = { ...config('demo'), turnAccess: access(inDatabase, 'bob') };
+    return planBoot('local', choice, database({ generation, configs: [known], claims: [claim('demo')] }));
+  };
+  const learned = plan(7, 3);
+  t.match(learned.targets, [{ config: { sealedTurnSecret: 'v1.new', turnAccess: access(7, 'alice') } }]);
+  t.match(learned.relearn, [{ namespace: 'demo', sealedTurnSecret: 'v1.new', turnAccess: { revision: 7 } }]);
+  for (const [what, other] of Object.entries({
+    'the database has the last change': plan(3, 3),
+    'the database is as new as the file': plan(7, 3, 5),
+    'enabled anew meanwhile': plan(7, 3, 1, 'v1.other'),
+  })) {
+    t.same(other.relearn, [], what);
+    t.match(other.targets, [{ config: { sealedTurnSecret: 'v1.a', turnAccess: access(3, 'bob') } }], what);
+  }
+  t.end();
+});
