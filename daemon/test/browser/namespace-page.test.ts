@@ -56,14 +56,18 @@ t.test('the namespace page', { skip: browserMissing() ?? false }, async (t) => {
     await page.getByRole('button', { name: 'Hide', exact: true }).click();
     t.equal(await page.locator('tk-secret').count(), 0, 'hidden for good');
 
-    const client = await (await browser.newContext()).newPage();
-    await client.goto(`${appliance.url}/icon.svg`);
     const urls = servers
       .split('\n')
       .filter((uri) => uri.includes('transport=udp') && uri.startsWith('turn:'));
     t.equal(urls.length, 1, servers);
-    await client.evaluate(relayTo, { iceServer: { urls, username, credential }, peer: '10.0.0.5' });
-    await page.locator('tk-turn-sessions th .name', { hasText: 'probe-1' }).waitFor();
+    const connect = async (): Promise<Page> => {
+      const client = await (await browser.newContext()).newPage();
+      await client.goto(`${appliance.url}/icon.svg`);
+      await client.evaluate(relayTo, { iceServer: { urls, username, credential }, peer: '10.0.0.5' });
+      await page.locator('tk-turn-sessions th .name', { hasText: 'probe-1' }).waitFor();
+      return client;
+    };
+    const client = await connect();
     await waitForText(page, /Peer 10\.0\.0\.5:9000 is not an SFU of this namespace\./);
     await look('/namespaces/nordwerk', /Peer 10\.0\.0\.5:9000 is not/, 'namespace-on');
     await look('/namespaces', /WebRTC on/, 'namespaces');
@@ -77,6 +81,17 @@ t.test('the namespace page', { skip: browserMissing() ?? false }, async (t) => {
     await page.getByRole('button', { name: 'Disconnect', exact: true }).click();
     await waitForText(page, /Nobody is connected/);
     await client.context().close();
+
+    const again = await connect();
+    await page.getByRole('button', { name: 'Disconnect probe-1' }).click();
+    await page.getByRole('button', { name: 'Revoke probe-1' }).click();
+    await page.locator('tk-turn-revoked li', { hasText: 'probe-1' }).waitFor();
+    await waitForText(page, /Nobody is connected/);
+    await page.locator('tk-turn-revoked').scrollIntoViewIfNeeded();
+    await screenshot(page, 'namespace-revoked-dark');
+    await page.getByRole('button', { name: 'Let in again' }).click();
+    await page.locator('tk-turn-revoked li').waitFor({ state: 'detached' });
+    await again.context().close();
   });
 
   await t.test('the secret is rotated after a question, and what runs stays in sight', async () => {

@@ -1,5 +1,5 @@
 /** A namespace, its services and its operations in the console's words. Pure. */
-import type { Namespace, Operation, WebrtcStatus } from '../../../daemon/contract/api.ts';
+import type { EnableWebrtc, Namespace, Operation, WebrtcStatus } from '../../../daemon/contract/api.ts';
 import type { LiveData } from './live-state.ts';
 import type { StateName } from './tile-view.ts';
 
@@ -108,11 +108,12 @@ export function serviceWord(service: ServiceStatus | null): Word {
 /** The same enable on the command line. */
 export function enableCommand(
   namespace: string,
-  options: { turnPort?: number | undefined; turnsPort?: number | undefined },
+  options: Pick<EnableWebrtc, 'turnPort' | 'turnsPort' | 'relay'>,
 ): string {
-  const ports = [
+  const choices = [
     options.turnPort === undefined ? '' : ` \\\n  --turn-port ${String(options.turnPort)}`,
     options.turnsPort === undefined ? '' : ` \\\n  --turns-port ${String(options.turnsPort)}`,
+    options.relay === 'public' ? ' \\\n  --relay public' : '',
   ];
-  return `turnkeep namespace enable webrtc \\\n  --namespace ${namespace}${ports.join('')}`;
+  return `turnkeep namespace enable webrtc \\\n  --namespace ${namespace}${choices.join('')}`;
 }

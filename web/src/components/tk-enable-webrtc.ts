@@ -3,9 +3,11 @@
  * and the same on the command line. The steps then come with live events.
  */
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import type { RelayScope } from '../../../daemon/contract/names.ts';
 import { enableCommand } from '../actions/namespace-view.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import type { EnableOptions, PlanStep } from '../resources/namespace-api.ts';
+import { choice } from '../styles/choice.ts';
 import { columns } from '../styles/columns.ts';
 import { base, card, field } from '../styles/shared.ts';
 import './tk-command.ts';
@@ -17,11 +19,25 @@ const PORTS: [PortName, string, string][] = [
   ['turnsPort', 'TURN over TLS port', 'tls and dtls'],
 ];
 
+const RELAYS: [RelayScope, string, string][] = [
+  [
+    'sfu',
+    'To the SFU only',
+    'TURN reaches the SFU of this namespace and nothing else. Right for cameras and viewers.',
+  ],
+  [
+    'public',
+    'Also to public addresses',
+    'Whoever has credentials can reach any public address through this server. Private ones and its own are refused.',
+  ],
+];
+
 export class TkEnableWebrtc extends LitElement {
   static override properties = {
     context: { attribute: false },
     namespace: { attribute: false },
     values: { state: true },
+    relay: { state: true },
     plan: { state: true },
     planProblem: { state: true },
     busy: { state: true },
@@ -30,6 +46,7 @@ export class TkEnableWebrtc extends LitElement {
   declare context: ConsoleContext;
   declare namespace: string;
   declare values: Record<PortName, string>;
+  declare relay: RelayScope;
   declare plan: PlanStep[] | null;
   declare planProblem: string | null;
   declare busy: boolean;
@@ -39,6 +56,7 @@ export class TkEnableWebrtc extends LitElement {
   constructor() {
     super();
     this.values = { turnPort: '', turnsPort: '' };
+    this.relay = 'sfu';
     this.plan = null;
     this.planProblem = null;
     this.busy = false;
@@ -61,6 +79,7 @@ export class TkEnableWebrtc extends LitElement {
     return {
       ...(turnPort === undefined ? {} : { turnPort }),
       ...(turnsPort === undefined ? {} : { turnsPort }),
+      ...(this.relay === 'sfu' ? {} : { relay: this.relay }),
     };
   }
 
@@ -108,6 +127,10 @@ export class TkEnableWebrtc extends LitElement {
             counts as enabled only after a real session through the relay has worked.
           </p>
           <div class="fields">${PORTS.map(([name, label, what]) => this.#port(name, label, what))}</div>
+          <fieldset class="tk-field">
+            <legend>Relay</legend>
+            ${RELAYS.map((one) => this.#relay(...one))}
+          </fieldset>
           ${
             this.problem === null
               ? nothing
@@ -146,6 +169,22 @@ export class TkEnableWebrtc extends LitElement {
     </div>`;
   }
 
+  #relay(scope: RelayScope, label: string, text: string): TemplateResult {
+    return html`<label class="tk-choice">
+      <input
+        type="radio"
+        name="relay"
+        aria-describedby="${scope}-text"
+        .checked=${this.relay === scope}
+        @change=${() => {
+          this.relay = scope;
+          void this.#plan();
+        }}
+      /><span class="medium small">${label}</span>
+      <p id="${scope}-text">${text}</p>
+    </label>`;
+  }
+
   #port(name: PortName, label: string, what: string): TemplateResult {
     return html`<div class="tk-field">
       <label for=${name}>${label}</label>
@@ -176,6 +215,7 @@ export class TkEnableWebrtc extends LitElement {
     card,
     field,
     columns,
+    choice,
     css`
       :host {
         display: block;

@@ -21,6 +21,7 @@ import { tableStyles } from '../styles/table.ts';
 import { icon } from './icon.ts';
 import './tk-confirm.ts';
 
+/** Fires `revoked` when a subject was. */
 export class TkTurnSessions extends LitElement {
   static override properties = {
     context: { attribute: false },
@@ -43,22 +44,36 @@ export class TkTurnSessions extends LitElement {
     this.busy = false;
   }
 
-  async #disconnect(target: DisconnectTarget, name: string): Promise<void> {
+  #disconnect(target: DisconnectTarget, name: string): Promise<void> {
+    const { namespaces } = this.context.api;
+    return this.#end(`${name} was not disconnected.`, async () => {
+      const ended = await namespaces.disconnect(this.namespace, target);
+      return ended === 0
+        ? `The session of ${name} had ended already`
+        : `${counted(ended, 'session')} of ${name} ended`;
+    });
+  }
+
+  #revoke(subject: string): Promise<void> {
+    return this.#end(`${subject} was not revoked.`, async () => {
+      await this.context.api.namespaces.revoke(this.namespace, subject);
+      this.dispatchEvent(new Event('revoked'));
+      return `${subject} is revoked`;
+    });
+  }
+
+  /** @param run answers what is said once it is done. */
+  async #end(failure: string, run: () => Promise<string>): Promise<void> {
     if (this.busy) return;
     this.busy = true;
     const { context } = this;
     try {
-      const ended = await context.api.namespaces.disconnect(this.namespace, target);
-      context.say(
-        ended === 0
-          ? `The session of ${name} had ended already`
-          : `${counted(ended, 'session')} of ${name} ended`,
-      );
+      context.say(await run());
       this.#keep();
     } catch (error) {
       context.tell({
         kind: 'error',
-        title: `${name} was not disconnected.`,
+        title: failure,
         text: error instanceof Error ? error.message : String(error),
       });
     } finally {
@@ -200,7 +215,7 @@ export class TkTurnSessions extends LitElement {
       <td colspan="7">
         <tk-confirm
           .question=${`Disconnect ${name}?`}
-          .text=${'Its relay ends now, and with it the picture. With a credential that is still valid it may come back at once.'}
+          .text=${'Its relay ends now, and with it the picture. With a credential that is still valid it may come back at once; revoke it to keep it out.'}
           .verb=${'Disconnect'}
           .safe=${'Keep it'}
           .busy=${this.busy}
@@ -221,6 +236,18 @@ export class TkTurnSessions extends LitElement {
                   All ${many} of ${name}
                 </button>`
               : nothing
+          }${
+            subject === null
+              ? nothing
+              : html`<button
+                  class="tk-button danger"
+                  title="All its sessions end, and its credentials open none until that is taken back"
+                  @click=${() => {
+                    void this.#revoke(subject);
+                  }}
+                >
+                  Revoke ${name}
+                </button>`
           }</tk-confirm
         >
       </td>

@@ -10,6 +10,8 @@ import { base, card } from '../styles/shared.ts';
 import { stateWord } from './icon.ts';
 import './tk-turn-credentials.ts';
 import './tk-turn-drain.ts';
+import './tk-turn-revoked.ts';
+import type { TkTurnRevoked } from './tk-turn-revoked.ts';
 import './tk-turn-sessions.ts';
 import { limitsCard, refusalsCard, trafficCard, turnCardStyles } from './turn-cards.ts';
 import { WatchController } from './watch-controller.ts';
@@ -90,7 +92,15 @@ export class TkTurn extends LitElement {
             </div>`
           : nothing
       }
-      <tk-turn-sessions .context=${context} .namespace=${namespace} .sessions=${sessions}></tk-turn-sessions>
+      <tk-turn-sessions
+        .context=${context}
+        .namespace=${namespace}
+        .sessions=${sessions}
+        @revoked=${() => {
+          void this.renderRoot.querySelector<TkTurnRevoked>('tk-turn-revoked')?.load();
+        }}
+      ></tk-turn-sessions>
+      <tk-turn-revoked .context=${context} .namespace=${namespace}></tk-turn-revoked>
       <div class="cols two">
         <div class="stack">
           ${refusalsCard(refusals.items, status.refusals, nowMs)}

@@ -125,6 +125,11 @@ export function portsCard(
   </section>`;
 }
 
+const RELAYS = {
+  sfu: 'TURN relays to the SFU of this namespace only.',
+  public: 'TURN relays to the SFU, and to any public address.',
+} as const;
+
 export function servicesCard(status: WebrtcStatus, nowMs: number): TemplateResult {
   return html`<section class="tk-card" aria-labelledby="services">
     <header>
@@ -139,8 +144,8 @@ export function servicesCard(status: WebrtcStatus, nowMs: number): TemplateResul
       </div>
     </div>
     <footer>
-      Credentials are valid for ${duration(status.credentialTtlSeconds * 1000)}. Each namespace has its own
-      secret.
+      ${status.relay === undefined ? nothing : RELAYS[status.relay]} Credentials are valid for
+      ${duration(status.credentialTtlSeconds * 1000)}. Each namespace has its own secret.
     </footer>
   </section>`;
 }

@@ -13,6 +13,7 @@ import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { ApiError } from '../resources/api.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';
+import { choice } from '../styles/choice.ts';
 import { base, card, field, page } from '../styles/shared.ts';
 import { addCameraStyles } from './tk-add-camera-page-styles.ts';
 
@@ -439,6 +440,6 @@ export class TkAddCameraPage extends LitElement {
     </section>`;
   }
 
-  static override styles = [base, page, card, field, addCameraStyles];
+  static override styles = [base, page, card, field, choice, addCameraStyles];
 }
 customElements.define('tk-add-camera-page', TkAddCameraPage);

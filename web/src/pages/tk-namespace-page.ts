@@ -1,21 +1,11 @@
 /** One namespace: enable it, watch it come up, see what runs, end it. */
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
-import type { Namespace, Operation, WebrtcStatus } from '../../../daemon/contract/api.ts';
+import type { Namespace, WebrtcStatus } from '../../../daemon/contract/api.ts';
 import type { TurnLive } from '../../../daemon/contract/turn-operations.ts';
 import type { LiveData } from '../actions/live-state.ts';
-import {
-  camerasOf,
-  enableCommand,
-  failedOperation,
-  failureTitle,
-  namespaceState,
-  runningOperation,
-} from '../actions/namespace-view.ts';
-import { counted } from '../actions/wording.ts';
+import { camerasOf, failedOperation, namespaceState, runningOperation } from '../actions/namespace-view.ts';
 import { follow } from '../components/app-navigation.ts';
 import { icon, stateWord } from '../components/icon.ts';
-import '../components/tk-command.ts';
-import '../components/tk-confirm.ts';
 import '../components/tk-enable-webrtc.ts';
 import '../components/tk-notice.ts';
 import '../components/tk-operation.ts';
@@ -26,8 +16,8 @@ import { columns } from '../styles/columns.ts';
 import { base, card, page } from '../styles/shared.ts';
 import { forbidden } from './forbidden.ts';
 import { namespaceCardStyles, portsCard, probeCard, servicesCard } from './namespace-cards.ts';
-
-type Question = 'none' | 'rotate' | 'disable' | 'delete';
+import { failedView, operationStyles, runningView } from './namespace-operation.ts';
+import { namespaceQuestion, type Question } from './namespace-questions.ts';
 
 export class TkNamespacePage extends LitElement {
   static override properties = {
@@ -197,11 +187,11 @@ export class TkNamespacePage extends LitElement {
     const running = runningOperation(data, namespace);
     // Sessions go on while a secret is rotated: what runs stays in sight.
     const rotating = running?.kind === 'rotate-turn-secret';
-    if (running !== null && !rotating) return this.#running(running);
+    if (running !== null && !rotating) return runningView(this.context, running);
     const failed = failedOperation(data, namespace.name);
     return html`${this.#question(data, namespace)}
     ${rotating ? html`<tk-operation .context=${this.context} .operation=${running}></tk-operation>` : nothing}
-    ${failed === null ? nothing : this.#failed(failed)}
+    ${failed === null ? nothing : failedView(failed)}
     ${
       namespace.webrtc === 'disabled'
         ? this.#disabled()
@@ -212,121 +202,21 @@ export class TkNamespacePage extends LitElement {
   }
 
   #question(data: LiveData, { name }: Namespace): TemplateResult | typeof nothing {
-    const { context } = this;
-    const keep = (): void => {
-      this.question = 'none';
-      this.focusMain();
-    };
-    if (this.question === 'disable') {
-      const sessions = this.turn?.sessions.total ?? this.status?.at.allocations ?? null;
-      const who = sessions === null || sessions === 0 ? '' : `${counted(sessions, 'session')} end. `;
-      return html`<tk-confirm
-        .question=${`Disable WebRTC for ${name}?`}
-        .text=${`${who}Nobody can watch its cameras until it is enabled again. Cameras stay; ports are given back.`}
-        .verb=${'Disable WebRTC'}
-        .safe=${'Keep it on'}
-        .busy=${this.busy}
-        @confirm=${() => {
-          void this.#do(`WebRTC was not disabled for ${name}.`, () => context.api.namespaces.disable(name));
-        }}
-        @keep=${keep}
-      ></tk-confirm>`;
-    }
-    if (this.question === 'rotate') {
-      const rotate = (now: boolean): void => {
-        void this.#do(`The TURN secret of ${name} was not rotated.`, () =>
-          context.api.namespaces.rotateSecret(name, { now }),
-        );
-      };
-      return html`<tk-confirm
-        .question=${`Rotate the TURN secret of ${name}?`}
-        .text=${'No session is dropped. Credentials of before stay good until they end, a day at most; after a leak, refuse them now.'}
-        .verb=${'Rotate secret'}
-        .safe=${'Keep it'}
-        .busy=${this.busy}
-        @confirm=${() => {
-          rotate(false);
-        }}
-        @keep=${keep}
-        ><button
-          class="tk-button danger"
-          @click=${() => {
-            rotate(true);
-          }}
-        >
-          Rotate, refuse older credentials now
-        </button></tk-confirm
-      >`;
-    }
-    if (this.question !== 'delete') return nothing;
-    const cameras = camerasOf(data, name);
-    return html`<tk-confirm
-      .question=${`Delete ${name}?`}
-      .text=${
-        cameras === 0
-          ? 'Its API keys stop working at once. This is permanent.'
-          : `It still has ${counted(cameras, 'camera')}: delete those first.`
-      }
-      .verb=${`Delete ${name}`}
-      .busy=${this.busy}
-      @confirm=${() => {
-        void this.#do(`${name} was not deleted.`, async () => {
-          await context.api.namespaces.delete(name);
-          context.say(`${name} is deleted`);
-          context.navigate('/namespaces');
-        });
-      }}
-      @keep=${keep}
-    ></tk-confirm>`;
-  }
-
-  #running(operation: Operation): TemplateResult {
-    const enabling = operation.kind === 'enable-webrtc';
-    return html`<div class="cols side">
-      <tk-operation .context=${this.context} .operation=${operation}></tk-operation>
-      <div class="stack">
-        <section class="tk-card" aria-labelledby="fails">
-          <header><h2 id="fails">If a step fails</h2></header>
-          <div class="body small muted stack tight">
-            <p>
-              ${
-                enabling
-                  ? 'Everything done so far is undone, newest first, and nothing stays behind.'
-                  : 'What was done stays done, and the rest can be tried again.'
-              }
-            </p>
-            <p>
-              You may close this page. If the server loses power now, it finishes
-              ${enabling ? 'or undoes ' : ''}this at the next start.
-            </p>
-          </div>
-        </section>
-        ${
-          enabling
-            ? html`<section class="tk-card" aria-labelledby="cli">
-                <header><h2 id="cli">Same on the command line</h2></header>
-                <div class="body"><tk-command .text=${enableCommand(this.name, {})}></tk-command></div>
-              </section>`
-            : nothing
-        }
-      </div>
-    </div>`;
-  }
-
-  #failed(operation: Operation): TemplateResult {
-    const step = operation.steps.find(({ state }) => state === 'failed');
-    const where = step === undefined ? '' : `${step.label}: `;
-    return html`<tk-notice
-        .notice=${{
-          kind: 'error' as const,
-          title: failureTitle(operation),
-          text: `${where}${operation.error?.message ?? 'The server does not say why.'}`,
-        }}
-      ></tk-notice>
-      <details class="tk-card">
-        <summary class="small">What was done and undone</summary>
-        <tk-steps .steps=${operation.steps}></tk-steps>
-      </details>`;
+    return namespaceQuestion({
+      question: this.question,
+      context: this.context,
+      name,
+      cameras: camerasOf(data, name),
+      sessions: this.turn?.sessions.total ?? this.status?.at.allocations ?? null,
+      busy: this.busy,
+      run: (failure, action) => {
+        void this.#do(failure, action);
+      },
+      keep: () => {
+        this.question = 'none';
+        this.focusMain();
+      },
+    });
   }
 
   #disabled(): TemplateResult {
@@ -388,6 +278,6 @@ export class TkNamespacePage extends LitElement {
       ></tk-turn>`;
   }
 
-  static override styles = [base, page, card, columns, namespaceCardStyles];
+  static override styles = [base, page, card, columns, namespaceCardStyles, operationStyles];
 }
 customElements.define('tk-namespace-page', TkNamespacePage);

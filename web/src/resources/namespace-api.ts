@@ -2,6 +2,7 @@
 import type { EnableWebrtc, WebrtcStatus } from '../../../daemon/contract/api.ts';
 import type { TurnCredentials } from '../../../daemon/contract/ice.ts';
 import type { DisconnectTarget } from '../../../daemon/contract/turn-operations.ts';
+import type { RevokedList } from '../../../daemon/contract/turn-access.ts';
 import { isObject, unreadable, type Call } from './http.ts';
 
 export type EnableOptions = Omit<EnableWebrtc, 'dryRun'>;
@@ -56,6 +57,23 @@ export class NamespaceApi {
   /** Resolves when it has begun. `now`: credentials of the older secret open no session from then on. */
   async rotateSecret(name: string, options: { now: boolean }): Promise<void> {
     await this.#call('POST', `${path(name)}/turn/rotate-secret`, options);
+  }
+
+  /** The subject gets nothing more until that is taken back. @returns how many sessions that ended. */
+  async revoke(name: string, subject: string): Promise<number> {
+    const answer = await this.#call('POST', `${path(name)}/turn/revoke`, { subject });
+    if (isObject(answer) && typeof answer['ended'] === 'number') return answer['ended'];
+    throw unreadable();
+  }
+
+  async unrevoke(name: string, subject: string): Promise<void> {
+    await this.#call('POST', `${path(name)}/turn/unrevoke`, { subject });
+  }
+
+  async revoked(name: string): Promise<RevokedList['items']> {
+    const answer = await this.#call('GET', `${path(name)}/turn/revoked`);
+    if (isObject(answer) && Array.isArray(answer['items'])) return answer['items'] as RevokedList['items'];
+    throw unreadable();
   }
 
   async drain(name: string, deadlineSeconds: number): Promise<void> {

@@ -162,6 +162,7 @@ t.test('the command line says the same', (t) => {
     enableCommand('a', { turnPort: 3490 }),
     'turnkeep namespace enable webrtc \\\n  --namespace a \\\n  --turn-port 3490',
   );
+  t.match(enableCommand('a', { relay: 'public' }), /--relay public$/);
   t.end();
 });
 
