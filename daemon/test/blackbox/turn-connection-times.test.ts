@@ -10,6 +10,8 @@ import { openDtlsLink } from '../helpers/dtls-link.ts';
 import { testCertificate } from '../helpers/turn-certificate.ts';
 import { credential, startTurn, TurnClient, type TurnProcess } from '../helpers/turn-client.ts';
 
+t.setTimeout(120_000);
+
 const SERVER = '127.0.44.10';
 const relay = { addresses: ['127.0.44.11'], minPort: 54_400, maxPort: 54_450 };
 /** Longer than any test: such a bound never ends a connection of it. */

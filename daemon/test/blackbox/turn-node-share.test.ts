@@ -5,6 +5,9 @@ import { temporaryDirectory } from '../helpers/namespace-directory.ts';
 import { ended, realNode, type RealNode } from '../helpers/namespace-real.ts';
 import { TurnClient } from '../helpers/turn-client.ts';
 
+// Every process start costs a second or more on a busy machine.
+t.setTimeout(170_000);
+
 const ADDRESS = '127.0.44.1';
 const BUDGET = 4;
 
@@ -48,6 +51,34 @@ t.test('two namespaces never hold more than the node may; sessions outlive a new
   t.match(await share(node, 'one'), { limit: BUDGET, used: 2 });
   t.equal((await (await client(t, node, 'one')).allocate()).code, 'success', 'its part is free again');
   t.equal((await node.namespaces.status('one')).turn?.pid, pid, 'no service was restarted');
+});
+
+t.test('a daemon with other limits gives them to the services that run, whose sessions go on', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const daemon = (allocationsPerUser: number): Promise<RealNode> => {
+    const turnLimits = { ...DEFAULT_TURN_LIMITS, allocationsPerUser };
+    return realNode({ dataDir, address: ADDRESS, stopServicesOnExit: false, change: { turnLimits } });
+  };
+  const first = await daemon(2);
+  await first.namespaces.start();
+  await enable(first, 'one');
+  const pid = (await first.namespaces.status('one')).turn?.pid;
+  const session = await client(t, first, 'one');
+  t.equal((await session.allocate()).code, 'success');
+  await first.close();
+
+  const second = await daemon(1);
+  t.teardown(() => second.close());
+  await second.namespaces.start();
+  const { limits } = await second.namespaces.turn.status('one');
+  t.match(
+    limits.find(({ name }) => name === 'allocationsPerUser'),
+    { limit: 1 },
+  );
+  t.equal((await second.namespaces.status('one')).turn?.pid, pid, 'the same process');
+  t.equal((await session.refresh(600)).code, 'success', 'its session goes on');
+  const disabled = second.namespaces.disableWebrtc('one');
+  t.equal((await ended(second.namespaces, disabled.operationId)).state, 'succeeded');
 });
 
 async function enable({ namespaces }: RealNode, name: string): Promise<void> {

@@ -5,6 +5,8 @@ import type { TurnServiceConfig } from '../../contract/turn-config.ts';
 import { shareOfNode } from '../../namespaces/node-share.ts';
 import { settled, World } from '../helpers/namespace-fakes.ts';
 
+const TIMES = { handshakeSeconds: 10, idleConnectionSeconds: 30 };
+
 t.test('shares are equal and never more than the budget together', (t) => {
   const budget = fc.integer({ min: 1, max: 10_000_000 });
   const names = ['allocationsOfNode', 'permissionsOfNode', 'channelsOfNode', 'bytesPerSecondOfNode'] as const;
@@ -19,6 +21,11 @@ t.test('shares are equal and never more than the budget together', (t) => {
   t.match(shared, { allocationsOfNode: 1333, packetsPerSecondOfNode: 300, bytesPerSecondOfNode: null });
   t.match(shared, { allocations: 700, allocationsPerUser: 16 }, 'only the bounds of the node are divided');
   t.same(shareOfNode(DEFAULT_TURN_LIMITS, 1), DEFAULT_TURN_LIMITS);
+  const entries = Object.keys(DEFAULT_TURN_LIMITS).map((name) => [name, 1000] as const);
+  const halves = shareOfNode(turnLimitsSchema.parse({ ...Object.fromEntries(entries), ...TIMES }), 2);
+  for (const [name, value] of Object.entries(halves)) {
+    if (!(name in TIMES)) t.equal(value, name.endsWith('OfNode') ? 500 : 1000, name);
+  }
   t.end();
 });
 
