@@ -88,9 +88,12 @@ export class DataConnection {
     } else if (hadError) {
       reset(other);
     } else if (!other.destroyed) {
-      other.end(() => {
+      const last = (): void => {
         other.destroy();
-      });
+      };
+      const flow = this.#flows.find(({ into }) => into === other);
+      if (flow === undefined) last();
+      else flow.end(last);
       this.#linger();
     }
   }

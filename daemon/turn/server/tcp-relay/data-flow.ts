@@ -17,6 +17,8 @@ export class DataFlow {
   readonly #meter: () => TrafficMeter | undefined;
   readonly #onBytes: (count: number) => void;
   #cancelHold: Cancel | undefined;
+  /** Called for at the end, which came while a chunk was held. */
+  #ending: (() => void)[] | undefined;
 
   /**
    * Starts. The end of one socket's data is the end of the other's.
@@ -37,13 +39,24 @@ export class DataFlow {
     this.#from.on('data', (chunk: Buffer) => {
       this.#forward(chunk);
     });
+    // A socket that is paused ends all the same when it has nothing left to read.
     this.#from.on('end', () => {
-      this.#to.end();
+      this.end();
     });
     this.#to.on('drain', () => {
       if (this.#cancelHold === undefined) this.#from.resume();
     });
     this.#from.resume();
+  }
+
+  get into(): Socket {
+    return this.#to;
+  }
+
+  /** Ends the reader's socket after what is held, and calls back when it has been written. */
+  end(onWritten?: () => void): void {
+    if (this.#cancelHold === undefined) this.#to.end(onWritten);
+    else (this.#ending ??= []).push(onWritten ?? ((): void => undefined));
   }
 
   /** What is held is thrown away; the sockets are the owner's. */
@@ -57,13 +70,19 @@ export class DataFlow {
       this.#from.pause();
       this.#cancelHold = this.#clock.after(Math.min(delayMs, MAX_HOLD_MS), () => {
         this.#cancelHold = undefined;
-        this.#from.resume();
         this.#forward(chunk);
+        if (this.#cancelHold === undefined) this.#goOn();
       });
       return;
     }
     if (!this.#to.writable) return;
     this.#onBytes(chunk.length);
     if (!this.#to.write(chunk)) this.#from.pause();
+  }
+
+  /** After a hold. */
+  #goOn(): void {
+    for (const onWritten of this.#ending ?? []) this.#to.end(onWritten);
+    if (!this.#to.writableNeedDrain) this.#from.resume();
   }
 }
