@@ -55,6 +55,23 @@ t.test('each limit drops by its name and lets its rate through', (t) => {
   t.end();
 });
 
+t.test('bytes of a stream wait for as long as they lack, and are not dropped', (t) => {
+  const { meters, drops, time } = metersWith({ bytesPerSecondPerUser: 100_000, packetsPerSecondPerUser: 10 });
+  const meter = meters.open(ann)!;
+  t.equal(meter.delayMs(65_536), 0, 'the burst');
+  t.equal(meter.delayMs(10_000), 100, 'nothing is left of it');
+  t.equal(drops.get('over-bandwidth'), 0);
+  t.equal(meters.uses().find(({ name }) => name === 'bytesPerSecondPerUser')?.refused, 1);
+  time.nowMs += 100;
+  t.equal(meter.delayMs(10_000), 0);
+  t.equal(meter.delayMs(10_000_000) > 0, true);
+  time.nowMs += 60_000;
+  t.equal(meter.delayMs(10_000_000), 0, 'what is longer than the burst passes as one');
+  for (let count = 0; count < 4; count += 1) meter.delayMs(1);
+  t.ok(meter.delayMs(1) > 0, 'a chunk is a packet');
+  t.end();
+});
+
 t.test('a packet is taken of all buckets or of none', (t) => {
   const { meters } = metersWith({ packetsPerSecondPerUser: 20, packetsPerSecond: 10 });
   const [a, b] = [meters.open(ann)!, meters.open(bob)!];

@@ -64,20 +64,21 @@ export class DataFlow {
     this.#cancelHold?.();
   }
 
-  #forward(chunk: Buffer): void {
+  /** @returns false when the chunk is held. */
+  #forward(chunk: Buffer): boolean {
     const delayMs = this.#meter()?.delayMs(chunk.length) ?? 0;
     if (delayMs > 0) {
       this.#from.pause();
       this.#cancelHold = this.#clock.after(Math.min(delayMs, MAX_HOLD_MS), () => {
         this.#cancelHold = undefined;
-        this.#forward(chunk);
-        if (this.#cancelHold === undefined) this.#goOn();
+        if (this.#forward(chunk)) this.#goOn();
       });
-      return;
+      return false;
     }
-    if (!this.#to.writable) return;
+    if (!this.#to.writable) return true;
     this.#onBytes(chunk.length);
     if (!this.#to.write(chunk)) this.#from.pause();
+    return true;
   }
 
   /** After a hold. */
