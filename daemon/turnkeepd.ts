@@ -76,6 +76,7 @@ async function start(): Promise<void> {
     publicAddresses: config.public.addresses,
     turnBindAddresses: config.turn.bindAddresses,
     turnEncryptedOnly: config.turn.encryptedOnly,
+    turnHostName: config.turn.hostName,
     turnCertificates: certificates.turn,
     turnSession: {
       maxSeconds: config.turn.maxSessionSeconds,

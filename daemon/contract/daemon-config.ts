@@ -35,6 +35,17 @@ const originSchema = z.string().refine((text) => {
   return (url.protocol === 'https:' || url.protocol === 'http:') && text.replace(/\/$/, '') === url.origin;
 }, 'must be the address people type, without a path, for example https://video.example.com');
 
+/** Where the name of the namespace goes in `turn.hostName`. */
+export const NAMESPACE_PLACEHOLDER = '{namespace}';
+const HOST_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Checked with the longest name a namespace may have in it. */
+const turnHostNameSchema = z.string().refine((text) => {
+  const labels = text.replace(NAMESPACE_PLACEHOLDER, 'n'.repeat(32)).split('.');
+  const isName = labels.length > 1 && labels.every((label) => HOST_LABEL.test(label));
+  return isName && labels.join('.').length <= 253 && !/^[0-9]+$/.test(labels.at(-1) ?? '');
+}, 'must be a DNS name in lower case, for example turn.example.com or turn.ns-{namespace}.example.com');
+
 const shieldSchema = ipSchema.superRefine((text, context) => {
   const address = parseIp(text);
   if (address === undefined) return;
@@ -109,6 +120,7 @@ export const daemonConfigSchema = z.strictObject({
       bindAddresses: z.array(ipSchema).min(1).max(8).default(['127.0.0.1']),
       credentialTtlSeconds: z.number().int().min(60).max(86400).default(600),
       encryptedOnly: z.boolean().default(false),
+      hostName: turnHostNameSchema.nullable().default(null),
       certificate: z
         .strictObject({
           certFile: z.string().min(1).nullable().default(null),

@@ -1,6 +1,7 @@
 /** What each step of an enable does and how it is taken back. Every undo is harmless when repeated. */
 import { NO_TURN_ACCESS } from '../contract/turn-access.ts';
 import { issueRestCredential } from '../credentials/turn-rest.ts';
+import { NAMESPACE_PLACEHOLDER } from '../contract/daemon-config.ts';
 import type { RelayScope } from '../contract/names.ts';
 import { InvalidStateError } from '../kit/errors.ts';
 import { randomToken } from '../kit/secret.ts';
@@ -27,6 +28,7 @@ export type StepDependencies = {
   settings: RunningSettings;
   clock: Clock;
   credentialTtlSeconds: number;
+  turnHostName: string | null;
   times: { readyTimeoutMs: number; proofTimeoutMs: number; drainDeadlineMs: number };
   /** Aborted when the daemon stops. */
   signal: AbortSignal;
@@ -54,6 +56,7 @@ export function enableSteps(
     dependencies;
   const { namespace } = request;
   const { encryptedOnly } = enabled;
+  const { turnHostName } = dependencies;
   const { turn, sfu } = serviceRefs(namespace);
   let secrets: { turnSecret: string; ticketKey: string } | undefined;
   const inputs = (): ServiceInputs => {
@@ -83,7 +86,7 @@ export function enableSteps(
           sealedTicketKey: sealer.seal('sfu-ticket-key', namespace, secrets.ticketKey),
           ttlSeconds: dependencies.credentialTtlSeconds,
           relayScope: request.relay ?? 'sfu',
-          domain: null,
+          domain: turnHostName?.replace(NAMESPACE_PLACEHOLDER, namespace) ?? null,
           createdAtMs: clock.nowMs(),
         });
         return undefined;

@@ -101,8 +101,9 @@ export class EnabledNamespaces {
 
   /** The certificate of its TURN service, made or renewed when it has to be. */
   async certificate(inputs: ServiceInputs): Promise<TurnCertificate> {
-    // What clients dial, and what this host dials itself to prove the relay.
-    const hosts = [...turnHosts(inputs), ...inputs.turnBindAddresses.map(reachableAt)];
+    // What clients dial. Without a name also what this host dials itself.
+    const own = inputs.domain === null ? inputs.turnBindAddresses.map(reachableAt) : [];
+    const hosts = [...turnHosts(inputs), ...own];
     const certificate = await this.#options.certificates.ensure(inputs.namespace, hosts);
     this.#certificateProblems.set(inputs.namespace, certificate.problem);
     return certificate;

@@ -77,6 +77,8 @@ export type NamespacesOptions = {
   turnBindAddresses: readonly string[];
   /** TURN over TLS only: no listeners and no URIs in the clear. */
   turnEncryptedOnly: boolean;
+  /** DNS name of the TURN services enabled from now on, with the placeholder of daemon-config.ts; null: none. */
+  turnHostName?: string | null;
   turnCertificates: TurnCertificates;
   /** Limits of TURN sessions; without them the defaults count. */
   turnSession?: NodeAddresses['turnSession'];
@@ -198,6 +200,7 @@ export class Namespaces extends Lifecycle {
       longestCredentialMs: (MAX_TTL_SECONDS + skewSeconds) * 1000,
       log,
       credentialTtlSeconds: options.credentialTtlSeconds,
+      turnHostName: options.turnHostName ?? null,
       times: this.#times,
       signal: this.stopSignal,
     };

@@ -210,3 +210,26 @@ t.test('encryptedOnly: TLS and DTLS alone listen and are handed out, TLS is what
     }
   }
 });
+
+t.test('a host name stands in every URI, and certificates are for it', async (t) => {
+  const { namespaces, caPem } = await enabledNode(t, { turnHostName: 'turn.ns-{namespace}.example.com' });
+  const name = 'turn.ns-demo.example.com';
+  const { uris } = namespaces.turnCredentials('demo', { subject: 'viewer' });
+  t.same(uris, [
+    `turn:${name}:26540?transport=udp`,
+    `turn:${name}:26540?transport=tcp`,
+    `turns:${name}:26560?transport=tcp`,
+    `turns:${name}:26560?transport=udp`,
+  ]);
+  t.same((await namespaces.status('demo')).uris, uris);
+  // As a browser does it: whatever the name resolves to, the certificate has to name it.
+  const listener = { transport: 'tls' as const, address, port: 26560 };
+  t.ok(await binds(listener, { trustPem: caPem, host: name }));
+  await t.rejects(binds(listener, { trustPem: caPem, host: 'turn.ns-other.example.com' }), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  });
+  await t.rejects(binds(listener, { trustPem: caPem, host: address }), {
+    code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+  });
+  t.equal((await namespaces.turn.status('demo')).certificate!.problem, '');
+});

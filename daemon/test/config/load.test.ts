@@ -114,6 +114,24 @@ t.test('a certificate for TURN has both of its files or none', (t) => {
   t.end();
 });
 
+t.test('the host name of TURN is a DNS name, with or without the namespace in it', (t) => {
+  const hostName = (name: string): string | null => read(`turn: { hostName: '${name}' }`).turn.hostName;
+  for (const name of ['turn.example.com', 'turn.ns-{namespace}.example.com', '{namespace}.example.com']) {
+    t.equal(hostName(name), name);
+  }
+  for (const name of [
+    'turn',
+    '192.0.2.7',
+    'Turn.example.com',
+    'turn..com',
+    'https://turn.example.com',
+    '{ns}.example.com',
+  ]) {
+    t.match(refused(`turn: { hostName: '${name}' }`).message, /turn\.hostName.*must be a DNS name/, name);
+  }
+  t.end();
+});
+
 t.test('TURN services have the limits of the file, and a wrong one is named with its line', (t) => {
   const { limits } = read('turn: { limits: { allocationsPerUser: 4, bytesPerSecond: 1250000 } }').turn;
   t.strictSame(limits, { ...DEFAULT_TURN_LIMITS, allocationsPerUser: 4, bytesPerSecond: 1_250_000 });
