@@ -15,6 +15,10 @@ export type Entrance = {
   publish: string | null;
   /** What a watched picture shows: our drawn frame numbers, or GStreamer's moving ball. */
   picture: 'numbers' | 'ball';
+  /** Publishes several encodings (simulcast): by how much each is scaled down, by rid. */
+  encodings?: Record<string, number>;
+  /** The lines a viewer asks for. */
+  height?: number;
 };
 
 /** One peer connection. */
@@ -52,7 +56,14 @@ type Room = {
   publisher: RTCPeerConnection | null;
 };
 type Scope = { room: Room };
-type Frame = { type: string; sdp: string; code: string; message: string; iceServers: { urls: string[] }[] };
+type Frame = {
+  type: string;
+  mids?: Record<string, string | null>;
+  sdp: string;
+  code: string;
+  message: string;
+  iceServers: { urls: string[] }[];
+};
 
 /** Begins; all that happens from then on is told by `lookAround`. */
 export function enterRoom(entrance: Entrance): void {
@@ -100,6 +111,8 @@ export function enterRoom(entrance: Entrance): void {
       await room.viewer.setRemoteDescription({ type: 'offer', sdp: frame.sdp });
       await room.viewer.setLocalDescription();
       send('answer', { sdp: room.viewer.localDescription?.sdp });
+      const tracks = entrance.height === undefined ? [] : Object.values(frame.mids ?? {});
+      for (const trackId of tracks) send('track-state', { trackId, height: entrance.height });
     }
   }
 
@@ -131,7 +144,12 @@ export function enterRoom(entrance: Entrance): void {
     }, 66);
     const sound = await navigator.mediaDevices.getUserMedia({ audio: true });
     const media = canvas.captureStream();
-    for (const track of [...media.getTracks(), ...sound.getTracks()]) peer.addTrack(track, media);
+    for (const track of [...media.getTracks(), ...sound.getTracks()]) {
+      const scaled = Object.entries(track.kind === 'video' ? (entrance.encodings ?? {}) : {});
+      const sendEncodings = scaled.map(([rid, scaleResolutionDownBy]) => ({ rid, scaleResolutionDownBy }));
+      if (sendEncodings.length === 0) peer.addTrack(track, media);
+      else peer.addTransceiver(track, { direction: 'sendonly', streams: [media], sendEncodings });
+    }
     const video = peer.getTransceivers().find((one) => one.sender.track?.kind === 'video');
     const codecs = RTCRtpSender.getCapabilities('video')?.codecs ?? [];
     video?.setCodecPreferences(codecs.filter((one) => [mimeType, 'video/rtx'].includes(one.mimeType)));
