@@ -144,6 +144,18 @@ export const sfuStatusSchema = z.object({
   subscriptions: z.number(),
   forwarded: z.object({ packets: z.number(), bytes: z.number() }),
   drops: counters,
+  /** Viewers whose path cannot carry what they watch: they are spared whole pictures. At most 50 are named. */
+  slowViewers: z
+    .array(
+      z.object({
+        identity: z.string(),
+        sinceMs: z.number(),
+        /** What the path carries, null while unknown. */
+        bitsPerSecond: z.number().nullable(),
+        queueMs: z.number(),
+      }),
+    )
+    .optional(),
 });
 export type SfuStatus = z.infer<typeof sfuStatusSchema>;
 

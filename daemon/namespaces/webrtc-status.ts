@@ -52,7 +52,9 @@ export function serviceView(
     const certificate = problem === '' ? '' : ` Its certificate: ${problem}`;
     return view('up', `${title} answers; ${String(answer.allocations)} allocations.${dtls}${certificate}`);
   }
-  return view('up', `${title} answers; ${String(answer.sessions)} sessions.`);
+  const slow = answer.slowViewers?.length ?? 0;
+  const viewers = slow === 0 ? '' : `, ${String(slow)} of them a slow viewer that is spared pictures`;
+  return view('up', `${title} answers; ${String(answer.sessions)} sessions${viewers}.`);
 }
 
 export function operationView(record: OperationRecord): Operation {

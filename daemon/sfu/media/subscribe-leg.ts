@@ -9,6 +9,7 @@ import { AppError } from '../../contract/errors.ts';
 import type { Cancel } from '../../kit/clock.ts';
 import { messageOf } from '../../kit/errors.ts';
 import { PayloadTypes, slotKeyOf } from './codecs.ts';
+import type { PathStats } from './core/types.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { MediaTrack } from './media-track.ts';
 import { PeerLink } from './peer-link.ts';
@@ -84,6 +85,11 @@ export class SubscribeLeg {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** The path to the viewer; undefined before DTLS is up. */
+  get path(): PathStats | undefined {
+    return this.#open?.peer?.path(this.#engine.clock.nowMs());
   }
 
   /** The offer that waits for an answer, to be sent again after a resume. */

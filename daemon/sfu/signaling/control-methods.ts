@@ -4,6 +4,8 @@ import type { MediaEngine } from '../media/media-engine.ts';
 import type { Ingests } from './ingests.ts';
 import type { NamespaceSfu } from './namespace-sfu.ts';
 
+const MAX_SLOW_VIEWERS = 50;
+
 export type ControlDependencies = {
   namespace: string;
   engine: MediaEngine;
@@ -37,6 +39,14 @@ export function controlMethods(options: ControlDependencies) {
         subscriptions: all.reduce((sum, session) => sum + session.watching, 0),
         forwarded: engine.forwarded(),
         drops: { ...engine.drops(), ...options.muxDrops() },
+        slowViewers: all
+          .flatMap((session) => {
+            const path = session.viewerPath;
+            if (path === undefined || path.slowSinceMs === null) return [];
+            const { bitsPerSecond, queueMs, slowSinceMs } = path;
+            return [{ identity: session.identity, sinceMs: slowSinceMs, bitsPerSecond, queueMs }];
+          })
+          .slice(0, MAX_SLOW_VIEWERS),
       };
     },
     drain: ({ deadlineMs }: { deadlineMs: number }) => {

@@ -7,6 +7,7 @@ import type { ClientFrame, RoomTicket, ServerFrame, TrackInfo } from '../../cont
 import { assertNever, messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { RateLimiter } from '../../kit/rate-limiter.ts';
+import type { PathStats } from '../media/core/types.ts';
 import type { MediaEngine } from '../media/media-engine.ts';
 import type { MediaTrack } from '../media/media-track.ts';
 import { parseOffer, PublishLeg } from '../media/publish-leg.ts';
@@ -85,6 +86,11 @@ export class Session implements Audience, TrackOwner {
 
   get watching(): number {
     return this.#watched.size;
+  }
+
+  /** What is known of the path to this viewer; undefined before its connection is up. */
+  get viewerPath(): PathStats | undefined {
+    return this.#subscribe?.path;
   }
 
   // -- Audience --------------------------------------------------------------------------------------

@@ -71,6 +71,9 @@ t.test('a service is up only when it says so itself', (t) => {
     );
   }
   t.match(serviceView('sfu', report('ready'), sfu), { up: 'up', sentence: /3 sessions/ });
+  const slow = { identity: 'ada', sinceMs: 1, bitsPerSecond: 300_000, queueMs: 500 };
+  const behind = serviceView('sfu', report('ready'), { ...sfu, slowViewers: [slow] });
+  t.match(behind, { up: 'up', sentence: /3 sessions, 1 of them a slow viewer/ });
   t.match(serviceView('sfu', { ...report('ready'), sinceMs: null }, sfu), { since: null });
   t.end();
 });

@@ -36,6 +36,7 @@ const LOSS_WINDOW_MS = 500;
 const FEEDBACK_TIMEOUT_MS = 3000;
 const REMB_TIMEOUT_MS = 5000;
 const DEFAULT_ROUND_TRIP_MS = 100;
+const PAUSE_MS = 300;
 /** Two feedback messages further apart than this mean that nothing was sent between. */
 const IDLE_MS = 1500;
 
@@ -46,6 +47,8 @@ export type Bandwidth = {
   basis: BandwidthBasis;
   /** The path queues, or loses more than a tenth. */
   isCongested: boolean;
+  /** It loses more than a tenth. */
+  isLosing: boolean;
 };
 
 export class BandwidthEstimator {
@@ -58,10 +61,13 @@ export class BandwidthEstimator {
   /** The rate at which a queue grew last. */
   #limit: number | undefined;
   #lastFeedbackMs = -Infinity;
+  #lastSentMs = -Infinity;
   #lastBackOffMs = -Infinity;
   #lossStartMs = -Infinity;
   #lossReceived = 0;
   #lossMissing = 0;
+  /** The most that arrived per second in the window of the loss. */
+  #lossPeak = 0;
   #isLosing = false;
   #reportRate: number | undefined;
   #lastReportMs = -Infinity;
@@ -81,6 +87,9 @@ export class BandwidthEstimator {
   onArrived(bytes: number, sentMs: number, arrivalMs: number): void {
     this.#lossReceived += 1;
     this.#arrived.add(bytes, arrivalMs);
+    // Nothing was sent for a while: a queue of before says nothing of now.
+    if (sentMs - this.#lastSentMs > PAUSE_MS) this.#trend.reset();
+    this.#lastSentMs = sentMs;
     this.#trend.add(sentMs, arrivalMs);
   }
 
@@ -130,7 +139,8 @@ export class BandwidthEstimator {
 
   /** undefined while nothing is known: then nothing is held back. */
   bandwidth(nowMs: number): Bandwidth | undefined {
-    const isCongested = this.#trend.use === 'over' || this.#isLosing;
+    const isLosing = this.#isLosing;
+    const isCongested = this.#trend.use === 'over' || isLosing;
     const remb = this.#remb;
     const hasRemb = remb !== undefined && nowMs - remb.atMs < REMB_TIMEOUT_MS;
     const hasFallback = hasRemb || this.#reportRate !== undefined;
@@ -139,11 +149,16 @@ export class BandwidthEstimator {
       this.#delayRate !== undefined &&
       (nowMs - this.#lastFeedbackMs < FEEDBACK_TIMEOUT_MS || !hasFallback)
     ) {
-      return { bitsPerSecond: Math.min(this.#delayRate, this.#lossRate), basis: 'feedback', isCongested };
+      return {
+        bitsPerSecond: Math.min(this.#delayRate, this.#lossRate),
+        basis: 'feedback',
+        isCongested,
+        isLosing,
+      };
     }
-    if (hasRemb) return { bitsPerSecond: remb.bitsPerSecond, basis: 'remb', isCongested: this.#isLosing };
+    if (hasRemb) return { bitsPerSecond: remb.bitsPerSecond, basis: 'remb', isCongested: isLosing, isLosing };
     if (this.#reportRate === undefined) return undefined;
-    return { bitsPerSecond: this.#reportRate, basis: 'reports', isCongested: this.#isLosing };
+    return { bitsPerSecond: this.#reportRate, basis: 'reports', isCongested: isLosing, isLosing };
   }
 
   #updateDelay(nowMs: number, elapsedMs: number): void {
@@ -152,8 +167,10 @@ export class BandwidthEstimator {
     if (this.#trend.use === 'over') {
       if (nowMs - this.#lastBackOffMs < this.#roundTripMs + REACTION_MS) return;
       this.#lastBackOffMs = nowMs;
-      this.#limit = arrived;
-      this.#delayRate = clamp(Math.min(this.#delayRate ?? Infinity, arrived * BACK_OFF));
+      // While a queue stands, what arrives is what the path carries; a pause before it does not count.
+      const limit = Math.max(arrived, this.#arrived.bitsPerSecond(PROOF_MS) ?? 0);
+      this.#limit = limit;
+      this.#delayRate = clamp(Math.min(this.#delayRate ?? Infinity, limit * BACK_OFF));
       return;
     }
     const rate = this.#delayRate ?? arrived;
@@ -176,9 +193,12 @@ export class BandwidthEstimator {
   }
 
   #updateLoss(nowMs: number, elapsedMs: number): void {
+    this.#lossPeak = Math.max(this.#lossPeak, this.#arrived.bitsPerSecond(PROOF_MS) ?? 0);
     const total = this.#lossReceived + this.#lossMissing;
     if (total >= LOSS_PACKETS && nowMs - this.#lossStartMs >= LOSS_WINDOW_MS) {
       const share = this.#lossMissing / total;
+      const peak = this.#lossPeak;
+      this.#lossPeak = 0;
       this.#lossStartMs = nowMs;
       this.#lossReceived = 0;
       this.#lossMissing = 0;
@@ -187,8 +207,7 @@ export class BandwidthEstimator {
         const sent = this.#sent.perSecond(nowMs) * 8;
         const lowered = Math.min(this.#lossRate, sent, this.#delayRate ?? Infinity) * (1 - share / 2);
         // A sender that goes on above the limit must not talk the rate below what does arrive.
-        const arrived = this.#arrived.bitsPerSecond(ARRIVED_MS) ?? 0;
-        this.#lossRate = clamp(Math.max(lowered, arrived * BACK_OFF));
+        this.#lossRate = clamp(Math.max(lowered, peak * BACK_OFF));
         return;
       }
       if (share >= LOW_LOSS) return;

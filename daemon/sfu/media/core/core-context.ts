@@ -17,7 +17,9 @@ export type DropReason =
   | 'too-late'
   | 'bad-rtx'
   | 'awaiting-key-frame'
-  | 'before-join';
+  | 'before-join'
+  /** Of a picture that one viewer's path could not carry. */
+  | 'slow-viewer';
 
 /** Something with one deadline in the core's queue. */
 export interface Timed {

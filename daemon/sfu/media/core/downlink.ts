@@ -5,15 +5,16 @@
  */
 import type { BurstPacer, Bursting } from './burst-pacer.ts';
 import { randomBelow, type CoreContext, type Timed } from './core-context.ts';
+import { FrameGate } from './frame-gate.ts';
 import type { Gop } from './gop-cache.ts';
 import type { MediaPacket } from './media-packet.ts';
 import { OutboundStream, type StreamTransport } from './outbound-stream.ts';
 import type { ReportBlock } from './rtcp-packet.ts';
-import type { SourceClock } from './source-clock.ts';
 import { LayerSwitch } from './layer-switch.ts';
 import { CoreSource, type SourceListener } from './source.ts';
 import type { Downlink, DownlinkOptions, DownlinkStats, MediaSource } from './types.ts';
 import type { LayeredDownlink, ViewerLayers } from './viewer-layers.ts';
+import { ViewerTimeline } from './viewer-timeline.ts';
 import { Vp8Continuity } from './vp8-continuity.ts';
 
 /** One re-join per half second: what a viewer asks for meanwhile is on its way. */
@@ -26,8 +27,6 @@ const KEY_FRAME_GRACE_MS = 100;
 const CAUGHT_UP_MS = 25;
 /** A key frame this young makes asking for another pointless. */
 const FRESH_KEY_FRAME_MS = 1000;
-/** Smallest step between two frames. */
-const MIN_STEP = 90;
 /** A burst of which more than this part is asked for again does not fit the path. */
 const NARROW_PATH_SHARE = 0.25;
 const NARROW_PATH_MIN_PACKETS = 20;
@@ -52,13 +51,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   #isPaused = false;
   #source: CoreSource | undefined;
 
-  /** The timeline: our timestamp = `clock` timestamp + `offset`. */
-  #clock: SourceClock | undefined;
-  #offset = 0;
-  #lastTimestamp: number | undefined;
-  /** Source timestamp of the frame being sent, NaN to start a new one with the next packet. */
-  #frame = NaN;
-
+  readonly #timeline: ViewerTimeline;
   #gop: Gop | undefined;
   #cursor = 0;
   #lastJoinMs = -Infinity;
@@ -70,6 +63,9 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   /** A move to another encoding, until its key frame comes. */
   #switch: LayerSwitch | undefined;
   #height: number | undefined;
+  readonly #gate: FrameGate;
+  /** The picture under way is not sent to this viewer. */
+  #isSparing = false;
   /** A frame was begun and not ended. */
   #isFrameOpen = false;
   #continuity: Vp8Continuity | undefined;
@@ -105,6 +101,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     this.options = options;
     this.ssrc = options.ssrc;
     this.#stream = new OutboundStream(context, transport, options);
+    this.#timeline = new ViewerTimeline(() => randomBelow(context, 0x1_0000_0000) + 0x1_0000_0000);
+    this.#gate = new FrameGate(transport.path, (nowMs) => this.sourceBitsPerSecond(nowMs));
     this.#onClosed = onClosed;
   }
 
@@ -183,7 +181,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
       nacksReceived: this.#nacksReceived,
       nacksUnanswerable: this.#nacksUnanswerable,
       plisReceived: this.#plisReceived,
-      framesDropped: this.#framesDropped,
+      framesDropped: this.#framesDropped + this.#gate.spared,
+      framesSpared: this.#gate.spared,
       layerSwitches: this.#layerSwitches,
       rid: this.#source?.options.rid ?? null,
       probePackets: this.#stream.probePackets,
@@ -215,25 +214,32 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
       case 'idle':
       case 'closed':
         return;
-      case 'live':
+      case 'live': {
+        const wasClosed = this.#gate.isClosed;
+        // Parameter sets of the same picture may have come before: this packet decides for it.
+        this.#isSparing = !this.#gate.onKeyFrame(nowMs);
+        if (this.#isSparing) return;
         this.#joinIndex = this.#stream.nextIndex;
-        if (!isResync) return;
+        if (!isResync && !wasClosed) return;
         this.#continuity?.restart();
-        this.#reanchor(nowMs);
+        this.#timeline.anchor(this.#source?.clock, nowMs);
         this.#sendPreamble(1, gop, nowMs);
         return;
+      }
       case 'bursting':
         // Everything unsent is old news; on the send clock the jump shows as no gap.
         this.#countUnsent();
         this.#pacer.delete(this);
         break;
       case 'waiting':
+        if (!this.#gate.onKeyFrame(nowMs)) return;
         break;
     }
+    this.#gate.open(nowMs);
     this.#goLive();
     this.#continuity?.restart();
     this.#joinIndex = this.#stream.nextIndex;
-    this.#reanchor(nowMs);
+    this.#timeline.anchor(this.#source?.clock, nowMs);
     this.#sendReport(nowMs);
     this.#sendPreamble(2, gop, nowMs);
     this.#firstKeyFrameAtMs ??= nowMs;
@@ -243,10 +249,27 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     if (this.#state !== 'live') return;
     if (this.options.kind === 'audio') this.#sendAudio(packet, nowMs);
     else {
-      this.#sendVideo(packet, true, nowMs);
+      this.#sendUnlessSpared(packet, nowMs);
       const gop = this.#switch?.gop;
       if (gop !== undefined && packet.marker) this.#completeSwitch(gop, nowMs);
     }
+  }
+
+  /** Decides for whole pictures: what was begun is sent to its end. */
+  #sendUnlessSpared(packet: MediaPacket, nowMs: number): void {
+    const source = this.#source;
+    if (packet.isFrameStart && source !== undefined) {
+      const isKeyFrame = packet.timestamp === source.keyFrameTimestamp;
+      this.#isSparing = isKeyFrame
+        ? this.#gate.isClosed
+        : this.#gate.onFrame(source.codec, packet.payload, nowMs) === 'spare';
+      if (this.#isSparing) {
+        this.#continuity?.skipPicture();
+        if (this.#gate.shouldAsk(nowMs)) source.requestKeyFrame(nowMs);
+      }
+    }
+    if (this.#isSparing) this.#context.drops.add('slow-viewer');
+    else this.#sendVideo(packet, true, nowMs);
   }
 
   onCacheDiscarded(): void {
@@ -280,6 +303,10 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
       this.#goLive();
       return 0;
     }
+    if (this.#gate.isOverfull(nowMs)) {
+      this.#stopBurst();
+      return 0;
+    }
     this.#cursor += 1;
     this.#joinPackets += 1;
     return this.#sendVideo(packet, false, nowMs);
@@ -288,6 +315,10 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   // --- from the viewer ---
 
   onNack(sequenceNumbers: readonly number[], nowMs: number): void {
+    if (!this.#gate.mayRepeat(nowMs)) {
+      this.#nacksReceived += sequenceNumbers.length;
+      return;
+    }
     let isHopeless = false;
     for (const sequenceNumber of sequenceNumbers) {
       this.#nacksReceived += 1;
@@ -304,11 +335,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
       this.#joinNacked > NARROW_PATH_MIN_PACKETS &&
       this.#joinNacked > this.#joinPackets * NARROW_PATH_SHARE
     ) {
-      // The path is too narrow for a burst: more of it would only delay the next key frame.
-      this.#pacer.delete(this);
-      this.#countUnsent();
-      this.#joinIndex = this.#stream.nextIndex;
-      this.#await();
+      this.#stopBurst();
       return;
     }
     if (isHopeless && this.options.kind === 'video') this.#rejoin(nowMs);
@@ -373,10 +400,12 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     if (source === undefined || this.#state !== 'live') return;
     this.#attach(source);
     this.#layerSwitches += 1;
+    this.#gate.open(nowMs);
+    this.#isSparing = false;
     this.#continuity?.restart();
     this.#joinIndex = this.#stream.nextIndex;
-    this.#frame = NaN;
-    this.#reanchor(nowMs);
+    this.#timeline.newFrame();
+    this.#timeline.anchor(this.#source?.clock, nowMs);
     this.#sendPreamble(1, gop, nowMs);
     for (const packet of gop.packets) this.#sendVideo(packet, true, nowMs);
   }
@@ -397,6 +426,14 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     this.#gop = undefined;
     this.#burstDueMs = undefined;
     this.#audioBase = undefined;
+  }
+
+  /** The path is too narrow for a burst: more of it would only delay the next key frame. */
+  #stopBurst(): void {
+    this.#pacer.delete(this);
+    this.#countUnsent();
+    this.#joinIndex = this.#stream.nextIndex;
+    this.#await();
   }
 
   #await(): void {
@@ -435,6 +472,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   #rejoin(nowMs: number): void {
     const source = this.#source;
     if (source === undefined || this.#isPaused || nowMs - this.#lastJoinMs < REJOIN_INTERVAL_MS) return;
+    // It is without pictures because its path cannot carry them; a burst would not help.
+    if (this.#gate.isClosed) return;
     source.requestKeyFrame(nowMs);
     const gop = source.gops.current;
     if (gop === undefined || this.#state === 'waiting') return;
@@ -457,6 +496,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
 
   #burst(gop: Gop, nowMs: number): void {
     this.#state = 'bursting';
+    this.#gate.open(nowMs);
+    this.#isSparing = false;
     this.#bursts += 1;
     this.#lastJoinMs = nowMs;
     this.#burstDueMs = undefined;
@@ -465,9 +506,9 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     this.#joinIndex = this.#stream.nextIndex;
     this.#joinPackets = 0;
     this.#joinNacked = 0;
-    this.#frame = NaN;
+    this.#timeline.newFrame();
     this.#continuity?.restart();
-    this.#reanchor(nowMs);
+    this.#timeline.anchor(this.#source?.clock, nowMs);
     this.#sendReport(nowMs);
     this.#sendPreamble(2, gop, nowMs);
     this.#firstKeyFrameAtMs ??= nowMs;
@@ -483,7 +524,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     const first = gop.packets[0];
     const isLive = first === undefined || nowMs - first.releasedMs < CAUGHT_UP_MS;
     const frame = first?.timestamp ?? this.#source?.keyFrameTimestamp ?? NaN;
-    const timestamp = this.#timestampOf(frame, isLive, nowMs);
+    const timestamp = this.#timeline.ofFrame(frame, isLive, nowMs);
     for (let time = 0; time < times; time += 1) {
       // A lost first packet is never asked for again, so it exists twice.
       this.#transmit(this.#stream.nextIndex, preamble, false, timestamp, nowMs);
@@ -491,28 +532,24 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   }
 
   #sendVideo(packet: MediaPacket, isLive: boolean, nowMs: number): number {
-    if (packet.clock !== this.#clock) this.#anchor(packet.clock, nowMs);
-    const timestamp =
-      packet.timestamp === this.#frame && this.#lastTimestamp !== undefined
-        ? this.#lastTimestamp
-        : this.#timestampOf(packet.timestamp, isLive, nowMs);
+    const timestamp = this.#timeline.ofVideo(packet, isLive, nowMs);
     this.#isFrameOpen = !packet.marker;
     const payload = this.#continuity?.rewrite(packet.payload) ?? packet.payload;
     return this.#transmit(this.#stream.nextIndex, payload, packet.marker, timestamp, nowMs);
   }
 
   #sendAudio(packet: MediaPacket, nowMs: number): void {
-    if (packet.clock !== this.#clock) {
-      this.#anchor(packet.clock, nowMs);
+    if (!this.#timeline.follows(packet.clock)) {
+      this.#timeline.anchor(packet.clock, nowMs);
       this.#audioBase = undefined;
     }
     let base = this.#audioBase;
+    let isRestart = false;
     const next = this.#stream.nextIndex;
     if (base === undefined || packet.sequence - base.sequence + base.index > next + MAX_AUDIO_GAP) {
       base = { sequence: packet.sequence, index: next };
       this.#audioBase = base;
-      const last = this.#lastTimestamp ?? -1;
-      if (packet.timestamp + this.#offset <= last) this.#offset = last + 1 - packet.timestamp;
+      isRestart = true;
       if (this.#stream.packets === 0) this.#sendReport(nowMs);
     }
     // Lost packets stay visible as gaps: the decoder conceals them.
@@ -521,8 +558,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
       this.#context.drops.add('before-join');
       return;
     }
-    const timestamp = packet.timestamp + this.#offset;
-    if (this.#lastTimestamp === undefined || timestamp > this.#lastTimestamp) this.#lastTimestamp = timestamp;
+    const timestamp = this.#timeline.ofAudio(packet, isRestart);
     this.#transmit(index, packet.payload, packet.marker, timestamp, nowMs);
   }
 
@@ -533,40 +569,11 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     return this.#stream.send(index, payload, marker, timestamp, nowMs);
   }
 
-  // --- timeline ---
-
-  /** Our timestamp for a new frame; strictly greater than the last one. */
-  #timestampOf(frame: number, isLive: boolean, nowMs: number): number {
-    const own = (isLive ? frame : (this.#clock?.at(nowMs) ?? frame)) + this.#offset;
-    const last = this.#lastTimestamp;
-    const timestamp = Math.round(last === undefined ? own : Math.max(own, last + MIN_STEP));
-    this.#frame = frame;
-    this.#lastTimestamp = timestamp;
-    return timestamp;
-  }
-
-  /** Takes over the source's newest clock. */
-  #reanchor(nowMs: number): void {
-    const clock = this.#source?.clock;
-    if (clock !== undefined && clock !== this.#clock) this.#anchor(clock, nowMs);
-  }
-
-  /** Our line goes on where the old clock would be now. */
-  #anchor(clock: SourceClock, nowMs: number): void {
-    const now =
-      this.#clock === undefined
-        ? randomBelow(this.#context, 0x1_0000_0000) + 0x1_0000_0000
-        : this.#clock.at(nowMs) + this.#offset;
-    this.#clock = clock;
-    this.#offset = Math.round(now - clock.at(nowMs));
-    this.#frame = NaN;
-  }
-
   #sendReport(nowMs: number): void {
-    const clock = this.#clock;
-    if (clock === undefined) return;
+    const timestamp = this.#timeline.at(nowMs);
+    if (timestamp === undefined) return;
     this.#sentSinceReport = false;
-    this.#stream.sendReport(clock.at(nowMs) + this.#offset, nowMs);
+    this.#stream.sendReport(timestamp, nowMs);
     this.#scheduleReport(nowMs);
   }
 

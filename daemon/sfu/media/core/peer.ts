@@ -113,6 +113,8 @@ export class Peer implements CorePeer, SourceLink {
       bitsPerSecond: known === undefined ? null : Math.round(known.bitsPerSecond),
       basis: known?.basis ?? null,
       isCongested: known?.isCongested ?? false,
+      queueMs: Math.round(this.#path.queueMs(nowMs)),
+      slowSinceMs: this.#path.slowSinceMs(nowMs) ?? null,
     };
   }
 

@@ -11,6 +11,8 @@ export const SENT_HISTORY_PACKETS = 4096;
 export const OUTSTANDING = 0;
 export const ARRIVED = 1;
 export const MISSING = 2;
+/** No feedback will tell of it any more. */
+export const UNTOLD = 3;
 
 export class SentHistory {
   readonly #sentMs = new Float64Array(SENT_HISTORY_PACKETS);

@@ -103,6 +103,10 @@ export type PathStats = {
   basis: 'feedback' | 'remb' | 'reports' | null;
   /** A queue grows on it, or it loses more than a tenth. */
   isCongested: boolean;
+  /** Delay above the smallest of the last seconds. */
+  queueMs: number;
+  /** Since when the peer is spared pictures because its path is too slow; null when it follows. */
+  slowSinceMs: number | null;
 };
 
 export type DownlinkStats = {
@@ -114,8 +118,10 @@ export type DownlinkStats = {
   /** Asked for, but no longer in the ring. */
   nacksUnanswerable: number;
   plisReceived: number;
-  /** Whole frames dropped for this viewer. */
+  /** Whole frames dropped for this viewer, for any reason. */
   framesDropped: number;
+  /** Those of them that its path could not carry. */
+  framesSpared: number;
   /** Moves from one encoding of the track to another. */
   layerSwitches: number;
   /** The encoding that is sent: its rid, null when there is only one. */

