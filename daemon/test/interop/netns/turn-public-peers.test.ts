@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import t from 'tap';
 import { readDataIndication } from '../../../turn/core/client-session.ts';
 import { credential, startTurn, TurnClient } from '../../helpers/turn-client.ts';
+import { TcpAllocation } from '../../helpers/turn-tcp-relay.ts';
 
 t.setTimeout(120_000);
 
@@ -18,7 +19,8 @@ const ECHO = `
 const { createSocket } = require('node:dgram');
 const socket = createSocket('udp4');
 socket.on('message', (bytes, { port, address }) => socket.send(bytes, port, address));
-socket.bind(${PORT}, () => console.log('bound'));
+const tcp = require('node:net').createServer((one) => one.on('error', () => 0).pipe(one));
+socket.bind(${PORT}, () => tcp.listen(${PORT}, '0.0.0.0', () => console.log('bound')));
 process.stdin.on('end', () => process.exit()).resume();
 `;
 
@@ -59,6 +61,18 @@ t.test('public peers are reached, private ones and the host are not', { skip }, 
     t.equal((await client.permit({ address, port: PORT })).code, 403, address);
     t.equal((await client.bind(0x4001, { address, port: PORT })).code, 403, address);
   }
+  await t.test('the same by TCP', async (t) => {
+    const { address, port } = turn;
+    const allocation = await TcpAllocation.make(t, { transport: 'tcp', address, port });
+    t.equal(allocation.relayed.address, OWN);
+    const link = await allocation.through(t, { address: PUBLIC, port: PORT }, 'there and back');
+    t.equal(await link.read(14), 'there and back');
+    for (const address of [PRIVATE, OWN, OWN_TOO, '10.77.0.4', '127.0.33.21']) {
+      t.same(await allocation.connect({ address, port: PORT }), { code: 403 }, address);
+    }
+    t.equal((await allocation.client.refresh(0)).code, 'success');
+    t.equal(await link.rest(), '');
+  });
   const { items } = await turn.control.call('sessions', {});
   t.match(items, [{ permissions: [PUBLIC], channels: 1 }]);
 
