@@ -438,7 +438,7 @@ export const field = css`
     display: grid;
     gap: 6px;
   }
-  .tk-field > label,
+  .tk-field > label:not(.tk-choice),
   .tk-field > legend,
   .tk-field > .label {
     font-size: var(--tk-size-3);
