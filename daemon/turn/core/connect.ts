@@ -98,8 +98,8 @@ export function takeConnection<C extends ClientRef, R extends RelayRef>(
 ): PeerConnection<C, R> | string {
   const { allocation } = peer;
   const { limits } = state.settings;
-  if (allocation.connections.size >= limits.dataConnectionsPerAllocation)
-    return 'dataConnectionsPerAllocation';
+  const over = state.quotas.overAllocation('dataConnections', allocation.connections.size + 1, limits);
+  if (over !== undefined) return over;
   const full = state.quotas.take('dataConnections', allocation.holder, limits);
   if (full !== undefined) return full.name;
   let id = state.randomBytes(ID_BYTES).readUInt32BE();

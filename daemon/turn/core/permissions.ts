@@ -105,8 +105,9 @@ function takePermissions<C extends ClientRef, R extends RelayRef>(
 ): string | undefined {
   const { limits } = state.settings;
   const added = addresses.filter((address) => allocation.hosts.get(address)?.permitted !== true).length;
-  if (added > 0 && allocation.permissions.length + added > limits.permissionsPerAllocation) {
-    return 'permissionsPerAllocation';
+  if (added > 0) {
+    const over = state.quotas.overAllocation('permissions', allocation.permissions.length + added, limits);
+    if (over !== undefined) return over;
   }
   return state.quotas.take('permissions', allocation.holder, limits, added)?.name;
 }
@@ -118,8 +119,9 @@ function takeChannel<C extends ClientRef, R extends RelayRef>(
   channel: { address: string; isNew: boolean },
 ): string | undefined {
   const { limits } = state.settings;
-  if (channel.isNew && allocation.channels.size >= limits.channelsPerAllocation) {
-    return 'channelsPerAllocation';
+  if (channel.isNew) {
+    const over = state.quotas.overAllocation('channels', allocation.channels.size + 1, limits);
+    if (over !== undefined) return over;
   }
   const full = channel.isNew ? state.quotas.take('channels', allocation.holder, limits)?.name : undefined;
   if (full !== undefined) return full;

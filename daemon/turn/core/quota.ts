@@ -14,7 +14,10 @@ const SCOPES = ['PerUser', 'PerSubject', '', 'OfNode'] as const;
 type Scope = (typeof SCOPES)[number];
 /** Key of the configuration, name in status, metrics and log. */
 export type QuotaName = `${QuotaResource}${Scope}`;
-export type QuotaLimits = Record<QuotaName, number>;
+/** What hangs on an allocation has a bound there too. */
+const OF_ALLOCATION = ['permissions', 'channels', 'dataConnections'] as const;
+type AllocationBound = `${(typeof OF_ALLOCATION)[number]}PerAllocation`;
+export type QuotaLimits = Record<QuotaName | AllocationBound, number>;
 
 /** Who holds a unit: the username as presented, and the subject in it. */
 export type QuotaHolder = { readonly credential: string; readonly subject: string };
@@ -33,7 +36,7 @@ export class QuotaLedger {
     channels: emptyCounts(),
     dataConnections: emptyCounts(),
   };
-  readonly #refused = new Map<QuotaName, number>();
+  readonly #refused = new Map<QuotaName | AllocationBound, number>();
 
   /** Holders with something, for the tests' invariants. */
   get size(): number {
@@ -58,13 +61,25 @@ export class QuotaLedger {
     for (const scope of SCOPES) {
       const name = `${resource}${scope}` as const;
       if (usedBy(counts, scope, holder) + count <= limits[name]) continue;
-      this.#refused.set(name, (this.#refused.get(name) ?? 0) + 1);
+      this.#count(name);
       return { name, ofHolder: scope === 'PerUser' || scope === 'PerSubject' };
     }
     change(counts.perCredential, holder.credential, count);
     change(counts.perSubject, holder.subject, count);
     counts.total += count;
     return undefined;
+  }
+
+  /** @returns the bound that an allocation with `total` of them would pass (counted as refused), or undefined. */
+  overAllocation(
+    resource: (typeof OF_ALLOCATION)[number],
+    total: number,
+    limits: QuotaLimits,
+  ): AllocationBound | undefined {
+    const name = `${resource}PerAllocation` as const;
+    if (total <= limits[name]) return undefined;
+    this.#count(name);
+    return name;
   }
 
   release(resource: QuotaResource, holder: QuotaHolder): void {
@@ -75,13 +90,22 @@ export class QuotaLedger {
   }
 
   uses(limits: QuotaLimits): LimitUse[] {
-    return QUOTA_RESOURCES.flatMap((resource) =>
+    const nested = QUOTA_RESOURCES.flatMap((resource) =>
       SCOPES.map((scope) => {
         const name = `${resource}${scope}` as const;
         const used = scope === '' || scope === 'OfNode' ? this.#counts[resource].total : undefined;
         return { name, limit: limits[name], used, refused: this.#refused.get(name) ?? 0 };
       }),
     );
+    const ofAllocation = OF_ALLOCATION.map((resource) => {
+      const name = `${resource}PerAllocation` as const;
+      return { name, limit: limits[name], refused: this.#refused.get(name) ?? 0 };
+    });
+    return [...nested, ...ofAllocation];
+  }
+
+  #count(name: QuotaName | AllocationBound): void {
+    this.#refused.set(name, (this.#refused.get(name) ?? 0) + 1);
   }
 }
 

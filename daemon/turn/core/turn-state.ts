@@ -19,13 +19,7 @@ import type { SessionRules } from './session-rules.ts';
 import { RefusalJournal } from './refusal-journal.ts';
 import { StrangerLimits, type StrangerRates } from './stranger-limits.ts';
 
-export type TurnLimits = QuotaLimits &
-  RateLimits &
-  StrangerRates & {
-    permissionsPerAllocation: number;
-    dataConnectionsPerAllocation: number;
-    channelsPerAllocation: number;
-  };
+export type TurnLimits = QuotaLimits & RateLimits & StrangerRates;
 
 /** What a reload may swap while allocations live. */
 export type TurnSettings = {

@@ -1,10 +1,11 @@
 /** Nested counts: whose limit is reached, what the client and the operator are told, what comes back. */
 import t from 'tap';
 import { DEFAULT_TURN_LIMITS } from '../../../contract/turn-config.ts';
-import { quotaHolder, type QuotaName } from '../../../turn/core/quota.ts';
+import { quotaHolder, type QuotaLimits, type QuotaName } from '../../../turn/core/quota.ts';
+import { ConnectionLimits } from '../../../turn/server/connection-limits.ts';
 import { Bench, PEER, settings, user, type Acts } from './harness.ts';
 
-const bench = (limits: Partial<Record<QuotaName | 'channelsPerAllocation', number>>): Bench =>
+const bench = (limits: Partial<QuotaLimits>): Bench =>
   new Bench({
     limits: { ...settings().limits, permissionsPerAllocation: 8, channelsPerAllocation: 8, ...limits },
   });
@@ -92,7 +93,25 @@ t.test('permissions and channels are counted over allocations and given back', (
   t.end();
 });
 
-t.test('every limit that is counted here has a default', (t) => {
-  for (const { name } of bench({}).core.limits) t.ok(name in DEFAULT_TURN_LIMITS, name);
+t.test('what does not fit an allocation itself is counted too', (t) => {
+  const one = bench({ permissionsPerAllocation: 1, channelsPerAllocation: 1 });
+  const a = one.client(1);
+  t.equal(one.allocate(a).code, 'success');
+  t.equal(one.bind(a, 0x4000).code, 'success');
+  t.equal(one.bind(a, 0x4000).code, 'success', 'what is held is refreshed');
+  t.equal(one.bind(a, 0x4001, { ...PEER, port: 20001 }).code, 508);
+  t.equal(one.permit(a, { address: '10.0.0.10', port: 20000 }).code, 508);
+  const refused = (name: string) => one.core.limits.find((use) => use.name === name);
+  t.same(refused('channelsPerAllocation'), { name: 'channelsPerAllocation', limit: 1, refused: 1 });
+  t.same(refused('permissionsPerAllocation'), { name: 'permissionsPerAllocation', limit: 1, refused: 1 });
+  t.match(refused('dataConnectionsPerAllocation'), { refused: 0 });
+  t.end();
+});
+
+t.test('every key of turn.limits is counted, and nothing else is', (t) => {
+  const limits = { ...DEFAULT_TURN_LIMITS };
+  for (const name of Object.keys(limits) as (keyof typeof limits)[]) limits[name] ??= 1_000_000;
+  const uses = [...new Bench({ limits }).core.limits, ...new ConnectionLimits(limits).uses()];
+  t.same(uses.map(({ name }) => name).sort(), Object.keys(DEFAULT_TURN_LIMITS).sort());
   t.end();
 });
