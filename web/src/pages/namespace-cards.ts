@@ -16,6 +16,8 @@ export function probeCard(options: {
   again: () => void;
 }): TemplateResult {
   const { status, turn, nowMs, probedAtMs, busy, again } = options;
+  // The live number, where there is one: two that differ would make people doubt both.
+  const sessions = turn?.allocations ?? status.allocations;
   return html`<section class="tk-card" aria-labelledby="probed" aria-busy=${busy}>
     <header>
       <h2 id="probed" class="grow">Probed ${duration(nowMs - probedAtMs)} ago</h2>
@@ -30,8 +32,7 @@ export function probeCard(options: {
         ${serviceCell(status.turn)}
         <div class="v">
           ${turn === null ? nothing : html`${transports(turn)}<br />`}
-          ${status.allocations === null ? nothing : counted(status.allocations, 'session')}
-          ${problemOf(status.turn)}
+          ${sessions === null ? nothing : counted(sessions, 'session')} ${problemOf(status.turn)}
         </div>
       </div>
       <div>
