@@ -279,6 +279,31 @@ t.test('the addon checks what it is given', { skip: addon, timeout: 60_000 }, as
   await end.socket.close();
   await source.socket.close();
   await new Promise(setImmediate);
+
+  const receiver = await open(loaded, t);
+  const index = native.open(HOST, 0, 4096, true);
+  const bytes = native.memory.byteLength;
+  const host = new Int32Array(Uint8Array.from(HOST.split('.'), Number).buffer)[0]!;
+  for (const [offset, length] of [
+    [bytes - 9, 10],
+    [bytes, 1],
+    [-1, 1],
+    [0, -1],
+    [0, 65_536],
+    [2 ** 31 - 1, 1],
+    [bytes - 9, 9],
+  ]) {
+    sends.set([index, receiver.socket.port, host, 0, 0, 0, 0, 0, offset!, length!]);
+    control[0] = 1;
+    native.flush();
+  }
+  await receiver.has(1);
+  t.same(
+    receiver.got.map((one) => one.length),
+    [9],
+    'only what lies inside the memory leaves',
+  );
+  native.close(index);
   for (const call of [
     () => native.open(HOST, 70_000, 1, true),
     () => native.open('x'.repeat(100), 0, 1, true) === -22 || t.fail('no address'),
