@@ -214,7 +214,10 @@ void t.test('turn: status, sessions, disconnect, credentials and drain', async (
     },
   ];
   const { out } = await cli('turn', 'status', '--namespace', 'a');
-  t.match(out, /^TURN +The TURN service answers\.\nListeners +udp 127\.0\.0\.1 port 3478\nAllocations +3\n/);
+  t.match(
+    out,
+    /^TURN +The TURN service answers\.\nListeners +udp 127\.0\.0\.1 port 3478\nUDP +packets go one by one.*\nAllocations +3\n/,
+  );
   t.match(out, /Drops +no-permission: 2\n +kernel: 3\nRefusals +Allocate 401: 1\n/);
   t.match(out, / a\?\[2J: peer 10\.0\.0\.5:22 is not an SFU of this namespace\n$/);
   t.match(JSON.parse((await cli('turn', 'status', '-n', 'a', '--json')).out), { kernelDrops: 3 });

@@ -1,6 +1,6 @@
 /** The servers of the TURN benchmark: ours, Debian's coturn and npm's node-turn, each as one process. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TurnServiceConfigInput } from '../../daemon/contract/turn-config.ts';
@@ -12,7 +12,8 @@ export const PEER_ADDRESS = '127.0.38.2';
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
 const REALM = 'bench';
 const RELAY_PORTS = 1200;
-/** All clients of the benchmark are one subject. */
+/** A service with this file counts by subject; all clients of the benchmark are one. */
+const LIMITS_PER_SUBJECT = 'daemon/contract/turn-limits.ts';
 const OF_ONE_SUBJECT = {
   allocationsPerSubject: RELAY_PORTS,
   permissionsPerUser: RELAY_PORTS,
@@ -42,6 +43,11 @@ export type ServerKind = {
 export function serverKinds(earlier: readonly string[]): { kinds: ServerKind[]; missing: string[] } {
   const kinds: ServerKind[] = [
     { name: 'turnkeep', up: 'channel-data', start: (place) => startTurnkeep(place, REPOSITORY) },
+    {
+      name: 'turnkeep, node:dgram',
+      up: 'channel-data',
+      start: (place) => startTurnkeep(place, REPOSITORY, { TURNKEEP_DATAGRAMS: 'dgram' }),
+    },
   ];
   const missing: string[] = [];
   for (const folder of earlier) {
@@ -67,7 +73,11 @@ export function serverKinds(earlier: readonly string[]): { kinds: ServerKind[]; 
   return { kinds, missing };
 }
 
-async function startTurnkeep(place: Place, repository: string): Promise<ChildProcess> {
+async function startTurnkeep(
+  place: Place,
+  repository: string,
+  env: Record<string, string> = {},
+): Promise<ChildProcess> {
   const { address, minRelayPort, dir } = place;
   const config: TurnServiceConfigInput = {
     version: 1,
@@ -85,7 +95,7 @@ async function startTurnkeep(place: Place, repository: string): Promise<ChildPro
       channelsPerAllocation: 16,
       connections: 2048,
       connectionsPerAddress: 64,
-      ...(repository === REPOSITORY ? OF_ONE_SUBJECT : {}),
+      ...(existsSync(join(repository, LIMITS_PER_SUBJECT)) ? OF_ONE_SUBJECT : {}),
     },
     rfc5766Channels: false,
     controlSocket: join(dir, `${minRelayPort}.sock`),
@@ -93,7 +103,7 @@ async function startTurnkeep(place: Place, repository: string): Promise<ChildPro
   const file = join(dir, `${minRelayPort}.json`);
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
   const service = join(repository, 'daemon/turn-service.ts');
-  const child = start(place, [process.execPath, service, '--config', file], 'pipe');
+  const child = start(place, [process.execPath, service, '--config', file], 'pipe', env);
   const { stdout } = child;
   if (stdout === null) throw new Error('the TURN service has no output');
   await new Promise<void>((resolve, reject) => {
@@ -156,9 +166,14 @@ function startNodeTurn(place: Place, folder: string): Promise<ChildProcess> {
   );
 }
 
-function start(place: Place, command: readonly string[], stdout: 'pipe' | 'ignore'): ChildProcess {
+function start(
+  place: Place,
+  command: readonly string[],
+  stdout: 'pipe' | 'ignore',
+  more: Record<string, string> = {},
+): ChildProcess {
   const [program = '', ...args] = [...place.prefix, ...command];
   // As the daemon starts a service.
-  const env = { ...process.env, NODE_COMPILE_CACHE: join(REPOSITORY, '.cache/bench/compile') };
+  const env = { ...process.env, ...more, NODE_COMPILE_CACHE: join(REPOSITORY, '.cache/bench/compile') };
   return spawn(program, args, { env, stdio: ['ignore', stdout, stdout === 'pipe' ? 'inherit' : 'ignore'] });
 }

@@ -29,6 +29,9 @@ export function statusCommand(contextOf: ContextOf): Command {
     });
 }
 
+const ONE_BY_ONE =
+  'packets go one by one, at three times the CPU: run scripts/build-native where g++ is, then restart the service';
+
 function describe(status: TurnOperationsStatus, refusals: TurnRefusalList): string {
   const { relayed } = status;
   const first = ['TURN', status.sentence];
@@ -40,6 +43,7 @@ function describe(status: TurnOperationsStatus, refusals: TurnRefusalList): stri
     ...(status.certificate === undefined
       ? []
       : [['Certificate', `until ${new Date(status.certificate.notAfterMs).toISOString()}`]]),
+    ...(status.datagrams === 'dgram' ? [['UDP', ONE_BY_ONE]] : []),
     ['Allocations', String(status.allocations)],
     ['Connections', String(status.connections)],
     ['To peers', `${String(relayed.toPeerPackets)} packets, ${String(relayed.toPeerBytes)} bytes`],

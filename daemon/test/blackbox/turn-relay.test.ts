@@ -140,6 +140,7 @@ t.test('relays in both directions', async (t) => {
     const { client, relayed } = await ready(t, turn, 'udp');
     await client.bind(CHANNEL, peer);
     const before = await turn.control.call('status', {});
+    t.equal(before.datagrams, process.env['TURNKEEP_DATAGRAMS'] ?? 'mmsg-addon');
     client.raw(buildChannelData(CHANNEL, Buffer.alloc(100), { padded: false }));
     await peer.next();
     peer.send(Buffer.alloc(50), relayed);

@@ -66,6 +66,7 @@ const TURN_STATUS = {
   drops: { 'no-permission': 2 },
   refusals: { 'Allocate 401': 1 },
   kernelDrops: 3,
+  datagrams: 'dgram',
   sentence: 'The TURN service answers.',
 };
 

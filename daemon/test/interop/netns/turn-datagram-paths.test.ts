@@ -39,6 +39,7 @@ t.test('datagrams above the MTU of the path arrive, one by one', { skip, timeout
     onDatagram: () => undefined,
     onFailure: (reason, count) => t.fail(`${count} ${reason}`),
   });
+  t.teardown(() => Promise.all([source.close(), receiver.close()]));
   for (const [at, length] of sends.entries()) {
     source.send(Buffer.alloc(length, at), receiver.port, HOST, undefined);
   }
@@ -47,8 +48,6 @@ t.test('datagrams above the MTU of the path arrive, one by one', { skip, timeout
     got,
     sends.map((length, at) => `${length} ${at} ${at}`),
   );
-  await source.close();
-  await receiver.close();
 });
 
 t.test('what finds the send buffer full is counted as that', { skip, timeout: 30_000 }, async (t) => {
