@@ -57,7 +57,10 @@ export class TurnKeyService {
 
   /** What an SDK looks up by its realm; undefined for a realm without applications. */
   publicKeyOf(realm: string): string | undefined {
-    const config = this.#options.store.webrtcConfigs().find((one) => turnRealm(one) === realm);
+    const wanted = realm.toLowerCase();
+    const config = this.#options.store
+      .webrtcConfigs()
+      .find((one) => turnRealm(one).toLowerCase() === wanted && one.turnAccess.serverKey !== null);
     return config === undefined ? undefined : (this.#publicKey(config) ?? undefined);
   }
 
