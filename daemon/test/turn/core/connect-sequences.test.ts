@@ -35,6 +35,11 @@ t.test('no connection is left behind', (t) => {
       const clients = users.flatMap((one, at) =>
         [1, 2].map((port) => bench.client(2 * at + port, one, 'tcp')),
       );
+      // They begin with what most sequences would never come to.
+      for (const client of clients.slice(0, 3)) {
+        bench.allocateTcp(client);
+        for (const peer of PEERS.slice(0, 2)) bench.permit(client, peer);
+      }
       for (const { kind, client: at, pick } of steps) {
         const client = clients[at]!;
         const connection = [...bench.connections][pick];
@@ -92,7 +97,7 @@ t.test('no connection is left behind', (t) => {
       const left = Object.values(bench.core.sizes).some((size) => size !== 0);
       return !left && bench.relays.size === 0 && bench.connections.size === 0;
     }),
-    { numRuns: 300 },
+    { numRuns: 250 },
   );
   // A generator that never got there would prove nothing.
   t.same([...seen].sort(), [
