@@ -130,6 +130,10 @@ export const ingestSchema = z.object({
       width: z.number().nullable(),
       height: z.number().nullable(),
       packetsLost: z.number(),
+      /** H.264: profile and level of the real SPS, whatever the SDP said. */
+      profileLevelId: z.string().nullable().optional(),
+      /** What viewers will not like about the stream, as a sentence; empty when nothing is known. */
+      problem: z.string().optional(),
     })
     .nullable(),
 });

@@ -27,6 +27,10 @@ export type IngestEvent = { ingestId: string; roomId: string; state: IngestState
 
 const LOST = 'The connection to the camera is lost. It is being dialled again.';
 
+/** What is said of a camera whose pictures are out of order. */
+export const B_FRAMES =
+  'The camera sends B-frames, which browsers show as stutter. Turn them off in the camera (baseline profile, or zero latency).';
+
 export class Ingests {
   readonly #engine: MediaEngine;
   readonly #director: RoomDirector;
@@ -157,6 +161,8 @@ export class Ingests {
                 width: stats.width,
                 height: stats.height,
                 packetsLost: stats.packetsLost,
+                profileLevelId: stats.profileLevelId,
+                problem: stats.hasBFrames ? B_FRAMES : '',
               },
       };
     });

@@ -420,3 +420,43 @@ t.test('publishers get reports and transport-wide feedback', (t) => {
   t.ok(publisher.rtcp.length - count < 12, 'a silent publisher is left alone');
   t.end();
 });
+
+t.test('a camera that restarts: other SSRC, other level and size, its clock and numbers anew', (t) => {
+  const world = new World(31);
+  const publisher = new Publisher(world, { announced: false });
+  const viewer = new Viewer(world, { feedback: true });
+  viewer.downlink.setSource(publisher.source, world.nowMs);
+  publisher.start();
+  world.run(3000);
+  t.match(publisher.source.stats(world.nowMs), { width: 1280, profileLevelId: '42c01f', hasBFrames: false });
+  publisher.stop();
+  world.run(1500);
+  const before = viewer.ordered.at(-1)!;
+  const own = publisher as { ssrc: number };
+  own.ssrc += 50;
+  publisher.index = 60_000;
+  publisher.stream = { ...publisher.stream, sps: SPS_360 };
+  publisher.jumpTimestamp(0x5000_0000);
+  const firstFrame = Math.ceil(publisher.frame / 60) * 60;
+  publisher.frame = firstFrame;
+  publisher.start();
+  world.run(3000);
+  t.match(publisher.source.stats(world.nowMs), {
+    ssrc: publisher.ssrc,
+    width: 640,
+    height: 360,
+    profileLevelId: '4d401e',
+  });
+  const after = viewer.ordered.filter((one) => one.index > before.index);
+  t.equal(after[0]!.index, before.index + 1, 'the viewer’s numbers go on');
+  t.ok(
+    after.slice(0, 2).some((one) => one.payload.includes(SPS_360)),
+    'the new parameter sets come first',
+  );
+  const numbers = checkStream(t, after, 'H264', 'restarted');
+  t.equal(numbers[0], firstFrame, 'from its first key frame on');
+  t.ok(world.nowMs - after.at(-1)!.atMs < 60, 'live');
+  const gapMs = ((after[0]!.timestamp - before.timestamp) | 0) / 90;
+  t.ok(Math.abs(gapMs - (after[0]!.atMs - before.atMs)) < 60, `${gapMs} ms on the timeline`);
+  t.end();
+});
