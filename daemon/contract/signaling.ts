@@ -168,6 +168,8 @@ export const serverFrames = {
     /** Set when the server paused it, for example a viewer that stays behind. */
     reason: z.string().optional(),
   }),
+  /** Who is loudest in the room, by the levels publishers send (RFC 6464); null: nobody speaks. */
+  'active-speaker': z.object({ roomId: z.string(), participantId: z.string().nullable() }),
   /** A subscription took or lost its media section without a new offer. */
   slot: z.object({ mid: z.string(), trackId: z.string().nullable() }),
   'source-lost': z.object({ roomId: z.string(), message: z.string(), sinceMs: z.number() }),

@@ -78,6 +78,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
     paused: optional(flag),
     reason: optional(text),
   },
+  'active-speaker': { roomId: text, participantId: orNull(text) },
   slot: { mid: text, trackId: orNull(text) },
   'source-lost': { roomId: text, message: text, sinceMs: number },
   'source-back': { roomId: text },

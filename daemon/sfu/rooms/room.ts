@@ -1,4 +1,5 @@
 /** One room: who is in it, what they publish, who wants what. Pure state, changed only by rooms.ts. */
+import { ActiveSpeaker } from './active-speaker.ts';
 import type { ParticipantInfo, TrackInfo } from '../../contract/signaling.ts';
 
 /** Whoever is in a room: a viewer's session, or a camera's ingest (no session, publishes only). */
@@ -29,6 +30,7 @@ export type Room = {
   sourceLost: { message: string; sinceMs: number } | null;
   /** Since when nobody is in it; null while somebody is. */
   emptySinceMs: number | null;
+  speaker: ActiveSpeaker;
   /** The demand that was last told. */
   toldDemand: number;
 };
@@ -41,6 +43,7 @@ export function newRoom(roomId: string, nowMs: number): Room {
     tracks: new Map(),
     sourceLost: null,
     emptySinceMs: nowMs,
+    speaker: new ActiveSpeaker(),
     toldDemand: 0,
   };
 }

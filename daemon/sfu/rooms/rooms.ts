@@ -301,6 +301,28 @@ export class Rooms {
     return this.#toOthers(room, null, { type: 'source-lost', roomId, message: lost, sinceMs });
   }
 
+  /**
+   * Tells everybody in a room who speaks now, when that changed.
+   * @param loudnessOf of a track, 0 to 127; muted tracks are not asked for.
+   */
+  updateSpeakers(loudnessOf: (trackId: string) => number, nowMs: number): RoomEffect[] {
+    const effects: RoomEffect[] = [];
+    for (const room of this.#rooms.values()) {
+      const loudness = new Map<string, number>();
+      for (const { kind, muted, participantId, trackId } of room.tracks.values()) {
+        if (kind !== 'audio' || muted) continue;
+        loudness.set(participantId, Math.max(loudness.get(participantId) ?? 0, loudnessOf(trackId)));
+      }
+      if (loudness.size === 0 && room.speaker.current === null) continue;
+      if (!room.speaker.update(loudness, nowMs)) continue;
+      const participantId = room.speaker.current;
+      effects.push(
+        ...this.#toOthers(room, null, { type: 'active-speaker', roomId: room.roomId, participantId }),
+      );
+    }
+    return effects;
+  }
+
   /** Ends a room at once. @throws AppError room_not_found. */
   close(roomId: string, reason: string): RoomEffect[] {
     const room = this.#rooms.get(roomId);

@@ -92,6 +92,7 @@ export class NamespaceSfu {
     const nowMs = this.#engine.clock.nowMs();
     this.sessions.tick(nowMs);
     this.director.rooms.sweep(nowMs);
+    this.director.updateSpeakers(nowMs);
   }
 
   close(): void {

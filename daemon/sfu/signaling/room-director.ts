@@ -107,6 +107,13 @@ export class RoomDirector {
     return track;
   }
 
+  /** Who speaks, by what is heard now. */
+  updateSpeakers(nowMs: number): void {
+    const loudnessOf = (trackId: string): number =>
+      this.#tracks.get(trackId)?.track.source?.loudness(nowMs) ?? 0;
+    this.apply(this.rooms.updateSpeakers(loudnessOf, nowMs));
+  }
+
   /** Ends a track for everybody. Unknown ids are ignored. */
   removeTrack(trackId: string): void {
     this.apply(this.rooms.unpublish(trackId));

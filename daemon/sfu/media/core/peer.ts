@@ -200,6 +200,11 @@ export class Peer implements CorePeer, SourceLink {
         this.#reports.noteTransportNumber(datagram.readUInt16BE(found >>> 8), header.ssrc, nowMs);
       }
     }
+    const { audioLevelExtensionId } = binding.source.options;
+    if (audioLevelExtensionId !== undefined && header.extensionProfile !== 0) {
+      const found = findExtension(datagram, header, audioLevelExtensionId);
+      if (found !== -1) binding.source.noteAudioLevel(datagram.readUInt8(found >>> 8), nowMs);
+    }
     this.#reports.wake(nowMs);
   }
 

@@ -2,6 +2,7 @@
  * One published track: restores order, repairs loss, knows key frames, keeps the cache, and hands each
  * packet once to every attached viewer. Owned by its peer.
  */
+import { AudioLevel } from './audio-level.ts';
 import { createCodecEye } from './codec-eye.ts';
 import { CACHE_VOID, KEY_FRAME_START, NOTHING, PARAMETERS_CHANGED, type CodecEye } from './codec-facts.ts';
 import type { CoreContext, Timed } from './core-context.ts';
@@ -59,6 +60,7 @@ export class CoreSource implements MediaSource, Timed {
   readonly #context: CoreContext;
   readonly #link: SourceLink;
   readonly #eye: CodecEye | undefined;
+  readonly #audioLevel = new AudioLevel();
   readonly #bitRate = new RateMeter();
   readonly #frameRate = new RateMeter();
   readonly #gops = new GopCache();
@@ -132,6 +134,14 @@ export class CoreSource implements MediaSource, Timed {
   /** True when a packet came since then. */
   hasSentSince(sinceMs: number): boolean {
     return this.#lastPacketAtMs !== null && this.#lastPacketAtMs >= sinceMs;
+  }
+
+  noteAudioLevel(element: number, nowMs: number): void {
+    this.#audioLevel.note(element, nowMs);
+  }
+
+  loudness(nowMs: number): number {
+    return this.#audioLevel.at(nowMs);
   }
 
   get reception(): ReceptionStatistics {

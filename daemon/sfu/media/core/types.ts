@@ -155,6 +155,8 @@ export interface MediaSource {
   readonly kind: 'audio' | 'video';
   readonly codec: CodecName;
   stats(nowMs: number): SourceStats;
+  /** Audio with levels (RFC 6464): decibels above silence, 0 to 127; else 0. */
+  loudness(nowMs: number): number;
   /** Asks the sender for a key frame: coalesced, repeated until one comes. */
   requestKeyFrame(nowMs: number): void;
   close(): void;

@@ -1,6 +1,6 @@
 /**
  * Chromium publishes two encodings of one picture, relay-only; two viewers watch it at once, each in the size it
- * asks for. Judged by the size of the decoded picture, its pixels and decoded frames.
+ * asks for, and is told who speaks. Judged by the size of the decoded picture, its pixels and decoded frames.
  */
 import { existsSync } from 'node:fs';
 import t from 'tap';
@@ -31,7 +31,7 @@ async function run(): Promise<void> {
           via: 'udp',
           picture: 'numbers',
           publish: options.publish ? `video/${codec}` : null,
-          ...(options.publish ? { encodings: ENCODINGS } : {}),
+          ...(options.publish ? { encodings: ENCODINGS, speaks: true } : {}),
           ...(options.height === undefined ? {} : { height: options.height }),
         });
         return tab;
@@ -43,7 +43,11 @@ async function run(): Promise<void> {
         bench,
         [large, small],
         ([one, two]) =>
-          showsPicture(one!) && showsPicture(two!) && one!.size === '640x360' && two!.size === '320x180',
+          one!.speaker !== '' &&
+          showsPicture(one!) &&
+          showsPicture(two!) &&
+          one!.size === '640x360' &&
+          two!.size === '320x180',
       );
       for (const one of seen) {
         t.comment(`${one.size}: ${one.viewer!.framesDecoded} frames, ${one.pictures} different pictures`);
