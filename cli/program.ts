@@ -11,6 +11,10 @@ import { disableCommand } from './commands/namespace/disable.ts';
 import { enableCommand } from './commands/namespace/enable.ts';
 import { listCommand as listNamespaces } from './commands/namespace/list.ts';
 import { webrtcStatusCommand } from './commands/namespace/webrtc-status.ts';
+import { closeCommand as closeRoom } from './commands/room/close.ts';
+import { createCommand as createRoom } from './commands/room/create.ts';
+import { listCommand as listRooms } from './commands/room/list.ts';
+import { showCommand as showRoom } from './commands/room/show.ts';
 import { statusCommand } from './commands/status/show.ts';
 import { credentialsCommand } from './commands/turn/credentials.ts';
 import { disconnectCommand } from './commands/turn/disconnect.ts';
@@ -94,6 +98,12 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     addKeyCommand(contextOf),
     keysCommand(contextOf),
     removeKeyCommand(contextOf),
+  ]);
+  noun('room', 'rooms of a namespace: who is in them, and what they send', [
+    listRooms(contextOf),
+    showRoom(contextOf),
+    createRoom(contextOf),
+    closeRoom(contextOf),
   ]);
   noun('user', 'users of the console', [
     listUsers(contextOf),

@@ -84,6 +84,7 @@ async function start(): Promise<void> {
       clockSkewSeconds: config.turn.clockSkewSeconds,
     },
     turnLimits: config.turn.limits,
+    roomPolicy: config.rooms,
     ports: portPlanOf(config.ports),
     credentialTtlSeconds: config.turn.credentialTtlSeconds,
     store: new SqliteNamespaceStore(database),

@@ -107,6 +107,35 @@ void t.test('cameras: add prints the secret once; list, rotate and remove by nam
   });
 });
 
+void t.test('rooms: create, list, show, close', async (t) => {
+  const { bench, cli } = await setUp(t);
+  t.match(await cli('room', 'list', '-n', 'a'), { code: 0, out: 'No room is open.\n' });
+  t.match(await cli('room', 'create', 'lobby', '-n', 'a', '--keep'), { out: 'Room lobby is open.\n' });
+  t.match(bench.namespaces.rooms.open.get('lobby'), { settings: { emptyTimeoutSeconds: null } });
+  t.match(await cli('room', 'create', 'lobby', '-n', 'a'), { code: 4, err: /already/ });
+  t.match(await cli('room', 'create', '-n', 'a', '--keep', '--empty-timeout', '9'), { code: 2 });
+  t.match(await cli('room', 'create', '-n', 'a', '--empty-timeout', '1'), { code: 2, err: /emptyTimeout/ });
+  const track = {
+    ...{ trackId: 't_1', roomId: 'lobby', participantId: 'p_1', identity: 'ada', kind: 'video' as const },
+    ...{ source: 'camera' as const, mimeType: 'video/VP8', fmtp: '', muted: false, watchers: 2 },
+    bitsPerSecond: 2_600_000,
+    encodings: ['lo', 'hi'].map((rid) => ({
+      ...{ rid, bitsPerSecond: 1_300_000, framesPerSecond: 29.97, width: 640, height: 360 },
+      ...{ keyFrameIntervalMs: null, packetsLost: 0, packetsRecovered: 0, lastPacketAtMs: 1 },
+    })),
+  };
+  bench.namespaces.rooms.open.get('lobby')!.participants.push({
+    ...{ participantId: 'p_1', identity: 'ada', name: 'Ada', kind: 'session', joinedAtMs: 1 },
+    ...{ connected: true, tracks: [track], subscriptions: 3 },
+  });
+  t.match(await cli('room', 'list', '-n', 'a'), { out: /lobby +1 +1 +1 +2\.60 Mbit\/s +3 / });
+  const { out } = await cli('room', 'show', 'lobby', '-n', 'a');
+  t.match(out, /p_1 +ada +session +yes +1 +3\n/);
+  t.match(out, /t_1 +ada +camera +video\/VP8 +lo +640x360 +30 fps +1\.30 Mbit\/s +2 +on/);
+  t.match(await cli('room', 'close', 'lobby', '-n', 'a'), { code: 0, out: 'Room lobby is closed.\n' });
+  t.match(await cli('room', 'show', 'lobby', '-n', 'a'), { code: 1, err: /no room "lobby"/ });
+});
+
 void t.test('names from elsewhere cannot drive the terminal', async (t) => {
   const { bench, cli } = await setUp(t);
   const { device } = bench.cameras.create({ name: 'x', namespace: 'a', owner: 'x' });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { AppError } from '../contract/errors.ts';
 import { namespaceNameSchema } from '../contract/names.ts';
+import type { Caller } from '../identity/caller.ts';
 
 const MAX_REPORTED_ISSUES = 20;
 
@@ -23,3 +24,10 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, value: unkn
 export const namespaceParams = z.object({ namespace: namespaceNameSchema });
 export const idParams = z.object({ id: z.string().min(1).max(128) });
 export const namespaceQuery = z.object({ namespace: namespaceNameSchema.optional() });
+
+/** A key's own namespace, else the one that was named. A key that names another is refused by the caller. */
+export function namespaceOf(caller: Caller, asked: string | undefined): string {
+  const namespace = asked ?? (caller.kind === 'api-key' ? caller.namespace : undefined);
+  if (namespace !== undefined) return namespace;
+  throw new AppError('invalid_request', 'namespace: name the namespace, for example ?namespace=demo.');
+}

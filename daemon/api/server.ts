@@ -22,6 +22,7 @@ import { sessionRoutes } from './routes/session.ts';
 import { turnKeyRoutes } from './routes/turn-keys.ts';
 import { turnRoutes } from './routes/turn.ts';
 import { userRoutes } from './routes/users.ts';
+import { roomRoutes } from './routes/rooms.ts';
 import { webrtcRoutes } from './routes/webrtc.ts';
 import { installStaticConsole } from './static-console.ts';
 
@@ -72,6 +73,7 @@ export async function buildServer(
   turnRoutes(server, context);
   turnKeyRoutes(server, context);
   webrtcRoutes(server, context, listener);
+  roomRoutes(server, context);
   provisioningRoutes(server, context);
   deviceRoutes(server, context);
   deviceWebrtcRoutes(server, context);

@@ -12,6 +12,7 @@ import type {
 } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
+import type { RoomList, RoomSettings, RoomView } from '../contract/rooms.ts';
 import type {
   RegisterTurnKey,
   RevokedList,
@@ -67,11 +68,28 @@ export interface TurnKeys {
   publicKeyOf(realm: string): string | undefined;
 }
 
+/**
+ * The rooms of one namespace. Throws namespace_not_found, webrtc_not_enabled, or unavailable when the SFU does
+ * not answer.
+ */
+export interface RoomControl {
+  list(namespace: string, page: { limit: number; after?: string | undefined }): Promise<RoomList>;
+  /** Throws room_not_found. */
+  get(namespace: string, roomId: string): Promise<RoomView>;
+  /** Throws room_exists or room_limit. */
+  create(namespace: string, roomId: string, settings: RoomSettings): Promise<RoomView>;
+  /** Throws room_not_found. */
+  close(namespace: string, roomId: string): Promise<void>;
+  /** Throws unavailable when another node serves this room. */
+  requireHere(namespace: string, roomId: string): void;
+}
+
 /** Refusals are AppErrors with the codes of the table (namespace_not_found, operation_in_progress, ...). */
 export interface NamespaceService {
   readonly turn: TurnService;
   readonly turnAccess: TurnAccessControl;
   readonly turnKeys: TurnKeys;
+  readonly rooms: RoomControl;
   list(): Namespace[];
   /** Throws namespace_not_found. */
   get(name: string): Namespace;

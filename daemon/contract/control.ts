@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { iceCandidateInitSchema, sdpSchema } from './ice.ts';
 import { roomIdSchema } from './names.ts';
-import { trackInfoSchema } from './signaling.ts';
+import { roomSchema, roomSettingsSchema } from './rooms.ts';
 import { turnRefusalRecordSchema } from './turn-refusal.ts';
 import { disconnectedSchema, disconnectTargetSchema, turnSessionListSchema } from './turn-session.ts';
 
@@ -92,21 +92,6 @@ export const turnControlMethods = {
 } as const;
 export const turnControlEvents = {} as const;
 
-export const sfuRoomSchema = z.object({
-  roomId: z.string(),
-  createdAtMs: z.number(),
-  participants: z.array(
-    z.object({
-      participantId: z.string(),
-      identity: z.string(),
-      joinedAtMs: z.number(),
-      connected: z.boolean(),
-      tracks: z.array(trackInfoSchema),
-      subscriptions: z.number(),
-    }),
-  ),
-});
-
 /**
  * One ingest: media pulled from a camera by the daemon's signaling. `offered`: our SDP is out;
  * `connected`: DTLS is up; `flowing`: RTP arrives; `stalled`: connected, but no RTP for 3 s; `closed`.
@@ -168,7 +153,13 @@ const ingestRef = z.object({ ingestId: z.string().min(1).max(128) });
 export const sfuControlMethods = {
   ...common,
   status: { params: nothing, result: sfuStatusSchema },
-  'rooms.list': { params: nothing, result: z.object({ rooms: z.array(sfuRoomSchema) }) },
+  'rooms.list': { params: nothing, result: z.object({ rooms: z.array(roomSchema) }) },
+  'rooms.get': { params: z.object({ roomId: roomIdSchema }), result: roomSchema },
+  /** Makes a room that nobody is in yet. Refused with room_exists or room_limit. */
+  'rooms.create': {
+    params: roomSettingsSchema.extend({ roomId: roomIdSchema }),
+    result: roomSchema,
+  },
   /** Everybody in the room gets `kicked`; the room is gone. */
   'rooms.close': { params: z.object({ roomId: roomIdSchema }), result: nothing },
   /** Ends all sessions of an identity. */
@@ -220,6 +211,8 @@ export const sfuControlMethods = {
 export const sfuControlEvents = {
   /** The number of subscriptions to a room's tracks (or waiting for its first track) changed. */
   demand: z.object({ roomId: z.string(), subscribers: z.number() }),
+  /** A room has come into being or is gone. */
+  room: z.object({ roomId: z.string(), state: z.enum(['opened', 'closed']) }),
   ingest: z.object({
     ingestId: z.string(),
     roomId: z.string(),

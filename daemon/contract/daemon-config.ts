@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
 import { ipSchema, portRangeSchema } from './names.ts';
+import { roomPolicySchema } from './rooms.ts';
 import { turnSessionSchema } from './turn-config.ts';
 import { turnLimitsSchema } from './turn-limits.ts';
 
@@ -149,6 +150,7 @@ export const daemonConfigSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  rooms: roomPolicySchema.prefault({}),
   viewers: z
     .strictObject({ credentialTtlSeconds: z.number().int().min(60).max(3600).default(900) })
     .prefault({}),

@@ -46,9 +46,11 @@ export const ERROR_STATUS = {
   signaling_error: 502,
   // Rooms and signaling
   room_not_found: 404,
+  room_exists: 409,
   room_full: 429,
   room_limit: 429,
   track_limit: 429,
+  publisher_limit: 429,
   track_not_found: 404,
   not_joined: 409,
   already_joined: 409,

@@ -1,6 +1,7 @@
 /** What the daemon renders for one `turnkeep-sfu@<namespace>` process: a JSON file, mode 0600. */
 import { z } from 'zod';
 import { ipSchema, namespaceNameSchema, portRangeSchema, portSchema } from './names.ts';
+import { DEFAULT_ROOM_POLICY, roomPolicySchema } from './rooms.ts';
 import { addressBlockSchema } from './turn-config.ts';
 
 export const sfuServiceConfigSchema = z.strictObject({
@@ -29,8 +30,11 @@ export const sfuServiceConfigSchema = z.strictObject({
     participantsPerRoom: z.number().int().min(1),
     sessions: z.number().int().min(1),
     tracksPerParticipant: z.number().int().min(1),
+    /** Participants of one room that publish something. */
+    publishersPerRoom: z.number().int().min(1).default(50),
     subscriptionsPerSession: z.number().int().min(1),
   }),
+  rooms: roomPolicySchema.default(DEFAULT_ROOM_POLICY),
   controlSocket: z.string(),
 });
 export type SfuServiceConfig = z.infer<typeof sfuServiceConfigSchema>;
@@ -40,5 +44,6 @@ export const DEFAULT_SFU_LIMITS: SfuServiceConfig['limits'] = {
   participantsPerRoom: 200,
   sessions: 1000,
   tracksPerParticipant: 8,
+  publishersPerRoom: 50,
   subscriptionsPerSession: 64,
 };

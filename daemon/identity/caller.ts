@@ -26,6 +26,8 @@ const ACTIONS = {
   /** End sessions, drain, credentials for somebody else. */
   'turn.change': { minRole: 'owner', scope: 'namespace' },
   'room.read': { minRole: 'operator', scope: 'namespace' },
+  /** Make rooms; send people away and mute them. */
+  'room.change': { minRole: 'operator', scope: 'namespace' },
   'room.close': { minRole: 'owner', scope: 'namespace' },
   'api-key.change': { minRole: 'owner', scope: 'namespace' },
   'metrics.read': { minRole: 'operator', scope: 'namespace' },

@@ -32,6 +32,7 @@ export type NodeAddresses = {
   encryptedOnly: boolean;
   turnSession?: ServiceInputs['turnSession'];
   turnLimits?: ServiceInputs['turnLimits'];
+  rooms?: ServiceInputs['rooms'];
 };
 
 const CONNECT_WAIT_MS = 3000;

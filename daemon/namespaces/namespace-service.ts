@@ -22,6 +22,7 @@ import { portPlanProblems, type PortPlan } from './port-ledger.ts';
 import { PortReservations } from './port-reservation.ts';
 import { reloadOnce } from './reload-service.ts';
 import { turnUris } from './render-service-config.ts';
+import { RoomService } from './room-service.ts';
 import { RunningSettings } from './running-settings.ts';
 import { planOf } from './saga.ts';
 import { StateKeeper } from './state-keeper.ts';
@@ -84,6 +85,8 @@ export type NamespacesOptions = {
   turnSession?: NodeAddresses['turnSession'];
   /** Bounds of each TURN service, and of all of them together; without them the defaults count. */
   turnLimits?: NodeAddresses['turnLimits'];
+  /** How rooms come and go; without it the default. */
+  roomPolicy?: NodeAddresses['rooms'];
   ports: PortPlan;
   credentialTtlSeconds: number;
   store: NamespaceStore;
@@ -111,6 +114,8 @@ export class Namespaces extends Lifecycle {
   readonly turnAccess: TurnAccessService;
   /** Who may derive credentials of them. */
   readonly turnKeys: TurnKeyService;
+  /** The rooms of the SFUs. */
+  readonly rooms: RoomService;
   readonly #options: NamespacesOptions;
   readonly #times: NamespaceTimes;
   readonly #store: NamespaceStore;
@@ -155,6 +160,7 @@ export class Namespaces extends Lifecycle {
         encryptedOnly: options.turnEncryptedOnly,
         turnSession: options.turnSession,
         turnLimits: options.turnLimits,
+        rooms: options.roomPolicy,
       },
       // One that is being enabled already counts, one that is being disabled still does.
       sharers: () => store.webrtcConfigs().length,
@@ -243,6 +249,11 @@ export class Namespaces extends Lifecycle {
       controlTimeoutMs: this.#times.reloadTimeoutMs,
       clock,
       log,
+    });
+    this.rooms = new RoomService({
+      ...{ node, store, clock, log, requireEnabled },
+      links: this.#links,
+      controlTimeoutMs: this.#times.reloadTimeoutMs,
     });
     this.turnAccess = new TurnAccessService({
       store,
@@ -445,6 +456,7 @@ export class Namespaces extends Lifecycle {
 
   protected override async onStart(): Promise<void> {
     const { node, services, log } = this.#options;
+    this.rooms.start();
     this.#unwatchServices = services.watch((service, { state }) => {
       if (state === 'ready') this.#links.hurry(service);
       this.#tell(service.namespace);
@@ -474,6 +486,7 @@ export class Namespaces extends Lifecycle {
   /** Services go on: whoever made the service manager decides about them. */
   protected override async onStop(): Promise<void> {
     this.#unwatchServices();
+    this.rooms.stop();
     await this.#renewal.stop();
     await this.turnAccess.stop();
     await this.#operations.idle();

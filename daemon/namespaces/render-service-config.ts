@@ -1,6 +1,7 @@
 /** Renders what one TURN and one SFU process of a namespace are started with. Pure and deterministic. */
 import type { PortBlocks } from '../contract/api.ts';
 import type { RelayScope } from '../contract/names.ts';
+import { DEFAULT_ROOM_POLICY, type RoomPolicy } from '../contract/rooms.ts';
 import { DEFAULT_SFU_LIMITS, type SfuServiceConfig } from '../contract/sfu-config.ts';
 import {
   DEFAULT_TURN_SESSION,
@@ -43,6 +44,8 @@ export type ServiceInputs = {
   turnLimits?: TurnServiceLimits | undefined;
   /** How many namespaces share what the node may hold; without it the namespace is alone. */
   nodeSharers?: number | undefined;
+  /** How rooms come and go; without it the default. */
+  rooms?: RoomPolicy | undefined;
 };
 
 /** The end of the year 9999. */
@@ -180,6 +183,7 @@ export function renderSfuConfig(input: ServiceInputs, controlSocket: string): Sf
     relays: relayAddresses(input).map((address) => ({ address, ...input.blocks.turnRelay })),
     turn: { uris: turnUris(input), secret: input.turnSecret, ttlSeconds: input.ttlSeconds },
     limits: DEFAULT_SFU_LIMITS,
+    rooms: input.rooms ?? DEFAULT_ROOM_POLICY,
     controlSocket,
   };
 }

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Operation, PortBlocks } from '../contract/api.ts';
 import type { sfuControlEvents, sfuControlMethods, turnControlMethods } from '../contract/control.ts';
+import type { RoomSettings } from '../contract/rooms.ts';
 import type { RelayScope } from '../contract/names.ts';
 import type { SfuServiceConfig } from '../contract/sfu-config.ts';
 import type { TurnAccess } from '../contract/turn-access.ts';
@@ -52,7 +53,14 @@ export type OperationRecord = {
   error: { code: string; message: string } | null;
 };
 
-export type RoomAffinity = { namespace: string; roomId: string; node: string; updatedAtMs: number };
+export type RoomAffinity = {
+  namespace: string;
+  roomId: string;
+  node: string;
+  updatedAtMs: number;
+  /** What it was made with on purpose. Left out of a write, what was there stays; null: it came by itself. */
+  settings?: RoomSettings | null;
+};
 
 /** Durable state. Synchronous; a write is on disk when the call returns. */
 export interface NamespaceStore {

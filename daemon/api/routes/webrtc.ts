@@ -18,14 +18,15 @@ import {
 } from '../authentication.ts';
 import type { ApiContext, ListenerKind } from '../context.ts';
 import { noStore } from '../headers.ts';
-import { namespaceQuery, parseInput } from '../input.ts';
+import { namespaceOf, namespaceQuery, parseInput } from '../input.ts';
 
 const signalQuery = namespaceQuery.extend({
   ticket: z.string().max(256).optional(),
   token: z.string().max(8192).optional(),
   api_key: z.string().max(256).optional(),
+  /** The seed's single-room form; the room is entered by a join frame. */
+  room: roomIdSchema.optional(),
 });
-const roomParams = z.object({ roomId: roomIdSchema });
 /** Of a signaling session: who, and whether that still holds while the socket is open. */
 type Admission = { grant: SignalGrant; stands: () => boolean };
 
@@ -73,6 +74,8 @@ export function webrtcRoutes(server: FastifyInstance, context: ApiContext, liste
         const admission = admit(context, listener, request, reply);
         if (listener === 'network') budgets.spend('viewer', admission.grant.identity);
         context.gateway.requireRoom(admission.grant);
+        const { room } = parseInput(signalQuery, request.query);
+        if (room !== undefined) namespaces.rooms.requireHere(admission.grant.namespace, room);
         request.admission = admission;
         done();
       },
@@ -82,23 +85,6 @@ export function webrtcRoutes(server: FastifyInstance, context: ApiContext, liste
       else context.gateway.open(socket, request.admission.grant, request.admission.stands);
     },
   );
-
-  server.get('/v1/webrtc/rooms', access('caller'), async (request, reply) => {
-    const caller = callerOf(request);
-    const namespace = namespaceOf(caller, parseInput(namespaceQuery, request.query).namespace);
-    requireMay(caller, 'room.read', { namespace });
-    return reply.send(await sfuOf(context, namespace).call('rooms.list', {}));
-  });
-
-  server.delete('/v1/webrtc/rooms/:roomId', access('caller'), async (request, reply) => {
-    const caller = callerOf(request);
-    const namespace = namespaceOf(caller, parseInput(namespaceQuery, request.query).namespace);
-    requireMay(caller, 'room.close', { namespace });
-    const { roomId } = parseInput(roomParams, request.params);
-    await sfuOf(context, namespace).call('rooms.close', { roomId });
-    context.log.info({ namespace, roomId, by: identityOf(caller) }, 'room closed');
-    return reply.code(204).send();
-  });
 }
 
 /** Who may open a signaling session: a ticket or viewer token in the URL, else like any other route. */
@@ -136,22 +122,8 @@ function admit(
   return { grant: grantOf(caller, namespace), stands: () => stillStands(context, caller) };
 }
 
-/** A key's own namespace, else the one that was named. A key that names another is refused by the caller. */
-function namespaceOf(caller: Caller, asked: string | undefined): string {
-  const namespace = asked ?? (caller.kind === 'api-key' ? caller.namespace : undefined);
-  if (namespace !== undefined) return namespace;
-  throw new AppError('invalid_request', 'namespace: name the namespace, for example ?namespace=demo.');
-}
-
 function grantOf(caller: Caller, namespace: string): SignalGrant {
   const identity = identityOf(caller);
   const role = roleOf(caller) === 'viewer' ? 'viewer' : 'publisher';
   return { namespace, identity, name: identity, role, rooms: null };
-}
-
-function sfuOf(context: ApiContext, namespace: string) {
-  context.namespaces.get(namespace);
-  const sfu = context.rooms.sfu(namespace);
-  if (sfu === undefined) throw new AppError('unavailable', `The SFU of ${namespace} does not answer.`);
-  return sfu;
 }

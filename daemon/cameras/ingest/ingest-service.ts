@@ -162,7 +162,7 @@ export class IngestService {
       const { roomId, subscribers } = event.data;
       if (link.ready) camera.ingest.handle({ type: 'demand', subscribers });
       else link.sync.subscribers.set(roomId, subscribers);
-    } else {
+    } else if (event.name === 'ingest') {
       const { ingestId, state } = event.data;
       if (link.ready) camera.ingest.handle({ type: 'ingest', ingestId, state });
       else link.sync.states.set(ingestId, state);

@@ -1,4 +1,5 @@
 /** One room: who is in it, what they publish, who wants what. Pure state, changed only by rooms.ts. */
+import type { RoomSettings } from '../../contract/rooms.ts';
 import { ActiveSpeaker } from './active-speaker.ts';
 import type { ParticipantInfo, TrackInfo } from '../../contract/signaling.ts';
 
@@ -24,6 +25,8 @@ export type Member = {
 export type Room = {
   roomId: string;
   createdAtMs: number;
+  /** What it was made with on purpose; null for one that came into being by itself. */
+  settings: RoomSettings | null;
   members: Map<string, Member>;
   tracks: Map<string, TrackInfo>;
   /** Why the room's source is away; null while it is not known to be. */
@@ -35,10 +38,11 @@ export type Room = {
   toldDemand: number;
 };
 
-export function newRoom(roomId: string, nowMs: number): Room {
+export function newRoom(roomId: string, nowMs: number, settings: RoomSettings | null = null): Room {
   return {
     roomId,
     createdAtMs: nowMs,
+    settings,
     members: new Map(),
     tracks: new Map(),
     sourceLost: null,
@@ -67,6 +71,18 @@ export function demandOf(room: Room): number {
     if (member.subscribe === 'auto' || member.watching.size > 0) demand += 1;
   }
   return demand;
+}
+
+/** Whether a room has been empty for as long as it is kept. `defaultMs` counts for those made by themselves. */
+export function isOver(room: Room, nowMs: number, defaultMs: number): boolean {
+  if (room.emptySinceMs === null) return false;
+  const keptSeconds = room.settings === null ? defaultMs / 1000 : room.settings.emptyTimeoutSeconds;
+  return keptSeconds !== null && nowMs - room.emptySinceMs >= keptSeconds * 1000;
+}
+
+/** Whoever publishes something here. */
+export function publishersOf(room: Room): Set<string> {
+  return new Set([...room.tracks.values()].map((track) => track.participantId));
 }
 
 export function memberOfSession(room: Room, sessionId: string): Member | undefined {

@@ -3,24 +3,26 @@
  * return effects, which the signaling side carries out. Refusals are AppErrors and change nothing.
  */
 import { AppError } from '../../contract/errors.ts';
+import { deviceIdOfRoom } from '../../contract/names.ts';
+import { DEFAULT_ROOM_POLICY, type RoomPolicy, type RoomSettings } from '../../contract/rooms.ts';
 import type { RoomTicket, ServerFrame, TrackInfo } from '../../contract/signaling.ts';
 import {
   demandOf,
+  isOver,
   memberOfSession,
   newRoom,
   participantInfo,
+  publishersOf,
   wants,
   type Member,
   type Room,
 } from './room.ts';
 
-/** A room nobody is in is kept this long, so that a reload does not lose it. */
-export const EMPTY_ROOM_TIMEOUT_MS = 60_000;
-
 export type RoomLimits = {
   rooms: number;
   participantsPerRoom: number;
   tracksPerParticipant: number;
+  publishersPerRoom: number;
   subscriptionsPerSession: number;
 };
 
@@ -29,6 +31,7 @@ export type RoomEffect =
   | { type: 'watch'; sessionId: string; trackId: string }
   | { type: 'unwatch'; sessionId: string; trackId: string }
   | { type: 'demand'; roomId: string; subscribers: number }
+  | { type: 'room'; roomId: string; state: 'opened' | 'closed' }
   /** The publisher's section must end: its room is gone. */
   | { type: 'track-ended'; trackId: string };
 
@@ -36,14 +39,16 @@ export type Who = Pick<RoomTicket, 'identity' | 'name' | 'role' | 'rooms'>;
 
 export class Rooms {
   #limits: RoomLimits;
+  #policy: RoomPolicy;
   readonly #newId: (kind: 'participant') => string;
   readonly #rooms = new Map<string, Room>();
   readonly #roomOfTrack = new Map<string, Room>();
   readonly #watchedBySession = new Map<string, number>();
 
   /** `newId` gives ids that are unique for the life of the process. */
-  constructor(options: { limits: RoomLimits; newId: (kind: 'participant') => string }) {
+  constructor(options: { limits: RoomLimits; policy?: RoomPolicy; newId: (kind: 'participant') => string }) {
     this.#limits = options.limits;
+    this.#policy = options.policy ?? DEFAULT_ROOM_POLICY;
     this.#newId = options.newId;
   }
 
@@ -54,6 +59,11 @@ export class Rooms {
   /** Takes other limits; what is above them already stays. */
   setLimits(limits: RoomLimits): void {
     this.#limits = limits;
+  }
+
+  /** Counts for rooms that come into being from now on, and for how long empty ones are kept. */
+  setPolicy(policy: RoomPolicy): void {
+    this.#policy = policy;
   }
 
   list(): readonly Room[] {
@@ -82,7 +92,7 @@ export class Rooms {
 
   // -- Participants ----------------------------------------------------------------------------------
 
-  /** @throws AppError forbidden, already_joined, room_limit, room_full. */
+  /** @throws AppError forbidden, already_joined, room_not_found, room_limit, room_full. */
   join(
     session: { sessionId: string; who: Who },
     options: { roomId: string; subscribe: 'auto' | 'none'; requestId?: string | undefined },
@@ -94,13 +104,15 @@ export class Rooms {
     if (known !== undefined && memberOfSession(known, sessionId) !== undefined) {
       throw new AppError('already_joined', `This session is in the room "${options.roomId}" already.`);
     }
-    const room = this.#open(options.roomId, nowMs);
+    const effects: RoomEffect[] = [];
+    const room = this.#open(options.roomId, nowMs, effects, who);
     const member = this.#addMember(
       room,
       { sessionId, identity: who.identity, name: who.name, subscribe: options.subscribe },
       nowMs,
     );
     return [
+      ...effects,
       ...this.#toOthers(room, sessionId, {
         type: 'peer-joined',
         roomId: room.roomId,
@@ -151,12 +163,13 @@ export class Rooms {
     participantId: string;
     effects: RoomEffect[];
   } {
-    const room = this.#open(roomId, nowMs);
+    const effects: RoomEffect[] = [];
+    const room = this.#open(roomId, nowMs, effects, null);
     const member = this.#addMember(room, { sessionId: null, ...who, subscribe: 'none' }, nowMs);
     const participant = participantInfo(member);
     return {
       participantId: member.participantId,
-      effects: this.#toOthers(room, null, { type: 'peer-joined', roomId, participant }),
+      effects: [...effects, ...this.#toOthers(room, null, { type: 'peer-joined', roomId, participant })],
     };
   }
 
@@ -178,7 +191,7 @@ export class Rooms {
     return { participantId: member.participantId };
   }
 
-  /** @throws AppError track_limit, or room_not_found when the publisher is not there. */
+  /** @throws AppError track_limit, publisher_limit, or room_not_found when the publisher is not there. */
   publish(track: TrackInfo): RoomEffect[] {
     const room = this.#rooms.get(track.roomId);
     const publisher = room?.members.get(track.participantId);
@@ -190,6 +203,10 @@ export class Rooms {
     if (own >= this.#limits.tracksPerParticipant) {
       const limit = String(this.#limits.tracksPerParticipant);
       throw new AppError('track_limit', `One participant can publish ${limit} tracks.`);
+    }
+    if (own === 0 && publishersOf(room).size >= this.#limits.publishersPerRoom) {
+      const limit = String(this.#limits.publishersPerRoom);
+      throw new AppError('publisher_limit', `In one room ${limit} participants can publish at a time.`);
     }
     room.tracks.set(track.trackId, track);
     this.#roomOfTrack.set(track.trackId, room);
@@ -323,6 +340,16 @@ export class Rooms {
     return effects;
   }
 
+  /** Makes a room that nobody is in yet. @throws AppError room_exists or room_limit. */
+  create(roomId: string, settings: RoomSettings, nowMs: number): RoomEffect[] {
+    if (this.#rooms.has(roomId)) {
+      throw new AppError('room_exists', `There is a room "${roomId}" already.`);
+    }
+    const effects: RoomEffect[] = [];
+    this.#add(roomId, settings, nowMs, effects);
+    return effects;
+  }
+
   /** Ends a room at once. @throws AppError room_not_found. */
   close(roomId: string, reason: string): RoomEffect[] {
     const room = this.#rooms.get(roomId);
@@ -339,16 +366,20 @@ export class Rooms {
     room.tracks.clear();
     this.#rooms.delete(roomId);
     if (room.toldDemand > 0) effects.push({ type: 'demand', roomId, subscribers: 0 });
+    effects.push({ type: 'room', roomId, state: 'closed' });
     return effects;
   }
 
-  /** Removes rooms that have been empty for the whole timeout. To be called now and then. */
-  sweep(nowMs: number): void {
+  /** Removes rooms that have been empty for as long as they are kept. To be called now and then. */
+  sweep(nowMs: number): RoomEffect[] {
+    const effects: RoomEffect[] = [];
     for (const room of this.#rooms.values()) {
-      if (room.emptySinceMs === null || nowMs - room.emptySinceMs < EMPTY_ROOM_TIMEOUT_MS) continue;
+      if (!isOver(room, nowMs, this.#policy.emptyTimeoutSeconds * 1000)) continue;
       for (const trackId of room.tracks.keys()) this.#roomOfTrack.delete(trackId);
       this.#rooms.delete(room.roomId);
+      effects.push({ type: 'room', roomId: room.roomId, state: 'closed' });
     }
+    return effects;
   }
 
   // -- Inside ------------------------------------------------------------------------------------------
@@ -368,20 +399,40 @@ export class Rooms {
     return { room, member };
   }
 
-  #open(roomId: string, nowMs: number): Room {
+  /** The room, made when it is not there and `who` (null: a camera's ingest) may make it. */
+  #open(roomId: string, nowMs: number, effects: RoomEffect[], who: Who | null): Room {
     const known = this.#rooms.get(roomId);
-    if (known !== undefined) {
-      if (known.members.size >= this.#limits.participantsPerRoom) {
-        throw new AppError('room_full', `The room "${roomId}" is full.`);
-      }
-      return known;
+    if (known === undefined) {
+      if (who !== null) this.#mayMake(who, roomId);
+      return this.#add(roomId, null, nowMs, effects);
     }
-    if (this.#rooms.size >= this.#limits.rooms) this.sweep(nowMs);
+    const most = Math.min(
+      this.#limits.participantsPerRoom,
+      known.settings?.maxParticipants ?? this.#limits.participantsPerRoom,
+    );
+    if (known.members.size >= most) throw new AppError('room_full', `The room "${roomId}" is full.`);
+    return known;
+  }
+
+  #mayMake(who: Who, roomId: string): void {
+    const { creation } = this.#policy;
+    if (creation === 'join' || deviceIdOfRoom(roomId) !== undefined) return;
+    if (creation === 'publish' && who.role === 'publisher') return;
+    const remedy =
+      creation === 'publish'
+        ? 'Who may publish opens it by joining.'
+        : 'It is made with POST /v1/webrtc/rooms first.';
+    throw new AppError('room_not_found', `There is no room "${roomId}". ${remedy}`);
+  }
+
+  #add(roomId: string, settings: RoomSettings | null, nowMs: number, effects: RoomEffect[]): Room {
+    if (this.#rooms.size >= this.#limits.rooms) effects.push(...this.sweep(nowMs));
     if (this.#rooms.size >= this.#limits.rooms) {
       throw new AppError('room_limit', 'This namespace has as many rooms as it may.');
     }
-    const room = newRoom(roomId, nowMs);
+    const room = newRoom(roomId, nowMs, settings);
     this.#rooms.set(roomId, room);
+    effects.push({ type: 'room', roomId, state: 'opened' });
     return room;
   }
 

@@ -1,8 +1,11 @@
 /** What the daemon may ask over the control socket (contract/control.ts), apart from `reload`. */
 import { CONTROL_VERSION, type SfuStatus } from '../../contract/control.ts';
+import { AppError } from '../../contract/errors.ts';
+import type { Room, RoomSettings } from '../../contract/rooms.ts';
 import type { MediaEngine } from '../media/media-engine.ts';
 import type { Ingests } from './ingests.ts';
 import type { NamespaceSfu } from './namespace-sfu.ts';
+import { roomView } from './room-view.ts';
 
 const MAX_SLOW_VIEWERS = 50;
 
@@ -20,6 +23,11 @@ export function controlMethods(options: ControlDependencies) {
   const { rooms } = director;
   const startedAtMs = engine.clock.nowMs();
   const nowMs = (): number => engine.clock.nowMs();
+  const getRoom = (roomId: string): Room => {
+    const room = rooms.get(roomId);
+    if (room === undefined) throw new AppError('room_not_found', `There is no room "${roomId}".`);
+    return roomView(room, director, nowMs());
+  };
   return {
     hello: () => ({
       service: 'sfu' as const,
@@ -54,19 +62,14 @@ export function controlMethods(options: ControlDependencies) {
       return {};
     },
     'rooms.list': () => ({
-      rooms: rooms.list().map((room) => ({
-        roomId: room.roomId,
-        createdAtMs: room.createdAtMs,
-        participants: [...room.members.values()].map((member) => ({
-          participantId: member.participantId,
-          identity: member.identity,
-          joinedAtMs: member.joinedAtMs,
-          connected: member.connected,
-          tracks: [...room.tracks.values()].filter((track) => track.participantId === member.participantId),
-          subscriptions: member.watching.size,
-        })),
-      })),
+      rooms: rooms.list().map((room) => roomView(room, director, nowMs())),
     }),
+    'rooms.get': ({ roomId }: { roomId: string }) => getRoom(roomId),
+    'rooms.create': ({ roomId, ...settings }: RoomSettings & { roomId: string }) => {
+      if (sfu.draining) throw new AppError('shutting_down', 'This server is about to stop.');
+      director.apply(rooms.create(roomId, settings, nowMs()));
+      return getRoom(roomId);
+    },
     'rooms.close': ({ roomId }: { roomId: string }) => {
       director.apply(rooms.close(roomId, 'The room was closed.'));
       return {};

@@ -35,6 +35,10 @@ export class NamespaceSfu {
     this.#engine = engine;
     this.director = new RoomDirector({
       limits: options.config.limits,
+      policy: options.config.rooms,
+      onRoom: (roomId, state) => {
+        emit('room', { roomId, state });
+      },
       onDemand: (roomId, subscribers) => {
         emit('demand', { roomId, subscribers });
         this.ingests.onDemand(roomId, subscribers);
@@ -79,6 +83,7 @@ export class NamespaceSfu {
     this.#config = config;
     this.sessions.setTurn(config.turn);
     this.director.rooms.setLimits(config.limits);
+    this.director.rooms.setPolicy(config.rooms);
   }
 
   /** No new sessions or joins from now on; clients are told. */
@@ -91,7 +96,7 @@ export class NamespaceSfu {
   tick(): void {
     const nowMs = this.#engine.clock.nowMs();
     this.sessions.tick(nowMs);
-    this.director.rooms.sweep(nowMs);
+    this.director.apply(this.director.rooms.sweep(nowMs));
     this.director.updateSpeakers(nowMs);
   }
 

@@ -2,6 +2,7 @@
  * Carries out what the rooms decide: frames to sessions, tracks to viewers' connections, demand to the
  * daemon. It owns the media tracks of the namespace.
  */
+import type { RoomPolicy } from '../../contract/rooms.ts';
 import type { RoomTicket, ServerFrame, TrackInfo } from '../../contract/signaling.ts';
 import { randomToken } from '../../kit/secret.ts';
 import { announcedProfileLevelId, h264Fmtp, mimeTypeOf, type TrackCodec } from '../media/codecs.ts';
@@ -33,14 +34,27 @@ export class RoomDirector {
   readonly #audiences = new Map<string, Audience>();
   readonly #tracks = new Map<string, { track: MediaTrack; owner: TrackOwner }>();
   readonly #onDemand: (roomId: string, subscribers: number) => void;
+  readonly #onRoom: (roomId: string, state: 'opened' | 'closed') => void;
 
-  constructor(options: { limits: RoomLimits; onDemand: (roomId: string, subscribers: number) => void }) {
-    this.rooms = new Rooms({ limits: options.limits, newId: () => `p_${randomToken(9)}` });
+  constructor(options: {
+    limits: RoomLimits;
+    policy?: RoomPolicy;
+    onDemand: (roomId: string, subscribers: number) => void;
+    onRoom?: (roomId: string, state: 'opened' | 'closed') => void;
+  }) {
+    const { limits, policy } = options;
+    this.rooms = new Rooms({ limits, ...(policy && { policy }), newId: () => `p_${randomToken(9)}` });
     this.#onDemand = options.onDemand;
+    this.#onRoom = options.onRoom ?? (() => undefined);
   }
 
   get trackCount(): number {
     return this.#tracks.size;
+  }
+
+  /** The media of a published track. */
+  track(trackId: string): MediaTrack | undefined {
+    return this.#tracks.get(trackId)?.track;
   }
 
   addAudience(sessionId: string, audience: Audience): void {
@@ -70,6 +84,9 @@ export class RoomDirector {
           break;
         case 'demand':
           this.#onDemand(effect.roomId, effect.subscribers);
+          break;
+        case 'room':
+          this.#onRoom(effect.roomId, effect.state);
           break;
         case 'track-ended': {
           const known = this.#tracks.get(effect.trackId);

@@ -10,6 +10,7 @@ import { devicesMigration } from './migrations/0002-devices.ts';
 import { identityMigration } from './migrations/0003-identity.ts';
 import { namespacesMigration } from './migrations/0001-namespaces.ts';
 import { publicRelayMigration } from './migrations/0005-public-relay.ts';
+import { roomSettingsMigration } from './migrations/0006-room-settings.ts';
 import { turnAccessMigration } from './migrations/0004-turn-access.ts';
 import type { Migration } from './migrations/migration.ts';
 
@@ -21,6 +22,7 @@ const MIGRATIONS: Migration[] = [
   identityMigration,
   turnAccessMigration,
   publicRelayMigration,
+  roomSettingsMigration,
 ];
 
 /** `path` may be `:memory:` in tests. Throws an AdapterError that names the file. */

@@ -1,6 +1,7 @@
 /** Namespaces, WebRTC configurations, port claims, journal and room affinity in SQLite. */
 import type { Statement } from 'better-sqlite3';
 import { AppError } from '../../contract/errors.ts';
+import { roomSettingsSchema } from '../../contract/rooms.ts';
 import { NO_TURN_ACCESS, turnAccessSchema, type TurnAccess } from '../../contract/turn-access.ts';
 import type {
   NamespaceRecord,
@@ -298,21 +299,26 @@ export class SqliteNamespaceStore implements NamespaceStore {
 
   setRoomAffinity(record: RoomAffinity): void {
     this.#run(
-      `INSERT INTO webrtc_rooms (namespace, room_id, node, updated_at_ms) VALUES (?, ?, ?, ?)
-       ON CONFLICT (namespace, room_id) DO UPDATE SET node = excluded.node, updated_at_ms = excluded.updated_at_ms`,
+      `INSERT INTO webrtc_rooms (namespace, room_id, node, updated_at_ms, settings) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (namespace, room_id) DO UPDATE SET node = excluded.node, updated_at_ms = excluded.updated_at_ms,
+         settings = COALESCE(excluded.settings, settings)`,
       record.namespace,
       record.roomId,
       record.node,
       record.updatedAtMs,
+      record.settings ? JSON.stringify(record.settings) : null,
     );
   }
 
   roomAffinities(namespace: string): RoomAffinity[] {
-    return this.#all(
-      `SELECT namespace, room_id AS roomId, node, updated_at_ms AS updatedAtMs FROM webrtc_rooms
+    return this.#all<Omit<RoomAffinity, 'settings'> & { settings: string | null }>(
+      `SELECT namespace, room_id AS roomId, node, updated_at_ms AS updatedAtMs, settings FROM webrtc_rooms
        WHERE namespace = ? ORDER BY room_id`,
       namespace,
-    );
+    ).map(({ settings, ...record }) => ({
+      ...record,
+      settings: settings === null ? null : roomSettingsSchema.parse(JSON.parse(settings)),
+    }));
   }
 
   deleteRoomAffinity(namespace: string, roomId: string): void {

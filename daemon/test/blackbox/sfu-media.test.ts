@@ -102,6 +102,14 @@ t.test(
     t.same([...view.slots.values()], [trackId]);
     const { ingests } = await sfu.control.call('ingest.list', {});
     t.match(ingests[0], { state: 'flowing', video: { codec: 'VP8', width: 320, height: 240 } });
+    const { participants } = await sfu.control.call('rooms.get', { roomId: room });
+    t.match(participants, [
+      { kind: 'session', identity: 'ada', tracks: [], subscriptions: 1 },
+      { kind: 'camera', identity: 'door', tracks: [{ mimeType: 'video/VP8', watchers: 1 }] },
+    ]);
+    const received = participants[1]!.tracks[0]!;
+    t.match(received.encodings, [{ rid: null, width: 320, height: 240 }]);
+    t.ok(received.bitsPerSecond > 0 && received.encodings[0]!.lastPacketAtMs !== null, 'figures are real');
 
     first.sending.stop();
     await first.peer.close();

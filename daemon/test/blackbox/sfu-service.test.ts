@@ -138,6 +138,15 @@ t.test('rooms, demand, source and kicks over the control socket', async (t) => {
     { roomId: 'camera:7', participants: [{ identity: 'ada', connected: true }] },
   ]);
   await t.rejects(sfu.control.call('rooms.close', { roomId: 'none' }), { code: 'room_not_found' });
+  await t.rejects(sfu.control.call('rooms.get', { roomId: 'none' }), { code: 'room_not_found' });
+  t.match(await sfu.control.call('rooms.create', { roomId: 'made' }), {
+    settings: { emptyTimeoutSeconds: 300, maxParticipants: null },
+    participants: [],
+  });
+  await sfu.event('room', ({ roomId, state }) => roomId === 'made' && state === 'opened');
+  await t.rejects(sfu.control.call('rooms.create', { roomId: 'made' }), { code: 'room_exists' });
+  await sfu.control.call('rooms.close', { roomId: 'made' });
+  await sfu.event('room', ({ roomId, state }) => roomId === 'made' && state === 'closed');
   await t.rejects(sfu.control.call('ingest.answer', { ingestId: 'none', sdp: 'v=0' }), { code: 'not_found' });
   await sfu.control.call('ingest.close', { ingestId: 'none' });
   await sfu.control.call('rooms.close', { roomId: 'camera:7' });

@@ -1,5 +1,6 @@
 /** In-memory namespaces and cameras that keep the contracts of api/services.ts, for tests of the API. */
 import type { Device, EnableWebrtc, Namespace, Operation } from '../../contract/api.ts';
+import type { RoomSettings, RoomView } from '../../contract/rooms.ts';
 import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
 import {
@@ -13,6 +14,7 @@ import type {
   CameraService,
   NamespaceChange,
   NamespaceService,
+  RoomControl,
   TurnService,
 } from '../../api/services.ts';
 
@@ -57,6 +59,39 @@ export class FakeTurn implements TurnService {
   }
 }
 
+/** Rooms by namespace, empty as they were made. */
+export class FakeRooms implements RoomControl {
+  readonly open = new Map<string, RoomView>();
+
+  list(_namespace: string, { limit }: { limit: number }) {
+    const rooms = [...this.open.values()];
+    return Promise.resolve({ rooms: rooms.slice(0, limit), total: rooms.length, next: null });
+  }
+  get(_namespace: string, roomId: string) {
+    const room = this.open.get(roomId);
+    if (room !== undefined) return Promise.resolve(room);
+    return Promise.reject(new AppError('room_not_found', `There is no room "${roomId}".`));
+  }
+  create(namespace: string, roomId: string, settings: RoomSettings) {
+    if (this.open.has(roomId)) {
+      return Promise.reject(new AppError('room_exists', `There is a room "${roomId}" already.`));
+    }
+    const room: RoomView = {
+      ...{ namespace, roomId, settings, node: 'local', createdAtMs: 0 },
+      ...{ emptySinceMs: 0, sourceLost: null, participants: [] },
+    };
+    this.open.set(roomId, room);
+    return Promise.resolve(room);
+  }
+  async close(namespace: string, roomId: string) {
+    await this.get(namespace, roomId);
+    this.open.delete(roomId);
+  }
+  requireHere(_namespace: string, roomId: string) {
+    if (roomId === 'elsewhere') throw new AppError('unavailable', 'Another node serves it.');
+  }
+}
+
 const TURN_STATUS = {
   ready: true,
   draining: false,
@@ -86,6 +121,7 @@ export class FakeNamespaces implements NamespaceService {
     },
     refuseRevoked: () => undefined,
   };
+  readonly rooms = new FakeRooms();
   readonly turnKeys = {
     list: (name: string) => ({ realm: `${name}.test`, endpoint: name, serverPublicKey: null, items: [] }),
     register: () => Promise.resolve({ kind: 'pat' as const, subject: '0badc0de', until: null }),

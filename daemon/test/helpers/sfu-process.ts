@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { sfuControlEvents, sfuControlMethods } from '../../contract/control.ts';
+import { DEFAULT_ROOM_POLICY } from '../../contract/rooms.ts';
 import { DEFAULT_SFU_LIMITS, type SfuServiceConfig } from '../../contract/sfu-config.ts';
 import type { RoomTicket } from '../../contract/signaling.ts';
 import { signRoomTicket } from '../../credentials/room-ticket.ts';
@@ -53,6 +54,7 @@ export class SfuProcess {
           ttlSeconds: 600,
         },
         limits: DEFAULT_SFU_LIMITS,
+        rooms: DEFAULT_ROOM_POLICY,
         controlSocket: join(directory, 'control.sock'),
       }),
       directory,

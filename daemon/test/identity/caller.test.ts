@@ -21,6 +21,7 @@ const OPERATOR: Action[] = [
   'device.change',
   'turn.read',
   'room.read',
+  'room.change',
   'metrics.read',
 ];
 const HOST: Action[] = ['namespace.create', 'namespace.delete', 'user.read', 'user.change', 'user.take-over'];

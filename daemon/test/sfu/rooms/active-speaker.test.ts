@@ -42,7 +42,13 @@ t.test('the loudest speaks; a cough takes the word from nobody', (t) => {
 });
 
 t.test('a room is told once; muted tracks are not heard', (t) => {
-  const limits = { rooms: 9, participantsPerRoom: 9, tracksPerParticipant: 9, subscriptionsPerSession: 9 };
+  const limits = {
+    rooms: 9,
+    participantsPerRoom: 9,
+    tracksPerParticipant: 9,
+    publishersPerRoom: 8,
+    subscriptionsPerSession: 9,
+  };
   let ids = 0;
   const rooms = new Rooms({ limits, newId: () => `p${ids++}` });
   for (const sessionId of ['s0', 's1']) {

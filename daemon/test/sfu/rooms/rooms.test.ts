@@ -4,9 +4,13 @@ import t from 'tap';
 import { AppError } from '../../../contract/errors.ts';
 import type { TrackInfo } from '../../../contract/signaling.ts';
 import { demandOf, wants } from '../../../sfu/rooms/room.ts';
-import { EMPTY_ROOM_TIMEOUT_MS, Rooms, type RoomEffect, type Who } from '../../../sfu/rooms/rooms.ts';
+import { Rooms, type RoomEffect, type Who } from '../../../sfu/rooms/rooms.ts';
 
-const LIMITS = { rooms: 4, participantsPerRoom: 4, tracksPerParticipant: 2, subscriptionsPerSession: 3 };
+const LIMITS = {
+  ...{ rooms: 4, participantsPerRoom: 4, tracksPerParticipant: 2, publishersPerRoom: 3 },
+  subscriptionsPerSession: 3,
+};
+const EMPTY_ROOM_TIMEOUT_MS = 60_000;
 const PUBLISHER: Who = { identity: 'ada', name: 'Ada', role: 'publisher', rooms: null };
 const VIEWER: Who = { ...PUBLISHER, role: 'viewer' };
 
@@ -115,7 +119,7 @@ t.test('limits', (t) => {
 
 t.test('demand counts who waits in a room without tracks, and ends with the last one', (t) => {
   const { rooms, join } = bench();
-  t.match(join('a', 'camera:1'), [{}, { type: 'demand', subscribers: 1 }]);
+  t.match(join('a', 'camera:1'), [{ type: 'room' }, {}, { type: 'demand', subscribers: 1 }]);
   t.match(
     join('b', 'camera:1', 'none').filter((one) => one.type === 'demand'),
     [],

@@ -1,0 +1,108 @@
+/** Rooms of a namespace, as the control socket, the API and the command line show them. */
+import { z } from 'zod';
+import { namespaceNameSchema, roomIdSchema } from './names.ts';
+import { trackInfoSchema } from './signaling.ts';
+
+/**
+ * Who may bring a room into being by going there. `join`: whoever may enter it; `publish`: whoever may publish
+ * in it; `api`: nobody, rooms are made by `POST /v1/webrtc/rooms`. Rooms of cameras are always made on demand.
+ */
+export const roomCreationSchema = z.enum(['join', 'publish', 'api']);
+export type RoomCreation = z.infer<typeof roomCreationSchema>;
+
+export const roomPolicySchema = z.strictObject({
+  creation: roomCreationSchema.default('join'),
+  /** A room that nobody made on purpose is kept this long while nobody is in it. */
+  emptyTimeoutSeconds: z.number().int().min(5).max(86_400).default(60),
+});
+export type RoomPolicy = z.infer<typeof roomPolicySchema>;
+export const DEFAULT_ROOM_POLICY: RoomPolicy = roomPolicySchema.parse({});
+
+/** What a room was made with; it outlives the SFU process. */
+export const roomSettingsSchema = z.object({
+  /** null: until it is closed. */
+  emptyTimeoutSeconds: z.number().int().min(5).max(86_400).nullable().default(300),
+  /** Below the namespace's limit; null: that limit alone. */
+  maxParticipants: z.number().int().min(1).max(10_000).nullable().default(null),
+});
+export type RoomSettings = z.infer<typeof roomSettingsSchema>;
+
+/** One encoding of a track as it arrives: a track without simulcast has one, with `rid` null. */
+export const encodingSchema = z.object({
+  rid: z.string().nullable(),
+  bitsPerSecond: z.number(),
+  framesPerSecond: z.number(),
+  width: z.number().nullable(),
+  height: z.number().nullable(),
+  keyFrameIntervalMs: z.number().nullable(),
+  packetsLost: z.number(),
+  packetsRecovered: z.number(),
+  /** null: nothing has come yet. */
+  lastPacketAtMs: z.number().nullable(),
+});
+export type Encoding = z.infer<typeof encodingSchema>;
+
+export const roomTrackSchema = trackInfoSchema.extend({
+  /** Over all its encodings. */
+  bitsPerSecond: z.number().default(0),
+  encodings: z.array(encodingSchema).default([]),
+  watchers: z.number().default(0),
+});
+export type RoomTrack = z.infer<typeof roomTrackSchema>;
+
+export const roomParticipantSchema = z.object({
+  participantId: z.string(),
+  identity: z.string(),
+  name: z.string().default(''),
+  /** `camera`: its media are fetched by the daemon; it has no session. */
+  kind: z.enum(['session', 'camera']).default('session'),
+  joinedAtMs: z.number(),
+  connected: z.boolean(),
+  tracks: z.array(roomTrackSchema),
+  subscriptions: z.number(),
+});
+export type RoomParticipant = z.infer<typeof roomParticipantSchema>;
+
+export const roomSchema = z.object({
+  roomId: z.string(),
+  createdAtMs: z.number(),
+  /** What it was made with by `POST`; null for one that came into being by itself. */
+  settings: roomSettingsSchema.nullable().default(null),
+  /** null while somebody is in it. */
+  emptySinceMs: z.number().nullable().default(null),
+  /** Why its source is away. */
+  sourceLost: z.string().nullable().default(null),
+  participants: z.array(roomParticipantSchema),
+});
+export type Room = z.infer<typeof roomSchema>;
+
+// -- API -----------------------------------------------------------------------------------------------
+
+export const roomsQuerySchema = z.object({
+  namespace: namespaceNameSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  /** Rooms after this id, in the order of the ids. */
+  after: roomIdSchema.optional(),
+});
+
+export const roomViewSchema = roomSchema.extend({
+  namespace: z.string(),
+  /** The node that serves it; null while that is not known. */
+  node: z.string().nullable(),
+});
+export type RoomView = z.infer<typeof roomViewSchema>;
+
+/** `next`: the `after` of the next page, null on the last. `total`: of all pages. */
+export const roomListSchema = z.object({
+  rooms: z.array(roomViewSchema),
+  total: z.number(),
+  next: z.string().nullable(),
+});
+export type RoomList = z.infer<typeof roomListSchema>;
+
+/** Without `roomId` one is chosen. */
+export const createRoomSchema = z.strictObject({
+  namespace: namespaceNameSchema.optional(),
+  roomId: roomIdSchema.optional(),
+  ...roomSettingsSchema.shape,
+});

@@ -1,0 +1,156 @@
+/**
+ * The rooms of the namespaces, over the control links of their SFUs, and which node serves which room: a row
+ * for each that is open. Rooms made on purpose are made again when an SFU process has taken another's place.
+ */
+import { AppError } from '../contract/errors.ts';
+import type { Room, RoomList, RoomSettings, RoomView } from '../contract/rooms.ts';
+import type { Clock } from '../kit/clock.ts';
+import { messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/logger.ts';
+import type { ControlLinks, SfuLinkEvent } from './control-links.ts';
+import type { NamespaceStore, SfuControl, Unsubscribe } from './system.ts';
+
+export type RoomServiceOptions = {
+  node: string;
+  store: Pick<NamespaceStore, 'setRoomAffinity' | 'roomAffinities' | 'deleteRoomAffinity' | 'webrtcConfig'>;
+  links: Pick<ControlLinks, 'sfu' | 'watch'>;
+  /** Throws namespace_not_found or webrtc_not_enabled. */
+  requireEnabled: (namespace: string) => void;
+  controlTimeoutMs: number;
+  clock: Clock;
+  log: Logger;
+};
+
+export class RoomService {
+  readonly #options: RoomServiceOptions;
+  /** What was told of rooms while their list was under way: newer than the list. */
+  readonly #news = new Map<string, Map<string, 'opened' | 'closed'>>();
+  #unwatch: Unsubscribe = () => undefined;
+
+  constructor(options: RoomServiceOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#unwatch = this.#options.links.watch((event) => {
+      this.#onEvent(event);
+    });
+  }
+
+  stop(): void {
+    this.#unwatch();
+  }
+
+  /** In the order of their ids. */
+  async list(namespace: string, page: { limit: number; after?: string | undefined }): Promise<RoomList> {
+    const { rooms } = await this.#call(namespace, (sfu, options) => sfu.call('rooms.list', {}, options));
+    const nodes = this.#nodes(namespace);
+    const sorted = rooms.sort((one, other) => (one.roomId < other.roomId ? -1 : 1));
+    const { after, limit } = page;
+    const rest = after === undefined ? sorted : sorted.filter(({ roomId }) => roomId > after);
+    const shown = rest.slice(0, limit);
+    return {
+      rooms: shown.map((room) => ({ ...room, namespace, node: nodes.get(room.roomId) ?? null })),
+      total: rooms.length,
+      next: rest.length > limit ? (shown.at(-1)?.roomId ?? null) : null,
+    };
+  }
+
+  async get(namespace: string, roomId: string): Promise<RoomView> {
+    return this.#view(
+      namespace,
+      await this.#call(namespace, (sfu, options) => sfu.call('rooms.get', { roomId }, options)),
+    );
+  }
+
+  async create(namespace: string, roomId: string, settings: RoomSettings): Promise<RoomView> {
+    this.requireHere(namespace, roomId);
+    const room = await this.#call(namespace, (sfu, options) =>
+      sfu.call('rooms.create', { ...settings, roomId }, options),
+    );
+    this.#set(namespace, roomId, settings);
+    return this.#view(namespace, room);
+  }
+
+  async close(namespace: string, roomId: string): Promise<void> {
+    await this.#call(namespace, (sfu, options) => sfu.call('rooms.close', { roomId }, options));
+    this.#options.store.deleteRoomAffinity(namespace, roomId);
+  }
+
+  /** Throws unavailable when another node serves this room. */
+  requireHere(namespace: string, roomId: string): void {
+    const node = this.#nodes(namespace).get(roomId);
+    if (node === undefined || node === this.#options.node) return;
+    throw new AppError('unavailable', `The room "${roomId}" is served by the node "${node}": go there.`, {
+      details: { node },
+      retryAfterSeconds: 5,
+    });
+  }
+
+  async #call<Answer>(
+    namespace: string,
+    call: (sfu: SfuControl, options: { timeoutMs: number }) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { links, requireEnabled, controlTimeoutMs } = this.#options;
+    requireEnabled(namespace);
+    const sfu = links.sfu(namespace);
+    if (sfu === undefined) {
+      throw new AppError('unavailable', `The SFU of ${namespace} does not answer.`, { retryAfterSeconds: 5 });
+    }
+    return call(sfu, { timeoutMs: controlTimeoutMs });
+  }
+
+  #nodes(namespace: string): Map<string, string> {
+    const rows = this.#options.store.roomAffinities(namespace);
+    return new Map(rows.map(({ roomId, node }) => [roomId, node]));
+  }
+
+  #view(namespace: string, room: Room): RoomView {
+    return { ...room, namespace, node: this.#nodes(namespace).get(room.roomId) ?? this.#options.node };
+  }
+
+  #set(namespace: string, roomId: string, settings?: RoomSettings): void {
+    const { node, store, clock } = this.#options;
+    // Of a namespace that is being disabled nothing is written any more.
+    if (store.webrtcConfig(namespace) === undefined) return;
+    const updatedAtMs = clock.nowMs();
+    store.setRoomAffinity({ namespace, roomId, node, updatedAtMs, ...(settings && { settings }) });
+  }
+
+  #onEvent(event: SfuLinkEvent): void {
+    const { namespace } = event;
+    if (event.type === 'connected') void this.#synchronise(namespace);
+    if (event.type !== 'event' || event.event.name !== 'room') return;
+    const { roomId, state } = event.event.data;
+    this.#news.get(namespace)?.set(roomId, state);
+    if (state === 'opened') this.#set(namespace, roomId);
+    else this.#options.store.deleteRoomAffinity(namespace, roomId);
+  }
+
+  /** Brings rows and rooms in line with an SFU that has just been reached. */
+  async #synchronise(namespace: string): Promise<void> {
+    const { node, store, links, log, controlTimeoutMs: timeoutMs } = this.#options;
+    const sfu = links.sfu(namespace);
+    if (sfu === undefined) return;
+    const news = new Map<string, 'opened' | 'closed'>();
+    this.#news.set(namespace, news);
+    try {
+      const { rooms } = await sfu.call('rooms.list', {}, { timeoutMs });
+      const open = new Set(rooms.map(({ roomId }) => roomId));
+      const rows = store.roomAffinities(namespace).filter((row) => row.node === node);
+      const known = new Set(rows.map(({ roomId }) => roomId));
+      for (const { roomId } of rooms) {
+        if (!known.has(roomId) && !news.has(roomId)) this.#set(namespace, roomId);
+      }
+      for (const { roomId, settings } of rows) {
+        if (open.has(roomId) || news.has(roomId)) continue;
+        if (settings) await sfu.call('rooms.create', { ...settings, roomId }, { timeoutMs });
+        else store.deleteRoomAffinity(namespace, roomId);
+      }
+    } catch (error) {
+      log.warn({ namespace, reason: messageOf(error) }, 'the rooms could not be brought in line');
+    } finally {
+      if (this.#news.get(namespace) === news) this.#news.delete(namespace);
+    }
+  }
+}

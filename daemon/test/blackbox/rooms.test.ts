@@ -1,0 +1,69 @@
+/** Rooms through the whole product: the API and the gateway of a real daemon, a real SFU behind them. */
+import t from 'tap';
+import type { RoomList, RoomView } from '../../contract/rooms.ts';
+import type { ApiError } from '../../../cli/api-client.ts';
+import { Appliance } from '../helpers/appliance.ts';
+import { SignalingClient } from '../helpers/sfu-signaling-client.ts';
+
+t.setTimeout(170_000);
+const ADDRESS = '127.0.49.1';
+const ROOMS = '/v1/webrtc/rooms';
+
+t.test('rooms', async (t) => {
+  const box = await Appliance.start(t, ADDRESS, { rooms: { creation: 'api' } });
+  t.match(await box.enableNamespace('demo'), { state: 'succeeded' });
+  const list = async (): Promise<string[]> =>
+    (await box.api.get<RoomList>(`${ROOMS}?namespace=demo`)).rooms.map(({ roomId }) => roomId);
+  const room = (roomId: string) => box.api.get<RoomView>(`${ROOMS}/${roomId}?namespace=demo`);
+  const enter = async (more: object = {}, query = '') => {
+    const { ticket } = await box.api.post<{ ticket: string }>('/v1/webrtc/tickets', {
+      namespace: 'demo',
+      ...more,
+    });
+    const client = await SignalingClient.open(
+      `ws://${ADDRESS}:8080/v1/webrtc/signal?ticket=${ticket}${query}`,
+    );
+    t.teardown(() => {
+      client.terminate();
+    });
+    return client;
+  };
+
+  await t.test('are made by the API, entered, shown and closed', async (t) => {
+    const client = await enter({}, '&room=lobby');
+    client.send('join', { roomId: 'lobby', requestId: '1' });
+    t.match(await client.next('error'), { code: 'room_not_found', requestId: '1', message: /POST/ });
+    t.match(await box.api.post(ROOMS, { namespace: 'demo', roomId: 'lobby', emptyTimeoutSeconds: null }), {
+      ...{ roomId: 'lobby', namespace: 'demo', node: 'local', participants: [] },
+    });
+    const failure = await box.api
+      .post(ROOMS, { namespace: 'demo', roomId: 'lobby' })
+      .catch((error: unknown) => error as ApiError);
+    t.match(failure, { status: 409, code: 'room_exists' });
+    client.send('join', { roomId: 'lobby' });
+    const { participantId } = await client.next('welcome');
+    t.match(await room('lobby'), {
+      participants: [{ participantId, identity: 'local', kind: 'session', connected: true, tracks: [] }],
+    });
+    const named = await box.api.post<RoomView>(ROOMS, { namespace: 'demo' });
+    t.same((await list()).sort(), ['lobby', named.roomId].sort());
+    await box.api.delete(`${ROOMS}/${named.roomId}?namespace=demo`);
+    t.same(await list(), ['lobby']);
+  });
+
+  await t.test('that were made on purpose come back with another SFU process', async (t) => {
+    const { sfu } = await box.status('demo');
+    process.kill(sfu!.pid!, 'SIGKILL');
+    await box.until('the room is back', async () => {
+      const found = await room('lobby').catch(() => undefined);
+      return found?.participants.length === 0;
+    });
+    t.match(await room('lobby'), { settings: { emptyTimeoutSeconds: null }, node: 'local' });
+    const client = await enter();
+    client.send('join', { roomId: 'lobby' });
+    await client.next('welcome');
+    await box.api.delete(`${ROOMS}/lobby?namespace=demo`);
+    t.match(await client.next('kicked'), { roomId: 'lobby', reason: 'The room was closed.' });
+    t.same(await list(), []);
+  });
+});
