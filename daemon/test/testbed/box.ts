@@ -125,6 +125,20 @@ export class Box {
     throw new Error(`The box did not boot:\n${this.#output}`);
   }
 
+  /** Runs a command of this machine in the network of the client. Never rejects for its exit code. */
+  outside(command: readonly string[], options: { timeoutMs?: number } = {}): Promise<Ran> {
+    return new Promise((resolve) => {
+      execFile(
+        'ip',
+        ['netns', 'exec', this.client, ...command],
+        { timeout: options.timeoutMs ?? 60_000, maxBuffer: 32 * 1024 * 1024 },
+        (error, stdout, stderr) => {
+          resolve({ code: exitCode(error), stdout, stderr });
+        },
+      );
+    });
+  }
+
   /** Runs a command inside as root. Never rejects for its exit code. */
   run(command: readonly string[], options: { timeoutMs?: number; input?: string } = {}): Promise<Ran> {
     const leader = this.#leader();
@@ -143,8 +157,7 @@ export class Box {
           },
         },
         (error, stdout, stderr) => {
-          const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-          resolve({ code, stdout, stderr });
+          resolve({ code: exitCode(error), stdout, stderr });
         },
       );
       // A box that is gone takes no input.
@@ -156,7 +169,10 @@ export class Box {
   /** Runs a shell script inside. Rejects with everything it said when it fails. */
   async sh(script: string, options: { timeoutMs?: number } = {}): Promise<string> {
     const { code, stdout, stderr } = await this.run(['sh', '-euc', script], options);
-    if (code !== 0) throw new Error(`exit code ${String(code)} of: ${script}\n${stdout}\n${stderr}`);
+    if (code !== 0)
+      throw new Error(
+        `exit code ${String(code)} of: ${script.slice(0, 300)}\n${stdout.slice(-2000)}\n${stderr.slice(-2000)}`,
+      );
     return stdout;
   }
 
@@ -211,6 +227,11 @@ export class Box {
       return undefined;
     }
   }
+}
+
+function exitCode(error: { code?: unknown } | null): number {
+  if (error === null) return 0;
+  return typeof error.code === 'number' ? error.code : -1;
 }
 
 function sh(command: string): void {
