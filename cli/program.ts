@@ -5,6 +5,8 @@ import { addCommand } from './commands/camera/add.ts';
 import { listCommand as listCameras } from './commands/camera/list.ts';
 import { removeCommand } from './commands/camera/remove.ts';
 import { rotateCommand } from './commands/camera/rotate.ts';
+import { monitorReportCommand } from './commands/diagnosis/monitor-report.ts';
+import { portsCommand } from './commands/diagnosis/ports.ts';
 import { createCommand } from './commands/namespace/create.ts';
 import { deleteCommand } from './commands/namespace/delete.ts';
 import { disableCommand } from './commands/namespace/disable.ts';
@@ -71,6 +73,8 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     program.addCommand(parent);
   };
   program.addCommand(statusCommand(contextOf));
+  noun('monitor', 'how the services of all namespaces are', [monitorReportCommand(contextOf)]);
+  program.addCommand(portsCommand(contextOf));
   noun('namespace', 'tenants and their WebRTC', [
     createCommand(contextOf),
     listNamespaces(contextOf),

@@ -269,3 +269,17 @@ void t.test('turn: status, sessions, disconnect, credentials and drain', async (
   t.same(turn.drained, ['a']);
   t.match(await cli('turn', 'status', '-n', 'b'), { code: 4, err: /WebRTC is not enabled for b/ });
 });
+
+void t.test('monitor report and ports: a table, or the JSON of the API', async (t) => {
+  const { cli } = await setUp(t);
+  t.match(await cli('monitor', 'report'), {
+    code: 0,
+    out: /^NAMESPACE +WEBRTC +SFU +TURN .*\na +disabled +- +- /,
+  });
+  const { out } = await cli('monitor', 'report', '--json');
+  t.match(JSON.parse(out), { intervalMs: 1000, namespaces: [{ namespace: 'a', sfu_up: null, ports: null }] });
+  const ports = await cli('ports');
+  t.match(ports.out, /TURN relay block +49152-65535 +800 +20 +20\n/);
+  t.match(ports.out, /No namespace has ports\. 20 more namespaces fit\./);
+  t.match(JSON.parse((await cli('ports', '--json')).out), { freePlaces: 20, namespaces: [] });
+});

@@ -13,6 +13,7 @@ import { installErrorHandler, sendError } from './error-handler.ts';
 import { installSecurityHeaders } from './headers.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { deviceWebrtcRoutes } from './routes/device-webrtc.ts';
+import { diagnosisRoutes } from './routes/diagnosis.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { metricRoutes } from './routes/metrics.ts';
@@ -67,6 +68,7 @@ export async function buildServer(
 
   healthRoutes(server, context, listener);
   metricRoutes(server, context);
+  diagnosisRoutes(server, context);
   sessionRoutes(server, context);
   userRoutes(server, context);
   namespaceRoutes(server, context);

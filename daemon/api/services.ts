@@ -11,6 +11,7 @@ import type {
   CapturePolicy,
 } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
+import type { PortMap } from '../contract/diagnosis.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 import type { RoomList, RoomSettings, RoomView } from '../contract/rooms.ts';
 import type {
@@ -89,6 +90,7 @@ export interface NamespaceService {
   readonly turn: TurnService;
   readonly turnAccess: TurnAccessControl;
   readonly turnKeys: TurnKeys;
+  readonly diagnosis: { portMap(): Promise<PortMap> };
   readonly rooms: RoomControl;
   list(): Namespace[];
   /** Throws namespace_not_found. */

@@ -31,6 +31,9 @@ const ACTIONS = {
   'room.close': { minRole: 'owner', scope: 'namespace' },
   'api-key.change': { minRole: 'owner', scope: 'namespace' },
   'metrics.read': { minRole: 'operator', scope: 'namespace' },
+  'monitor.read': { minRole: 'operator', scope: 'namespace' },
+  /** Ports, findings and probes of the whole host. */
+  'host.inspect': { minRole: 'operator', scope: 'host' },
   'user.read': { minRole: 'owner', scope: 'host' },
   'user.change': { minRole: 'owner', scope: 'host' },
   /** Taking over an account: only who has the host. */

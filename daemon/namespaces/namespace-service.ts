@@ -17,6 +17,7 @@ import { coldBoot } from './cold-boot.ts';
 import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
 import { EnabledNamespaces, serviceRefs, type NodeAddresses } from './enabled-namespaces.ts';
 import type { EnableRequest } from './enable-steps.ts';
+import { NodeDiagnosis } from './node-diagnosis.ts';
 import { Operations, type OperationsOptions } from './operations.ts';
 import { portPlanProblems, type PortPlan } from './port-ledger.ts';
 import { PortReservations } from './port-reservation.ts';
@@ -114,6 +115,7 @@ export class Namespaces extends Lifecycle {
   readonly turnAccess: TurnAccessService;
   /** Who may derive credentials of them. */
   readonly turnKeys: TurnKeyService;
+  readonly diagnosis: NodeDiagnosis;
   /** The rooms of the SFUs. */
   readonly rooms: RoomService;
   readonly #options: NamespacesOptions;
@@ -238,6 +240,12 @@ export class Namespaces extends Lifecycle {
       requireEnabled,
       requireIdle,
       probeTimeoutMs: this.#times.probeTimeoutMs,
+    });
+    this.diagnosis = new NodeDiagnosis({
+      node,
+      plan: options.ports,
+      store,
+      probeTurn: (name) => this.#probeTurn(name, this.#times.probeTimeoutMs),
     });
     this.turnKeys = new TurnKeyService({
       store,

@@ -44,14 +44,14 @@ export function portPlanOf(ports: DaemonConfig['ports']): PortPlan {
 }
 
 /** What a namespace gets a block of, as users read it. */
-const TITLES = {
+export const PORT_ROLE_TITLES = {
   sfuSignaling: 'SFU signaling port',
   sfuMedia: 'SFU media block',
   turnRelay: 'TURN relay block',
   turn: 'TURN port',
   turns: 'TURNS port',
 } as const;
-export type PortRole = keyof typeof TITLES;
+export type PortRole = keyof typeof PORT_ROLE_TITLES;
 
 /** Start ports, by role, that somebody outside the ledger holds. */
 export type BusyPorts = ReadonlyMap<PortRole, ReadonlySet<number>>;
@@ -104,6 +104,11 @@ export function planCapacity(plan: PortPlan): number {
   );
 }
 
+/** Every block a range can be cut into, first to last. */
+export function planBlocks(plan: PortPlan, role: PortRole): PortRange[] {
+  return role === 'turn' || role === 'turns' ? listenerPorts(plan[role]) : gridBlocks(plan[role]);
+}
+
 /** Every range of a claim, for checks of overlap. */
 export function claimRanges(blocks: PortBlocks): PortRange[] {
   const single = (port: number): PortRange => ({ minPort: port, maxPort: port });
@@ -122,7 +127,7 @@ export function portPlanProblems(plan: PortPlan): string[] {
   const ranges: { title: string; range: PortRange }[] = [];
   for (const role of ['sfuSignaling', 'sfuMedia', 'turnRelay'] as const) {
     const grid = plan[role];
-    ranges.push({ title: TITLES[role], range: grid });
+    ranges.push({ title: PORT_ROLE_TITLES[role], range: grid });
     if (!isPort(grid.minPort) || !isPort(grid.maxPort)) {
       problems.push(`${role}: ports are whole numbers from 1 to 65535`);
     } else if (!Number.isInteger(grid.size) || grid.size < 1 || gridBlocks(grid).length === 0) {
@@ -131,7 +136,7 @@ export function portPlanProblems(plan: PortPlan): string[] {
   }
   for (const role of ['turn', 'turns'] as const) {
     const { minPort, maxPort, step } = plan[role];
-    ranges.push({ title: TITLES[role], range: plan[role] });
+    ranges.push({ title: PORT_ROLE_TITLES[role], range: plan[role] });
     if (!isPort(minPort) || !isPort(maxPort) || minPort > maxPort || !Number.isInteger(step) || step < 1) {
       problems.push(`${role}: the ports do not lie between 1 and 65535`);
     }
@@ -154,7 +159,7 @@ function firstFree(
   const count = blocks.length;
   throw new AppError(
     'ports_exhausted',
-    `No ${TITLES[role]} is free: all ${String(count)} of the configured range are in use. Widen the range or disable WebRTC for another namespace.`,
+    `No ${PORT_ROLE_TITLES[role]} is free: all ${String(count)} of the configured range are in use. Widen the range or disable WebRTC for another namespace.`,
     { details: { role, count } },
   );
 }
@@ -172,9 +177,13 @@ function listener(
   const reserved = [plan.sfuSignaling, plan.sfuMedia, plan.turnRelay].some((grid) => overlap(grid, block));
   if (reserved || !isFree(role, block)) {
     const why = reserved ? 'lies in a range that is kept for SFU or relay ports' : 'is in use';
-    throw new AppError('port_taken', `The ${TITLES[role]} ${String(chosen)} ${why}. Choose another one.`, {
-      details: { role, port: chosen },
-    });
+    throw new AppError(
+      'port_taken',
+      `The ${PORT_ROLE_TITLES[role]} ${String(chosen)} ${why}. Choose another one.`,
+      {
+        details: { role, port: chosen },
+      },
+    );
   }
   return chosen;
 }
@@ -195,7 +204,7 @@ function listenerPorts(ports: ListenerPorts): PortRange[] {
   });
 }
 
-function overlap(a: PortRange, b: PortRange): boolean {
+export function overlap(a: PortRange, b: PortRange): boolean {
   return a.minPort <= b.maxPort && b.minPort <= a.maxPort;
 }
 

@@ -17,6 +17,8 @@ import type {
   RoomControl,
   TurnService,
 } from '../../api/services.ts';
+import { DEFAULT_PORT_PLAN } from '../../namespaces/port-ledger.ts';
+import { portMap } from '../../namespaces/port-map.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
 
@@ -192,6 +194,7 @@ export class FakeNamespaces implements NamespaceService {
     this.probes += 1;
     return Promise.resolve(this.reports.get(name) ?? null);
   }
+  readonly diagnosis = { portMap: () => Promise.resolve(portMap([], DEFAULT_PORT_PLAN)) };
   operation(id: string): Operation {
     const found = this.running.get(id);
     if (found === undefined) throw new AppError('operation_not_found', 'There is no such operation.');

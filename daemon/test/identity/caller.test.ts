@@ -23,15 +23,23 @@ const OPERATOR: Action[] = [
   'room.read',
   'room.change',
   'metrics.read',
+  'monitor.read',
 ];
-const HOST: Action[] = ['namespace.create', 'namespace.delete', 'user.read', 'user.change', 'user.take-over'];
+const HOST: Action[] = [
+  'namespace.create',
+  'namespace.delete',
+  'host.inspect',
+  'user.read',
+  'user.change',
+  'user.take-over',
+];
 const allowed = (caller: Caller, namespace?: string): Action[] =>
   ALL_ACTIONS.filter((action) => may(caller, action, namespace));
 
 t.test('who may do what', (t) => {
   t.strictSame(allowed({ kind: 'local' }), ALL_ACTIONS);
   t.strictSame(allowed(user('viewer'), 'a').sort(), [...VIEWER].sort());
-  t.strictSame(allowed(user('operator'), 'a').sort(), [...OPERATOR].sort());
+  t.strictSame(allowed(user('operator'), 'a').sort(), [...OPERATOR, 'host.inspect'].sort());
   t.strictSame(
     allowed(user('owner'), 'a'),
     ALL_ACTIONS.filter((action) => action !== 'user.take-over'),
