@@ -38,6 +38,8 @@ export class Box {
   #nspawn: ChildProcess | undefined;
   #output = '';
   #closing = false;
+  #outside = '';
+  readonly #programs: ChildProcess[] = [];
 
   constructor(rootfs: string) {
     for (const folder of ['root', 'upper', 'work']) mkdirSync(join(this.#home, folder));
@@ -125,6 +127,26 @@ export class Box {
     throw new Error(`The box did not boot:\n${this.#output}`);
   }
 
+  /** Starts a program of this machine in the network of the client; it ends with the box. */
+  startOutside(command: readonly string[], env: Record<string, string>): ChildProcess {
+    const child = spawn('ip', ['netns', 'exec', this.client, ...command], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        this.#outside = (this.#outside + chunk.toString()).slice(-4000);
+      });
+    }
+    this.#programs.push(child);
+    return child;
+  }
+
+  /** What programs outside said last. */
+  get saidOutside(): string {
+    return this.#outside;
+  }
+
   /** Runs a command of this machine in the network of the client. Never rejects for its exit code. */
   outside(command: readonly string[], options: { timeoutMs?: number } = {}): Promise<Ran> {
     return new Promise((resolve) => {
@@ -194,6 +216,7 @@ export class Box {
 
   async close(): Promise<void> {
     this.#closing = true;
+    for (const program of this.#programs) program.kill('SIGKILL');
     const nspawn = this.#nspawn;
     if (nspawn !== undefined) {
       const gone = new Promise((resolve) => nspawn.once('exit', resolve));
