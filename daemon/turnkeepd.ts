@@ -13,23 +13,16 @@ import { CameraService } from './cameras/camera-service.ts';
 import { advertisedTunnel, listenAddress, shieldWarning } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
 import { openHostCertificates } from './host-certificates.ts';
+import { openNamespaces } from './host-namespaces.ts';
 import { openServices } from './host-services.ts';
-import { relayProof } from './health/relay-proof.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
 import { createLogger } from './kit/logger.ts';
-import { Namespaces } from './namespaces/namespace-service.ts';
-import { portPlanOf } from './namespaces/port-ledger.ts';
 import { SqliteDeviceStore } from './store/sqlite/device-store.ts';
 import { SqliteIdentityStore } from './store/sqlite/identity-store.ts';
-import { SqliteNamespaceStore } from './store/sqlite/namespace-store.ts';
-import { UnixControlConnector } from './system/control-connector.ts';
 import { openServiceNotifier, type ServiceNotifier } from './system/notify/service-notifier.ts';
-import { HostKey } from './system/host-key.ts';
 import { loadOrCreateKeyFile } from './system/key-file.ts';
-import { BindingPortProbe } from './system/port-probe.ts';
-import { FileStateStore } from './system/state-file-store.ts';
 import { EmbeddedEngine } from './tunnels/embedded-engine/engine.ts';
 
 const STOP_DEADLINE_MS = 10_000;
@@ -70,32 +63,8 @@ async function start(): Promise<void> {
   stack.push('services', () => services.close());
   // Before the namespaces: their TURN services show certificates of this host's CA.
   const certificates = await openHostCertificates({ config, log: part('certificates'), clock });
-  const namespaces = new Namespaces({
-    node: 'local',
-    shieldAddress: config.shield.address,
-    publicAddresses: config.public.addresses,
-    turnBindAddresses: config.turn.bindAddresses,
-    turnEncryptedOnly: config.turn.encryptedOnly,
-    turnHostName: config.turn.hostName,
-    turnCertificates: certificates.turn,
-    turnSession: {
-      maxSeconds: config.turn.maxSessionSeconds,
-      strictExpiry: config.turn.strictExpiry,
-      clockSkewSeconds: config.turn.clockSkewSeconds,
-    },
-    turnLimits: config.turn.limits,
-    roomPolicy: config.rooms,
-    ports: portPlanOf(config.ports),
-    credentialTtlSeconds: config.turn.credentialTtlSeconds,
-    store: new SqliteNamespaceStore(database),
-    stateFile: new FileStateStore(inDataDir('cluster_state.json')),
-    services,
-    connector: new UnixControlConnector(),
-    sealer: await HostKey.open(inDataDir('keys', 'host.key')),
-    portProbe: new BindingPortProbe(),
-    proof: relayProof,
-    log: part('namespaces'),
-    clock,
+  const namespaces = await openNamespaces({
+    ...{ config, database, services, certificates: certificates.turn, log: part('namespaces'), clock },
   });
   stack.push('namespaces', () => namespaces.stop());
   await namespaces.start();

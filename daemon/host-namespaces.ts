@@ -1,0 +1,54 @@
+/** The namespaces of this host: its addresses, limits and ports from the configuration, its state from the data directory. */
+import { join } from 'node:path';
+import type { LoadedConfig } from './config/load.ts';
+import { relayProof } from './health/relay-proof.ts';
+import type { Clock } from './kit/clock.ts';
+import type { Logger } from './kit/logger.ts';
+import { Namespaces } from './namespaces/namespace-service.ts';
+import { portPlanOf } from './namespaces/port-ledger.ts';
+import type { ServiceManager, TurnCertificates } from './namespaces/system.ts';
+import { SqliteNamespaceStore } from './store/sqlite/namespace-store.ts';
+import { UnixControlConnector } from './system/control-connector.ts';
+import { HostKey } from './system/host-key.ts';
+import { BindingPortProbe } from './system/port-probe.ts';
+import { FileStateStore } from './system/state-file-store.ts';
+
+/** Makes the host's key when there is none. The caller starts them. Throws AppError or AdapterError. */
+export async function openNamespaces(options: {
+  config: LoadedConfig;
+  database: ConstructorParameters<typeof SqliteNamespaceStore>[0];
+  services: ServiceManager;
+  certificates: TurnCertificates;
+  log: Logger;
+  clock: Clock;
+}): Promise<Namespaces> {
+  const { config, database, services, certificates, log, clock } = options;
+  const { dataDir, turn } = config;
+  return new Namespaces({
+    node: 'local',
+    shieldAddress: config.shield.address,
+    publicAddresses: config.public.addresses,
+    turnBindAddresses: turn.bindAddresses,
+    turnEncryptedOnly: turn.encryptedOnly,
+    turnHostName: turn.hostName,
+    turnCertificates: certificates,
+    turnSession: {
+      maxSeconds: turn.maxSessionSeconds,
+      strictExpiry: turn.strictExpiry,
+      clockSkewSeconds: turn.clockSkewSeconds,
+    },
+    turnLimits: turn.limits,
+    roomPolicy: config.rooms,
+    ports: portPlanOf(config.ports),
+    credentialTtlSeconds: turn.credentialTtlSeconds,
+    store: new SqliteNamespaceStore(database),
+    stateFile: new FileStateStore(join(dataDir, 'cluster_state.json')),
+    services,
+    connector: new UnixControlConnector(),
+    sealer: await HostKey.open(join(dataDir, 'keys', 'host.key')),
+    portProbe: new BindingPortProbe(),
+    proof: relayProof,
+    log,
+    clock,
+  });
+}
