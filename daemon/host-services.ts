@@ -5,16 +5,14 @@ import type { Clock } from './kit/clock.ts';
 import type { Logger } from './kit/logger.ts';
 import type { ServiceManager } from './namespaces/system.ts';
 import { ChildProcessServices } from './system/child-process-services.ts';
+import { compileCacheIn, fillCompileCache } from './system/compile-cache.ts';
 import { ProcessSystemctl } from './system/systemd/systemctl.ts';
 import { SystemdServices } from './system/systemd/systemd-services.ts';
 
-/** @param root folder of the installation: the programs of child processes are below it; units name their own. */
-export function openServices(options: {
-  config: LoadedConfig;
-  root: string;
-  log: Logger;
-  clock: Clock;
-}): ServiceManager & { close(): Promise<void> } {
+/** `root`: folder of the installation: the programs of child processes are below it; units name their own. */
+type HostServices = { config: LoadedConfig; root: string; log: Logger; clock: Clock };
+
+export function openServices(options: HostServices): ServiceManager & { close(): Promise<void> } {
   const { config, root, log, clock } = options;
   const { dataDir } = config;
   if (config.services.manager === 'systemd') {
@@ -22,9 +20,22 @@ export function openServices(options: {
   }
   return new ChildProcessServices({
     dataDir,
-    entries: { turn: join(root, 'daemon/turn-service.ts'), sfu: join(root, 'daemon/sfu-service.ts') },
+    entries: programsIn(root),
     stopServicesOnExit: config.services.stopOnExit,
     log,
     clock,
   });
+}
+
+/** Resolves when services would find their programs compiled; on every start but the first that is at once. */
+export async function compileServices({ config, root, log }: Omit<HostServices, 'clock'>): Promise<void> {
+  // Under systemd the units of the daemon and of the services name the same folder.
+  const { NODE_COMPILE_CACHE: folder } =
+    config.services.manager === 'systemd' ? process.env : compileCacheIn(config.dataDir);
+  const { turn, sfu } = programsIn(root);
+  if (folder !== undefined) await fillCompileCache({ folder, programs: [turn, sfu], log });
+}
+
+function programsIn(root: string): { turn: string; sfu: string } {
+  return { turn: join(root, 'daemon/turn-service.ts'), sfu: join(root, 'daemon/sfu-service.ts') };
 }

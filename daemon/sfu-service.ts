@@ -1,6 +1,7 @@
 /**
  * The SFU process of one namespace: `node daemon/sfu-service.ts --config FILE`. Reads its file, opens the
  * media port, the signaling listener and the control socket, prints `{"ready":true}`, ends on SIGTERM.
+ * `--compile-only` loads the program and ends.
  */
 import { parseArgs } from 'node:util';
 import { DRAINED_EXIT_CODE, sfuControlEvents, sfuControlMethods } from './contract/control.ts';
@@ -24,8 +25,12 @@ import { openServiceNotifier } from './system/notify/service-notifier.ts';
 
 const TICK_MS = 1000;
 
+const { values } = parseArgs({
+  options: { config: { type: 'string' }, 'compile-only': { type: 'boolean' } },
+});
+if (values['compile-only'] === true) process.exit(0);
+
 const log = createLogger({ name: 'turnkeep-sfu', level: 'info' });
-const { values } = parseArgs({ options: { config: { type: 'string' } } });
 const notifier = openServiceNotifier({ environment: process.env, clock: systemClock, log });
 const stack = new CleanupStack();
 let stopping = false;

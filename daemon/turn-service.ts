@@ -1,7 +1,7 @@
 /**
  * One TURN process of one namespace: `node daemon/turn-service.ts --config FILE`. Prints one line
  * `{"ready":true}` when all listeners and the control socket are open. SIGTERM and SIGINT end it,
- * SIGHUP reads the configuration again. It needs no daemon to go on.
+ * SIGHUP reads the configuration again. It needs no daemon to go on. `--compile-only` loads the program and ends.
  */
 import { parseArgs } from 'node:util';
 import { DRAINED_EXIT_CODE, turnControlEvents, turnControlMethods } from './contract/control.ts';
@@ -15,6 +15,11 @@ import { openServiceNotifier } from './system/notify/service-notifier.ts';
 import { reloadConfig, turnControlHandlers } from './turn/server/control-methods.ts';
 import { loadServiceConfig } from './turn/server/service-config.ts';
 import { TurnServer } from './turn/server/turn-server.ts';
+
+const { values } = parseArgs({
+  options: { config: { type: 'string' }, 'compile-only': { type: 'boolean' } },
+});
+if (values['compile-only'] === true) process.exit(0);
 
 const startedAtMs = systemClock.nowMs();
 const log = createLogger({ name: 'turnkeep-turn', level: 'info' });
@@ -40,7 +45,6 @@ function end(reason: string, exitCode: number): Promise<void> {
 }
 
 async function start(): Promise<void> {
-  const { values } = parseArgs({ options: { config: { type: 'string' } } });
   const configFile = values.config;
   if (configFile === undefined) throw new Error('Usage: node daemon/turn-service.ts --config FILE');
   const { config, certificate } = await loadServiceConfig(configFile);

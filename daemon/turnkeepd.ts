@@ -14,7 +14,7 @@ import { advertisedTunnel, listenAddress, shieldWarning } from './config/address
 import { loadConfig } from './config/load.ts';
 import { openHostCertificates } from './host-certificates.ts';
 import { openNamespaces } from './host-namespaces.ts';
-import { openServices } from './host-services.ts';
+import { compileServices, openServices } from './host-services.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
@@ -61,6 +61,7 @@ async function start(): Promise<void> {
 
   const services = openServices({ config, root, log: part('services'), clock });
   stack.push('services', () => services.close());
+  const compiled = compileServices({ config, root, log: part('services') });
   // Before the namespaces: their TURN services show certificates of this host's CA.
   const certificates = await openHostCertificates({ config, log: part('certificates'), clock });
   const namespaces = await openNamespaces({
@@ -96,6 +97,7 @@ async function start(): Promise<void> {
     stack.push('cameras', () => opened.stop());
     await cameras.start();
   }
+  await compiled; // Before anybody can enable a namespace.
   const controlPlane = await openControlPlane({
     config,
     namespaces,

@@ -2,7 +2,6 @@
  * The service manager without systemd: TURN and SFU services as processes of their own session. Owns
  * `services/` (configurations), `run/` (pid files, control sockets) and `logs/` below the data directory.
  */
-import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { SfuServiceConfig } from '../contract/sfu-config.ts';
 import type { TurnServiceConfig } from '../contract/turn-config.ts';
@@ -15,6 +14,7 @@ import type {
   ServiceReport,
   Unsubscribe,
 } from '../namespaces/system.ts';
+import { compileCacheIn } from './compile-cache.ts';
 import { runDirectory } from './run-directory.ts';
 import { ServiceFiles, serviceName } from './service-files.ts';
 import { ServiceLog } from './service-log.ts';
@@ -150,7 +150,7 @@ export class ChildProcessServices implements ServiceManager {
         file: process.execPath,
         args: [resolve(entries[service.kind]), '--config', this.#files.path(service)],
       },
-      env: { ...Object.fromEntries(kept), ...compileCache(this.#dataDir) },
+      env: { ...Object.fromEntries(kept), ...compileCacheIn(this.#dataDir) },
       controlSocket: this.controlSocket(service),
       pidFile: join(this.#runDir, `${name}.pid`),
       log: log.child({ service: name }),
@@ -172,20 +172,5 @@ export class ChildProcessServices implements ServiceManager {
         this.#options.log.warn({ err: error }, 'logs cannot be cut');
       });
     }
-  }
-}
-
-/**
- * From the second start on, a service finds its program compiled: it starts sooner, and the 30 MB of memory that
- * Node needs to strip types are never taken. What lies there is run, so the folder is ours alone.
- */
-function compileCache(dataDir: string): { NODE_COMPILE_CACHE?: string } {
-  const folder = join(dataDir, 'cache', 'compile');
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(folder, 0o700);
-    return { NODE_COMPILE_CACHE: folder };
-  } catch {
-    return {}; // It only saves time and memory: no reason not to start a service.
   }
 }

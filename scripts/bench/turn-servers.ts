@@ -4,6 +4,8 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TurnServiceConfigInput } from '../../daemon/contract/turn-config.ts';
+import { createLogger } from '../../daemon/kit/logger.ts';
+import { fillCompileCache } from '../../daemon/system/compile-cache.ts';
 import { installPeerPackage, NODE_TURN } from '../peer-package.ts';
 
 export const NAMESPACE = 'bench';
@@ -103,6 +105,12 @@ async function startTurnkeep(
   const file = join(dir, `${minRelayPort}.json`);
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
   const service = join(repository, 'daemon/turn-service.ts');
+  // As the daemon does; an older copy does not know it and is compiled when it first ends.
+  await fillCompileCache({
+    folder: compileCache(place),
+    programs: [service],
+    log: createLogger({ name: 'bench', level: 'silent' }),
+  });
   const child = start(place, [process.execPath, service, '--config', file], 'pipe', env);
   const { stdout } = child;
   if (stdout === null) throw new Error('the TURN service has no output');
@@ -173,7 +181,10 @@ function start(
   more: Record<string, string> = {},
 ): ChildProcess {
   const [program = '', ...args] = [...place.prefix, ...command];
-  // As the daemon starts a service.
-  const env = { ...process.env, ...more, NODE_COMPILE_CACHE: join(REPOSITORY, '.cache/bench/compile') };
+  const env = { ...process.env, ...more, NODE_COMPILE_CACHE: compileCache(place) };
   return spawn(program, args, { env, stdio: ['ignore', stdout, stdout === 'pipe' ? 'inherit' : 'ignore'] });
+}
+
+function compileCache({ dir }: Place): string {
+  return join(dir, 'compile');
 }

@@ -232,17 +232,14 @@ async function tryRate(contender: Contender, plan: Plan, program: string): Promi
   return rows;
 }
 
-/** A fresh process, idle and with all its allocations; not the first of its kind, so that it finds itself compiled. */
+/** A fresh process, idle and with all its allocations. */
 async function weigh(contender: Contender, dir: string): Promise<Row> {
   const { kind } = contender;
   const place = { ...contender.place, address: '127.0.38.9', minRelayPort: 60_000, dir };
-  const first = await kind.start(place);
-  // node-turn says nothing when it is ready, ours writes its cache when it ends.
-  await sleep(1000);
-  await ended(first);
   const fresh: Contender = { kind, place, server: await kind.start(place), peerPort: 20_000 };
   try {
-    await sleep(500);
+    // node-turn says nothing when it is ready.
+    await sleep(1500);
     const idle = residentBytes(pidOf(fresh.server));
     for (let count = 0; count < MEMORY_ALLOCATIONS; count += 1) {
       fresh.peerPort += 1;
