@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { STATE_FILE_MAX_BYTES } from '../../contract/state-file.ts';
 import { FileStateStore } from '../../system/state-file-store.ts';
 
 t.test('nothing is there at first; the first write makes both copies', async (t) => {
@@ -44,7 +45,7 @@ t.test('a write that fails keeps what was there and says which file', async (t) 
 });
 
 t.test('a file that is far too long is not read into memory', async (t) => {
-  const dir = t.testdir({ 'state.json': 'x'.repeat(5 * 1024 * 1024) });
+  const dir = t.testdir({ 'state.json': 'x'.repeat(STATE_FILE_MAX_BYTES + 1) });
   const { current } = await new FileStateStore(join(dir, 'state.json')).read();
-  t.equal(current!.trim(), '');
+  t.ok(current!.trim() === '', 'spaces instead');
 });
