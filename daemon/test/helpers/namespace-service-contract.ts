@@ -40,6 +40,18 @@ export function fixtureConfig(
   return { ...config, realm: behaviour };
 }
 
+/** Starts the fixture service and waits until it is ready. @returns its process. */
+export async function startFixture(
+  manager: ServiceManager,
+  service: ServiceRef,
+  behaviour = 'well',
+): Promise<number> {
+  await manager.writeConfig(service, fixtureConfig(manager, service, behaviour));
+  await manager.start(service, { supervise: 'once-ready' });
+  await manager.waitReady(service, { timeoutMs: READY_MS });
+  return manager.status(service).pid ?? 0;
+}
+
 /** Waits for a report that satisfies `wanted`, without polling. */
 export function nextReport(
   manager: ServiceManager,
@@ -98,12 +110,9 @@ export function serviceManagerContract(t: Test, make: MakeManager): void {
 
   t.test('a service that dies comes back by itself', async (t) => {
     const manager = make(t);
-    await manager.writeConfig(service, fixtureConfig(manager, service));
-    await manager.start(service, { supervise: 'once-ready' });
-    await manager.waitReady(service, { timeoutMs: READY_MS });
-    const { pid } = manager.status(service);
+    const pid = await startFixture(manager, service);
     const back = nextReport(manager, service, (report) => report.state === 'ready' && report.pid !== pid);
-    process.kill(pid!, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
     t.match(await back, { restarts: 1 });
     await manager.stop(service);
   });

@@ -6,10 +6,10 @@ import { createLogger } from '../../../kit/logger.ts';
 import { ProcessSystemctl } from '../../../system/systemd/systemctl.ts';
 import { SystemdServices } from '../../../system/systemd/systemd-services.ts';
 import {
-  fixtureConfig,
   nextReport,
   READY_MS,
   serviceManagerContract,
+  startFixture,
 } from '../../helpers/namespace-service-contract.ts';
 
 const service = { kind: 'turn', namespace: 'cam-one' } as const;
@@ -28,10 +28,7 @@ serviceManagerContract(t, make);
 
 t.test('a hung service is ended by the watchdog and is back', async (t) => {
   const manager = make(t);
-  await manager.writeConfig(service, fixtureConfig(manager, service, 'hung'));
-  await manager.start(service, { supervise: 'once-ready' });
-  await manager.waitReady(service, { timeoutMs: READY_MS });
-  const { pid } = manager.status(service);
+  const pid = await startFixture(manager, service, 'hung');
   const told = nextReport(manager, service, ({ failure }) => failure !== null);
   const back = nextReport(manager, service, (report) => report.state === 'ready' && report.pid !== pid);
   t.match(await told, { failure: /hung: it no longer answered the watchdog/ });
@@ -41,10 +38,7 @@ t.test('a hung service is ended by the watchdog and is back', async (t) => {
 
 t.test('another manager finds what runs, and close leaves it alone', async (t) => {
   const first = make(t);
-  await first.writeConfig(service, fixtureConfig(first, service));
-  await first.start(service, { supervise: 'once-ready' });
-  await first.waitReady(service, { timeoutMs: READY_MS });
-  const { pid } = first.status(service);
+  const pid = await startFixture(first, service);
   await first.close();
   const second = make(t);
   await second.start(service, { supervise: 'always' });
@@ -55,12 +49,9 @@ t.test('another manager finds what runs, and close leaves it alone', async (t) =
 
 t.test('a stranger that ends it with SIGTERM does not keep it down', async (t) => {
   const manager = make(t);
-  await manager.writeConfig(service, fixtureConfig(manager, service));
-  await manager.start(service, { supervise: 'once-ready' });
-  await manager.waitReady(service, { timeoutMs: READY_MS });
-  const { pid } = manager.status(service);
+  const pid = await startFixture(manager, service);
   const back = nextReport(manager, service, (report) => report.state === 'ready' && report.pid !== pid);
-  process.kill(pid!, 'SIGTERM');
+  process.kill(pid, 'SIGTERM');
   await back;
   const stopped = nextReport(manager, service, ({ state }) => state === 'stopped');
   execFileSync('systemctl', ['stop', 'turnkeep-turn@cam\\x2done.service']);
