@@ -1,6 +1,8 @@
 /** The tree of commands. `run` is the whole command line, but for the process. */
 import { Command } from 'commander';
 import { contextFactory } from './cli-context.ts';
+import { listCommand as listAudit } from './commands/audit/list.ts';
+import { verifyCommand } from './commands/audit/verify.ts';
 import { addCommand } from './commands/camera/add.ts';
 import { listCommand as listCameras } from './commands/camera/list.ts';
 import { removeCommand } from './commands/camera/remove.ts';
@@ -115,6 +117,10 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     deleteUser(contextOf),
     resetPasswordCommand(contextOf),
     signInCodeCommand(contextOf),
+  ]);
+  noun('audit', 'who did what, and whether the record is whole', [
+    listAudit(contextOf),
+    verifyCommand(contextOf),
   ]);
   quiet(program, streams);
   return program;

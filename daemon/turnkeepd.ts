@@ -15,10 +15,12 @@ import { loadConfig } from './config/load.ts';
 import { openHostCertificates } from './host-certificates.ts';
 import { openNamespaces } from './host-namespaces.ts';
 import { compileServices, openServices } from './host-services.ts';
+import { Audit } from './identity/audit.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
 import { createLogger } from './kit/logger.ts';
+import { SqliteAuditStore } from './store/sqlite/audit-store.ts';
 import { SqliteDeviceStore } from './store/sqlite/device-store.ts';
 import { SqliteIdentityStore } from './store/sqlite/identity-store.ts';
 import { openServiceNotifier, type ServiceNotifier } from './system/notify/service-notifier.ts';
@@ -83,6 +85,8 @@ async function start(): Promise<void> {
   await engine.start();
 
   const sfus = namespaces.sfuDirectory();
+  const auditKey = await loadOrCreateKeyFile(inDataDir('keys', 'audit.key'), 32);
+  const audit = new Audit({ store: new SqliteAuditStore(database), key: auditKey, clock });
   let cameras: CameraService | undefined;
   if (problems.length === 0) {
     cameras = new CameraService({
@@ -102,7 +106,7 @@ async function start(): Promise<void> {
     config,
     namespaces,
     rooms: sfus,
-    database: cameras && { cameras, identityStore: new SqliteIdentityStore(database) },
+    database: cameras && { cameras, identityStore: new SqliteIdentityStore(database), audit },
     certificate: certificates.server,
     tunnelCaPem: engine.caPem,
     problems: () => problems,

@@ -1,6 +1,7 @@
 /** What the API is built from. The composition root makes one and builds both listeners with it. */
 import type { SfuDirectory } from '../cameras/system.ts';
 import { AppError } from '../contract/errors.ts';
+import type { Audit } from '../identity/audit.ts';
 import type { ApiKeys } from '../identity/api-keys.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { SignalTickets } from '../identity/signal-tickets.ts';
@@ -12,7 +13,7 @@ import type { CameraService, NamespaceService } from './services.ts';
 import type { SignalingGateway } from './signaling-gateway.ts';
 
 /** The parts that need the database: absent while it does not open. */
-export type DatabaseParts = { identity: Identity; apiKeys: ApiKeys; cameras: CameraService };
+export type DatabaseParts = { identity: Identity; apiKeys: ApiKeys; cameras: CameraService; audit: Audit };
 
 export type ApiContext = {
   namespaces: NamespaceService;

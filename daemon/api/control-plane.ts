@@ -4,6 +4,7 @@
  */
 import { apiUrlOf, listenAddress } from '../config/addresses.ts';
 import type { LoadedConfig } from '../config/load.ts';
+import type { Audit } from '../identity/audit.ts';
 import { ApiKeys } from '../identity/api-keys.ts';
 import { Identity } from '../identity/identity.ts';
 import { SignalTickets } from '../identity/signal-tickets.ts';
@@ -22,7 +23,7 @@ export type ControlPlaneOptions = {
   namespaces: NamespaceService;
   rooms: ApiContext['rooms'];
   /** Cameras that have started; the caller stops them. */
-  database: { cameras: CameraService; identityStore: IdentityStore } | undefined;
+  database: { cameras: CameraService; identityStore: IdentityStore; audit: Audit } | undefined;
   certificate: { caPem: string; certPem: string; keyPem: string };
   tunnelCaPem: string | null;
   problems: () => string[];
@@ -85,10 +86,10 @@ export async function openControlPlane(
 
 function openParts(options: ControlPlaneOptions, log: Logger): DatabaseParts | undefined {
   if (options.database === undefined) return undefined;
-  const { cameras, identityStore: store } = options.database;
+  const { cameras, audit, identityStore: store } = options.database;
   const identity = new Identity({ store, clock: options.clock, log });
   identity.ensureFirstUser();
   const apiKeys = new ApiKeys({ store, clock: options.clock });
   apiKeys.keepOnly(options.namespaces.list().map(({ name }) => name));
-  return { identity, apiKeys, cameras };
+  return { identity, apiKeys, cameras, audit };
 }

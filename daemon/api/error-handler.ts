@@ -3,9 +3,18 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, type ErrorBody, type ErrorCode } from '../contract/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the answer refuses with. */
+    refusal: AppError | null;
+  }
+}
+
 export function installErrorHandler(server: FastifyInstance, log: Logger): void {
+  server.decorateRequest('refusal', null);
   server.setErrorHandler((error, request, reply) => {
     const refusal = refusalOf(error);
+    request.refusal = refusal;
     if (refusal.code === 'internal') {
       log.error({ err: error, method: request.method, path: pathOf(request) }, 'request failed');
     }

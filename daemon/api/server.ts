@@ -7,10 +7,12 @@ import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../contract/errors.ts';
 import { SIGNALING_MAX_FRAME_BYTES } from '../contract/signaling.ts';
+import { installAuditTrail } from './audit-trail.ts';
 import { installAuthentication } from './authentication.ts';
 import type { ApiContext, ListenerKind } from './context.ts';
 import { installErrorHandler, sendError } from './error-handler.ts';
 import { installSecurityHeaders } from './headers.ts';
+import { auditRoutes } from './routes/audit.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { deviceWebrtcRoutes } from './routes/device-webrtc.ts';
 import { diagnosisRoutes } from './routes/diagnosis.ts';
@@ -65,12 +67,14 @@ export async function buildServer(
     options: { maxPayload: SIGNALING_MAX_FRAME_BYTES, perMessageDeflate: false },
   });
   installAuthentication(server, context, listener);
+  installAuditTrail(server, context);
 
   healthRoutes(server, context, listener);
   metricRoutes(server, context);
   diagnosisRoutes(server, context);
   sessionRoutes(server, context);
   userRoutes(server, context);
+  auditRoutes(server, context);
   namespaceRoutes(server, context);
   turnRoutes(server, context);
   turnKeyRoutes(server, context);

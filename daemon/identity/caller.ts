@@ -34,6 +34,7 @@ const ACTIONS = {
   'monitor.read': { minRole: 'operator', scope: 'namespace' },
   /** Ports, findings and probes of the whole host. */
   'host.inspect': { minRole: 'operator', scope: 'host' },
+  'audit.read': { minRole: 'owner', scope: 'host' },
   'user.read': { minRole: 'owner', scope: 'host' },
   'user.change': { minRole: 'owner', scope: 'host' },
   /** Taking over an account: only who has the host. */
@@ -52,6 +53,16 @@ export function may(caller: Caller, action: Action, namespace?: string): boolean
   return scope === 'namespace' && (namespace === undefined || namespace === caller.namespace);
 }
 
+/** A key of one namespace asked for something of another: refused like anything else, and written down. */
+export class OtherTenant extends AppError {
+  readonly namespace: string;
+
+  constructor(code: ErrorCode, message: string, namespace: string) {
+    super(code, message);
+    this.namespace = namespace;
+  }
+}
+
 /** Throws `code` (default forbidden) when the caller may not. The sentence names the role that may. */
 export function requireMay(
   caller: Caller,
@@ -60,7 +71,12 @@ export function requireMay(
 ): void {
   if (may(caller, action, options.namespace)) return;
   const { minRole, scope } = ACTIONS[action];
-  throw new AppError(options.code ?? 'forbidden', reasonFor(caller, minRole, scope));
+  const { namespace, code = 'forbidden' } = options;
+  const reason = reasonFor(caller, minRole, scope);
+  if (caller.kind === 'api-key' && namespace !== undefined && namespace !== caller.namespace) {
+    throw new OtherTenant(code, reason, namespace);
+  }
+  throw new AppError(code, reason);
 }
 
 function reasonFor(caller: Caller, minRole: Role | 'local', scope: 'namespace' | 'host'): string {

@@ -1,5 +1,7 @@
-/** What identity needs from the outside: a durable store. `store/sqlite/identity-store.ts` provides it. */
+/** What identity needs from the outside: durable stores. `store/sqlite/` provides them. */
 import type { Role } from '../contract/api.ts';
+import type { AuditQuery } from '../contract/audit.ts';
+import type { AuditLine, AuditMark, MarkName } from './audit-chain.ts';
 
 export type UserRecord = {
   name: string;
@@ -57,4 +59,20 @@ export interface IdentityStore {
   /** @returns false when there is no such key. */
   deleteApiKey(namespace: string, id: string): boolean;
   deleteApiKeysOf(namespace: string): void;
+}
+
+/** Lines of the audit. Writes are on disk when the outermost transaction returns. */
+export interface AuditStore {
+  transaction(body: () => void): void;
+  append(line: AuditLine): void;
+  /** 0 when there is none. */
+  lastSeq(): number;
+  mark(name: MarkName): AuditMark | undefined;
+  setMark(name: MarkName, mark: AuditMark): void;
+  /** Newest first. */
+  list(query: AuditQuery): AuditLine[];
+  /** Oldest first: lines with `after` < seq <= `until`. */
+  after(after: number, until: number, limit: number): AuditLine[];
+  /** Only lines up to the anchor can be dropped. */
+  dropUpTo(seq: number): void;
 }

@@ -7,7 +7,8 @@ import {
   type DeviceCreated,
 } from '../../contract/api.ts';
 import { AppError } from '../../contract/errors.ts';
-import { identityOf, may, requireMay, type Action, type Caller } from '../../identity/caller.ts';
+import { identityOf, may, OtherTenant, requireMay, type Action, type Caller } from '../../identity/caller.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import { endEverythingOf } from '../departed.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
@@ -42,7 +43,9 @@ export function deviceRoutes(server: FastifyInstance, context: ApiContext): void
     requireMay(caller, 'device.change', { namespace });
     const { cameras } = openDatabaseParts(context);
     context.namespaces.get(namespace);
+    noteForAudit(request, { namespace, detail: { name: input.name } });
     const made = cameras.create({ ...input, namespace, owner: identityOf(caller) });
+    noteForAudit(request, { subject: made.device.id });
     log.info({ namespace, device: made.device.id, by: identityOf(caller) }, 'camera created');
     return reply.code(201).send(created(made));
   });
@@ -55,6 +58,7 @@ export function deviceRoutes(server: FastifyInstance, context: ApiContext): void
     const { cameras, device } = findDevice(context, request, 'device.change');
     const { name, capture } = parseInput(updateDeviceSchema, request.body);
     const change = { ...(name === undefined ? {} : { name }), ...(capture === undefined ? {} : { capture }) };
+    noteForAudit(request, { detail: change });
     return reply.send({ device: cameras.update(device.id, change) });
   });
 
@@ -87,8 +91,9 @@ export function findDevice(
   const { cameras } = openDatabaseParts(context);
   const device = cameras.get(parseInput(idParams, request.params).id);
   if (caller.kind === 'api-key' && caller.namespace !== device.namespace) {
-    throw new AppError('device_not_found', 'There is no such camera.');
+    throw new OtherTenant('device_not_found', 'There is no such camera.', device.namespace);
   }
+  noteForAudit(request, { namespace: device.namespace });
   const code = action === 'live_view' ? 'forbidden_device_role' : 'forbidden';
   requireMay(caller, action, { namespace: device.namespace, code });
   return { cameras, device };

@@ -4,6 +4,7 @@ import { createNamespaceSchema, enableWebrtcSchema } from '../../contract/api.ts
 import { AppError } from '../../contract/errors.ts';
 import { createApiKeySchema } from '../../contract/identity.ts';
 import { apiKeyIdentity, identityOf, may, requireMay, type Action } from '../../identity/caller.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import { endEverythingOf } from '../departed.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
@@ -37,6 +38,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     const caller = callerOf(request);
     requireMay(caller, 'namespace.create');
     const { name } = parseInput(createNamespaceSchema, request.body);
+    noteForAudit(request, { namespace: name, subject: name });
     openDatabaseParts(context);
     const created = namespaces.create(name);
     log.info({ namespace: name, by: identityOf(caller) }, 'namespace created');
@@ -60,8 +62,11 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
   server.post('/v1/namespaces/:namespace/webrtc/enable', options, (request, reply) => {
     const name = allowed(request, 'webrtc.change');
     openDatabaseParts(context);
-    const answer = namespaces.enableWebrtc(name, parseInput(enableWebrtcSchema, request.body));
+    const asked = parseInput(enableWebrtcSchema, request.body);
+    noteForAudit(request, { detail: asked });
+    const answer = namespaces.enableWebrtc(name, asked);
     if ('plan' in answer) return reply.send(answer);
+    noteForAudit(request, { detail: { ...asked, ...answer } });
     log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'WebRTC enable asked for');
     return reply.code(202).send(answer);
   });
@@ -70,6 +75,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     const name = allowed(request, 'webrtc.change');
     openDatabaseParts(context);
     const answer = namespaces.disableWebrtc(name);
+    noteForAudit(request, { detail: answer });
     log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'WebRTC disable asked for');
     return reply.code(202).send(answer);
   });
@@ -104,7 +110,9 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     const namespace = allowed(request, 'api-key.change');
     namespaces.get(namespace);
     const { name, role } = parseInput(createApiKeySchema, request.body);
+    noteForAudit(request, { detail: { name, role } });
     const created = openDatabaseParts(context).apiKeys.create(namespace, name, role);
+    noteForAudit(request, { subject: created.apiKey.id });
     const by = identityOf(callerOf(request));
     log.info({ namespace, apiKey: created.apiKey.id, role, by }, 'API key created');
     return reply.code(201).send(created);

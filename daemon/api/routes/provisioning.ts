@@ -1,5 +1,6 @@
 /** The two calls a camera makes (seed 000), by its secret, on a budget of its own. The body is not used. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, authenticateDevice } from '../authentication.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
@@ -13,6 +14,8 @@ export function provisioningRoutes(server: FastifyInstance, context: ApiContext)
 
   const camera = (request: FastifyRequest, call: string): Device => {
     const device = authenticateDevice(context, request);
+    const { id, namespace } = device;
+    noteForAudit(request, { actor: `camera:${id}`, subject: id, namespace });
     context.budgets.spend('camera', `${call} ${device.id}`);
     context.budgets.spend('cameras', '');
     return device;

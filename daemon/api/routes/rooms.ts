@@ -5,6 +5,7 @@ import { roomIdSchema } from '../../contract/names.ts';
 import { createRoomSchema, roomsQuerySchema } from '../../contract/rooms.ts';
 import { identityOf, requireMay, type Action } from '../../identity/caller.ts';
 import { randomToken } from '../../kit/secret.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import type { ApiContext } from '../context.ts';
 import { namespaceOf, namespaceQuery, parseInput } from '../input.ts';
@@ -20,6 +21,7 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
     const caller = callerOf(request);
     const namespace = namespaceOf(caller, parseInput(namespaceQuery, request.query).namespace);
     requireMay(caller, action, { namespace });
+    noteForAudit(request, { namespace });
     return { namespace, ...parseInput(roomParams, request.params) };
   };
 
@@ -41,6 +43,7 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
     const named = asked ?? parseInput(namespaceQuery, request.query).namespace;
     const namespace = namespaceOf(caller, named);
     requireMay(caller, 'room.change', { namespace });
+    noteForAudit(request, { namespace, subject: roomId });
     const room = await namespaces.rooms.create(namespace, roomId, settings);
     log.info({ namespace, roomId, by: identityOf(caller) }, 'room created');
     return reply.code(201).send(room);

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { signInSchema, type Session } from '../../contract/api.ts';
 import type { LiveSession, SignedIn } from '../../identity/identity.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, requireOwnOrigin, sessionTokenOf, unauthorized } from '../authentication.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
@@ -14,10 +15,15 @@ export function sessionRoutes(server: FastifyInstance, context: ApiContext): voi
     if (request.headers.origin !== undefined) requireOwnOrigin(context, request);
     const input = parseInput(signInSchema, request.body);
     const { identity } = openDatabaseParts(context);
+    const way = 'code' in input ? 'code' : 'password';
+    // Only names that exist: people type their password into the wrong field.
+    const known = 'user' in input && identity.listUsers().some(({ name }) => name === input.user);
+    noteForAudit(request, { subject: known ? input.user : null, detail: { way } });
     const signedIn =
       'code' in input
         ? identity.signInWithCode(input.code, request.ip)
         : await identity.signInWithPassword(input.user, input.password, request.ip);
+    noteForAudit(request, { actor: signedIn.user.name, subject: signedIn.user.name });
     const old = sessionTokenOf(request);
     if (old !== undefined) {
       const session = identity.session(old);
@@ -42,6 +48,7 @@ export function sessionRoutes(server: FastifyInstance, context: ApiContext): voi
     if (session !== undefined) {
       requireOwnOrigin(context, request);
       identity.signOut(session.tokenHash);
+      noteForAudit(request, { actor: session.user.name, subject: session.user.name });
     }
     clearSessionCookies(reply);
     return reply.code(204).send();

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { AppError } from '../../contract/errors.ts';
 import { registerTurnKeySchema, turnKeyParamsSchema } from '../../contract/turn-access.ts';
 import { identityOf, requireMay, type Action } from '../../identity/caller.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
@@ -34,6 +35,7 @@ export function turnKeyRoutes(server: FastifyInstance, context: ApiContext): voi
       namespace,
       parseInput(registerTurnKeySchema, request.body),
     );
+    noteForAudit(request, { subject: key.subject, detail: { kind: key.kind } });
     log.info({ namespace, ...key, by: identityOf(callerOf(request)) }, 'TURN key registration asked for');
     return reply.code(201).send(key);
   });

@@ -8,6 +8,7 @@ import {
 } from '../../contract/turn-operations.ts';
 import { rotateTurnSecretSchema, turnSubjectRequestSchema } from '../../contract/turn-access.ts';
 import { identityOf, requireMay, type Action } from '../../identity/caller.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
@@ -43,6 +44,7 @@ export function turnRoutes(server: FastifyInstance, context: ApiContext): void {
     const namespace = allowed(request, 'turn.change');
     const target = parseInput(disconnectTargetSchema, request.body);
     const answer = await namespaces.turn.disconnect(namespace, target);
+    noteForAudit(request, { detail: { ...target, ...answer } });
     const by = identityOf(callerOf(request));
     log.info({ namespace, ...target, ended: answer.ended, by }, 'TURN sessions ended');
     return reply.send(answer);
@@ -52,6 +54,7 @@ export function turnRoutes(server: FastifyInstance, context: ApiContext): void {
     const namespace = allowed(request, 'turn.credentials');
     const caller = callerOf(request);
     const { subject } = parseInput(operatorCredentialsSchema, request.body);
+    noteForAudit(request, { subject: subject ?? identityOf(caller) });
     // A subject has limits of its own: whoever issues for another one spends those.
     if (subject !== undefined) requireMay(caller, 'turn.change', { namespace });
     budgets.spend('viewer', identityOf(caller));
@@ -63,6 +66,7 @@ export function turnRoutes(server: FastifyInstance, context: ApiContext): void {
     openDatabaseParts(context);
     const rotation = parseInput(rotateTurnSecretSchema, request.body);
     const answer = namespaces.turnAccess.rotateSecret(namespace, rotation);
+    noteForAudit(request, { detail: { ...rotation, ...answer } });
     const by = identityOf(callerOf(request));
     log.info({ namespace, ...rotation, ...answer, by }, 'TURN secret rotation asked for');
     return reply.code(202).send(answer);
@@ -76,6 +80,7 @@ export function turnRoutes(server: FastifyInstance, context: ApiContext): void {
     const namespace = allowed(request, 'turn.change');
     openDatabaseParts(context);
     const { subject: identity } = parseInput(turnSubjectRequestSchema, request.body);
+    noteForAudit(request, { subject: identity });
     const answer = await namespaces.turnAccess.revoke(namespace, identity);
     context.gateway.end(identity, namespace);
     log.info({ namespace, ...answer, by: identityOf(callerOf(request)) }, 'TURN revoke asked for');
@@ -86,6 +91,7 @@ export function turnRoutes(server: FastifyInstance, context: ApiContext): void {
     const namespace = allowed(request, 'turn.change');
     openDatabaseParts(context);
     const { subject } = parseInput(turnSubjectRequestSchema, request.body);
+    noteForAudit(request, { subject });
     await namespaces.turnAccess.unrevoke(namespace, subject);
     log.info({ namespace, subject, by: identityOf(callerOf(request)) }, 'TURN unrevoke asked for');
     return reply.send({});
@@ -94,6 +100,7 @@ export function turnRoutes(server: FastifyInstance, context: ApiContext): void {
   server.post('/v1/namespaces/:namespace/turn/drain', options, async (request, reply) => {
     const namespace = allowed(request, 'turn.change');
     const drain = parseInput(drainTurnSchema, request.body);
+    noteForAudit(request, { detail: drain });
     await namespaces.turn.drain(namespace, drain);
     log.info({ namespace, ...drain, by: identityOf(callerOf(request)) }, 'TURN drain asked for');
     return reply.send({});

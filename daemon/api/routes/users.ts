@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { createUserSchema, userNameSchema, type SignInCode } from '../../contract/identity.ts';
 import { identityOf, requireMay } from '../../identity/caller.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import { endEverythingOf } from '../departed.ts';
 import { openDatabaseParts, type ApiContext } from '../context.ts';
@@ -23,6 +24,7 @@ export function userRoutes(server: FastifyInstance, context: ApiContext): void {
     const caller = callerOf(request);
     requireMay(caller, 'user.change');
     const { name, role } = parseInput(createUserSchema, request.body);
+    noteForAudit(request, { subject: name, detail: { role } });
     const created = await openDatabaseParts(context).identity.createUser(name, role);
     context.log.info({ user: name, role, by: identityOf(caller) }, 'user created');
     return reply.code(201).send(created);

@@ -6,6 +6,7 @@ import { AppError } from '../../contract/errors.ts';
 import { roomIdSchema } from '../../contract/names.ts';
 import { identityOf, requireMay, roleOf, type Caller } from '../../identity/caller.ts';
 import type { SignalGrant } from '../../identity/signal-tickets.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import {
   access,
   apiKeyOf,
@@ -46,6 +47,7 @@ export function webrtcRoutes(server: FastifyInstance, context: ApiContext, liste
     const asked = input.namespace ?? parseInput(namespaceQuery, request.query).namespace;
     const namespace = namespaceOf(caller, asked);
     requireMay(caller, 'turn.credentials', { namespace });
+    noteForAudit(request, { namespace, subject: identityOf(caller) });
     budgets.spend('viewer', identityOf(caller));
     const subject = identityOf(caller);
     const { ttlSeconds } = input;
@@ -58,6 +60,7 @@ export function webrtcRoutes(server: FastifyInstance, context: ApiContext, liste
     const caller = callerOf(request);
     const { namespace } = parseInput(createSignalTicketSchema, request.body);
     requireMay(caller, 'live_view', { namespace });
+    noteForAudit(request, { namespace });
     budgets.spend('viewer', identityOf(caller));
     namespaces.get(namespace);
     const { ticket, expiresAtMs } = tickets.issue(grantOf(caller, namespace));
@@ -117,6 +120,7 @@ function admit(
     query.api_key === undefined
       ? authenticate(context, listener, request, reply)
       : callerByApiKey(context, request, query.api_key);
+  request.caller = caller; // For the audit, should this be refused.
   const namespace = namespaceOf(caller, query.namespace);
   requireMay(caller, 'live_view', { namespace });
   return { grant: grantOf(caller, namespace), stands: () => stillStands(context, caller) };

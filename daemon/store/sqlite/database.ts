@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { AdapterError } from '../../kit/errors.ts';
+import { auditMigration } from './migrations/0007-audit.ts';
 import { devicesMigration } from './migrations/0002-devices.ts';
 import { identityMigration } from './migrations/0003-identity.ts';
 import { namespacesMigration } from './migrations/0001-namespaces.ts';
@@ -23,6 +24,7 @@ const MIGRATIONS: Migration[] = [
   turnAccessMigration,
   publicRelayMigration,
   roomSettingsMigration,
+  auditMigration,
 ];
 
 /** `path` may be `:memory:` in tests. Throws an AdapterError that names the file. */

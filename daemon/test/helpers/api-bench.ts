@@ -7,11 +7,13 @@ import { LiveEvents } from '../../api/live-events.ts';
 import { buildServer } from '../../api/server.ts';
 import { SignalingGateway } from '../../api/signaling-gateway.ts';
 import type { Role } from '../../contract/api.ts';
+import { Audit } from '../../identity/audit.ts';
 import { ApiKeys } from '../../identity/api-keys.ts';
 import { Identity } from '../../identity/identity.ts';
 import { SignalTickets } from '../../identity/signal-tickets.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { openDatabase } from '../../store/sqlite/database.ts';
+import { SqliteAuditStore } from '../../store/sqlite/audit-store.ts';
 import { SqliteIdentityStore } from '../../store/sqlite/identity-store.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeCameras, FakeNamespaces } from './fake-domain.ts';
@@ -28,6 +30,7 @@ export type ApiBench = {
   cameras: FakeCameras;
   identity: Identity;
   apiKeys: ApiKeys;
+  audit: Audit;
   clock: FakeClock;
   shutDatabase: () => void;
   /** Headers of a signed-in user with this role, as our own pages send them. */
@@ -47,6 +50,7 @@ export async function apiBench(
   const identity = new Identity({ store, clock, log: silentLog });
   identity.ensureFirstUser();
   const apiKeys = new ApiKeys({ store, clock });
+  const audit = new Audit({ store: new SqliteAuditStore(database), key: Buffer.alloc(32, 7), clock });
   const namespaces = new FakeNamespaces(['a', 'b']);
   namespaces.targets.set('a', { address: '127.0.0.1', port: 9, ticketKey: 'k'.repeat(43) });
   namespaces.turn.open.set('a', []);
@@ -56,7 +60,7 @@ export async function apiBench(
   const state = { open: true };
   const context: ApiContext = {
     namespaces,
-    database: () => (state.open ? { identity, apiKeys, cameras } : undefined),
+    database: () => (state.open ? { identity, apiKeys, cameras, audit } : undefined),
     rooms: { sfu: () => undefined },
     tickets: new SignalTickets({ clock }),
     live,
@@ -99,6 +103,7 @@ export async function apiBench(
     cameras,
     identity,
     apiKeys,
+    audit,
     clock: fakeClock,
     shutDatabase: () => {
       state.open = false;

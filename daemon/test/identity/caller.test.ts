@@ -29,6 +29,7 @@ const HOST: Action[] = [
   'namespace.create',
   'namespace.delete',
   'host.inspect',
+  'audit.read',
   'user.read',
   'user.change',
   'user.take-over',
