@@ -12,7 +12,9 @@ import { SystemdServices } from './system/systemd/systemd-services.ts';
 /** `root`: folder of the installation: the programs of child processes are below it; units name their own. */
 type HostServices = { config: LoadedConfig; root: string; log: Logger; clock: Clock };
 
-export function openServices(options: HostServices): ServiceManager & { close(): Promise<void> } {
+export function openServices(
+  options: HostServices,
+): ServiceManager & { close(options?: { leave?: boolean }): Promise<void> } {
   const { config, root, log, clock } = options;
   const { dataDir } = config;
   if (config.services.manager === 'systemd') {

@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openControlPlane } from './api/control-plane.ts';
-import { openDatabaseOrStandIn } from './api/database-or-stand-in.ts';
+import { openDatabaseOrStandIn, whenDatabaseOpens } from './api/database-or-stand-in.ts';
 import { assertOnlyDaemon, assertPortFree } from './api/listeners.ts';
 import { CameraService } from './cameras/camera-service.ts';
 import { advertisedTunnel, listenAddress, shieldWarning } from './config/addresses.ts';
@@ -32,6 +32,7 @@ const root = join(import.meta.dirname, '..');
 const { values: args } = parseArgs({ options: { config: { type: 'string' } } });
 const stack = new CleanupStack();
 let stopping = false;
+let restarting = false;
 let notifier: ServiceNotifier | undefined;
 process.umask(0o077);
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
@@ -53,16 +54,20 @@ async function start(): Promise<void> {
   await assertPortFree(listenAddress(api.listen), 'api.listen');
   await assertPortFree(listenAddress(tunnels.embedded.listen), 'tunnels.embedded.listen');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  notifier = openServiceNotifier({ environment: process.env, clock, log });
+  notifier ??= openServiceNotifier({ environment: process.env, clock, log });
 
   const { database, problems } = openDatabaseOrStandIn(inDataDir('turnkeep.db'));
   stack.push('database', () => void database.close());
   for (const problem of problems) log.error(problem);
+  if (problems.length > 0) {
+    const cancel = whenDatabaseOpens(inDataDir('turnkeep.db'), { clock, then: () => void restart() });
+    stack.push('database retry', cancel);
+  }
   const warning = shieldWarning(config);
   if (warning !== undefined) log.warn(warning);
 
   const services = openServices({ config, root, log: part('services'), clock });
-  stack.push('services', () => services.close());
+  stack.push('services', () => services.close({ leave: restarting }));
   const compiled = compileServices({ config, root, log: part('services') });
   // Before the namespaces: their TURN services show certificates of this host's CA.
   const certificates = await openHostCertificates({ config, log: part('certificates'), clock });
@@ -117,6 +122,20 @@ async function start(): Promise<void> {
   stack.push('API', () => controlPlane.close());
   notifier.ready(`Console and API: ${controlPlane.url}`);
   process.stdout.write(`${JSON.stringify({ ready: true, url: controlPlane.url })}\n`);
+}
+
+/** The database can be opened now: everything of this process but its services, which go on, starts anew. */
+async function restart(): Promise<void> {
+  if (stopping) return;
+  restarting = true;
+  for (const { label, error } of await stack.run()) console.error(`${label}: ${messageOf(error)}`);
+  restarting = false;
+  try {
+    await start();
+  } catch (error) {
+    console.error(messageOf(error));
+    await stop(1);
+  }
 }
 
 /** Ends the process: what is open is closed in reverse order, each on its own. A second signal ends it at once. */

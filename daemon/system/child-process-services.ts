@@ -107,17 +107,17 @@ export class ChildProcessServices implements ServiceManager {
     };
   }
 
-  /** Ends or lets go of the services, as configured. A second call waits for the first. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /** Ends or lets go of the services, as configured; with `leave` they go on. A second call waits for the first. */
+  close(options: { leave?: boolean } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.leave === true || !this.#options.stopServicesOnExit);
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(leave: boolean): Promise<void> {
     clearInterval(this.#logTimer);
     this.#listeners.clear();
     const services = [...this.#services.values()];
-    if (!this.#options.stopServicesOnExit) {
+    if (leave) {
       for (const service of services) service.release();
       return;
     }

@@ -1,7 +1,15 @@
 /** The real daemon as a process: start, sign in, enable, be killed, stop; with its real services. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,6 +110,15 @@ async function metricsShowTheProof(t: Test, url: string, api: ApiClient): Promis
   t.equal((await fetch(`${url}/metrics`)).status, 401);
 }
 
+/** A call that fails counts as "not yet". */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    if (await condition().catch(() => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error('It did not happen within a minute.');
+}
+
 t.setTimeout(170_000);
 
 t.test('starts, signs in by code, answers both listeners, and SIGTERM leaves nothing', async (t) => {
@@ -165,13 +182,21 @@ t.test(
 
     second.child.kill('SIGKILL');
     await second.exited;
-    writeFileSync(join(dataDir, 'turnkeep.db'), 'this is no database'.repeat(1000));
-    // The write-ahead log alone would bring the whole database back.
-    for (const suffix of ['-wal', '-shm']) rmSync(join(dataDir, `turnkeep.db${suffix}`), { force: true });
+    const file = join(dataDir, 'turnkeep.db');
+    renameSync(file, `${file}.good`);
+    const logs = ['-wal', '-shm'].filter((suffix) => existsSync(file + suffix));
+    for (const suffix of logs) renameSync(file + suffix, `${file}.good${suffix}`);
+    writeFileSync(file, 'this is no database'.repeat(1000));
     const third = await startDaemon(t, environment(dataDir));
     t.match(await api.get('/readyz'), { ready: false, problems: [/database .* does not open/] });
     t.match(await api.get('/v1/namespaces/demo/webrtc/status'), { state: 'enabled', ports: before.ports });
     await t.rejects(api.post('/v1/namespaces', { name: 'new' }), { code: 'unavailable' });
+
+    for (const suffix of [...logs, '']) renameSync(`${file}.good${suffix}`, file + suffix);
+    await until(async () => (await api.get<{ ready: boolean }>('/readyz')).ready);
+    t.match(await api.get('/api/devices'), { devices: [{ id: device.id }] }, 'a mended database is taken up');
+    const mended = await api.get<WebrtcStatus>('/v1/namespaces/demo/webrtc/status');
+    t.equal(mended.turn?.pid, before.turn?.pid, 'and the services went on all the time');
     third.child.kill('SIGINT');
     t.equal(await third.exited, 0);
     t.strictSame(processesOf(dataDir), []);
