@@ -98,7 +98,13 @@ async function start(path: string): Promise<string> {
     events: sfuControlEvents,
     log,
     handlers: {
-      ...controlMethods({ namespace: config.namespace, engine, sfu, muxDrops: () => mux.drops.totals() }),
+      ...controlMethods({
+        namespace: config.namespace,
+        engine,
+        sfu,
+        muxDrops: () => mux.drops.totals(),
+        datagrams: mux.datagrams,
+      }),
       reload: async () => {
         const next = await readServiceConfig(path);
         assertReloadable(config, next);

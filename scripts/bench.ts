@@ -1,18 +1,16 @@
 /**
  * `npm run bench`: each work beside a peer in the same run on the same machine, as CPU time per packet from the
- * kernel's accounting. Figures are ratios to quote, not limits to assert. Parts: `npm run bench -- sfu`, and
- * `npm run bench -- turn [--quick]`; the whole of turn writes its section of daemon/BENCHMARKS.md.
+ * kernel's accounting. Figures are ratios to quote, not limits to assert. Parts: `npm run bench -- turn|sfu
+ * [--quick]`; the whole of a part writes its section of daemon/BENCHMARKS.md.
  */
 import { cpus } from 'node:os';
-import { benchSfu } from './bench/sfu.ts';
+import { sfuCommand } from './bench/sfu.ts';
 import { turnCommand } from './bench/turn.ts';
 
 const [part, ...rest] = process.argv.slice(2);
 const parts: Record<string, () => Promise<void>> = {
   turn: () => turnCommand(rest),
-  sfu: async () => {
-    console.table(await benchSfu());
-  },
+  sfu: () => sfuCommand(rest),
 };
 if (part !== undefined && parts[part] === undefined) {
   console.error(`There is no benchmark ${part}. Parts: ${Object.keys(parts).join(', ')}.`);

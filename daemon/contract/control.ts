@@ -133,6 +133,8 @@ export const sfuStatusSchema = z.object({
   subscriptions: z.number(),
   forwarded: z.object({ packets: z.number(), bytes: z.number() }),
   drops: counters,
+  /** How UDP datagrams travel, as in the TURN service's status. */
+  datagrams: z.enum(['mmsg-addon', 'dgram']).optional(),
   /** Viewers whose path cannot carry what they watch: they are spared whole pictures. At most 50 are named. */
   slowViewers: z
     .array(

@@ -10,7 +10,7 @@ import t from 'tap';
 const LAYERS: string[][] = [
   ['daemon/kit'],
   ['daemon/contract'],
-  ['daemon/config', 'daemon/credentials', 'daemon/turn/codec', 'daemon/tunnels/protocol'],
+  ['daemon/config', 'daemon/credentials', 'daemon/datagrams', 'daemon/turn/codec', 'daemon/tunnels/protocol'],
   [
     'daemon/turn/core',
     'daemon/sfu/rooms',

@@ -1,11 +1,10 @@
 /** The media core with a real UDP socket and fixed keys: one publisher, many viewers. A child of `sfu.ts`. */
-import { createSocket } from 'node:dgram';
+import { loadDatagramEngine } from '../../daemon/datagrams/load-engine.ts';
 import { createMediaCore } from '../../daemon/sfu/media/core/media-core.ts';
 import {
   benchKeys,
   PAYLOAD_TYPE,
   PUBLISHER_SSRC,
-  SERVER_RECEIVE_BYTES,
   tell,
   viewerAddress,
   VIEWER_PORT,
@@ -16,12 +15,19 @@ import {
 /** The wall clock with fractions, as the SFU's shell has it. */
 const nowMs = (): number => performance.timeOrigin + performance.now();
 
-const socket = createSocket({
-  type: 'udp4',
-  recvBufferSize: SERVER_RECEIVE_BYTES,
-  // The default lookup answers a tick later, when the core has used its buffer again.
-  lookup: (host, _options, callback) => {
-    callback(null, host, 4);
+let dropped = 0;
+const socket = await loadDatagramEngine().engine.open({
+  address: '127.0.12.200',
+  port: 0,
+  onDatagram: (datagram) => {
+    publisher.receive(datagram.view(), nowMs());
+    arm();
+  },
+  onFailure: (_reason, count) => {
+    dropped += count;
+  },
+  onError: (error) => {
+    throw error;
   },
 });
 const core = createMediaCore({
@@ -49,9 +55,8 @@ for (let at = 0; at < VIEWERS; at += 1) {
     {
       id: `viewer-${at}`,
       keys: benchKeys(at + 1).server,
-      // A full socket buffer makes Node keep the buffer, and the core writes into it again: hence a copy.
       send: (datagram) => {
-        socket.send(Buffer.from(datagram), VIEWER_PORT, address);
+        socket.sendCopy(datagram, VIEWER_PORT, address);
       },
     },
     nowMs(),
@@ -88,16 +93,15 @@ function arm(): void {
   );
 }
 
-socket.on('message', (datagram) => {
-  publisher.receive(datagram, nowMs());
-  arm();
-});
-socket.bind(0, '127.0.12.200', () => {
-  tell({ type: 'ready', port: socket.address().port });
-});
+tell({ type: 'ready', port: socket.port });
 process.on('message', (command: Command) => {
   if (command.type !== 'mark') return;
-  tell({ type: 'mark', packets: core.totals().packets, published: source.stats(nowMs()).packets, broken: 0 });
+  tell({
+    type: 'mark',
+    packets: core.totals().packets,
+    published: source.stats(nowMs()).packets,
+    broken: dropped,
+  });
 });
 process.on('disconnect', () => {
   process.exit(0);

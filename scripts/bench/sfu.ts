@@ -1,19 +1,20 @@
 /**
  * CPU time per forwarded packet: one 720p camera of 2.5 Mbit/s to many viewers with AEAD_AES_128_GCM, by our
  * media core, by Pion's SRTP library from Debian's packages and by werift's own `sendRtp` loop, in paired rounds
- * of one run. `node scripts/bench/sfu.ts`, or as a part of `npm run bench`. Server and load run on different
- * cores; a round that lost a packet does not count.
+ * of one run. Server and load run on different cores; a round that lost a packet does not count.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { buildPionForwarder } from './pion-forwarder.ts';
+import { machine, markdownTable, writeSection } from './report.ts';
 import type { Command, Message } from './sfu-protocol.ts';
 
 /** 100 is the load we quote; on a busy machine werift loses packets at it, hence the smaller one. */
 const LOADS: readonly number[] = [100, 50];
 const ROUNDS = 5;
+const QUICK_ROUNDS = 2;
 const WARM_UP_MS = 3000;
 const ROUND_MS = 5000;
 const DRAIN_MS = 1000;
@@ -24,7 +25,6 @@ export type SfuBenchRow = {
   server: string;
   viewers: number;
   /** Median over the rounds without loss. */
-  'packets per CPU-second': number | string;
   'us per packet': number | string;
   /** Smallest and largest of those rounds. */
   'us range': string;
@@ -37,15 +37,26 @@ export type SfuBenchRow = {
 };
 
 /** A server under test: `program` takes the number of viewers and speaks `sfu-protocol.ts` over Node's IPC. */
-type Contender = { name: string; program: readonly string[]; isProtected: boolean; connects: boolean };
+type Contender = {
+  name: string;
+  program: readonly string[];
+  isProtected: boolean;
+  connects: boolean;
+  environment?: NodeJS.ProcessEnv;
+};
 type Sample = { packetsPerCpuSecond: number; packetsPerSecond: number; lost: number };
 
 /** What the others are divided by. */
 const OURS: Contender = {
-  name: 'turnkeep media core',
+  name: 'turnkeep',
   program: script('sfu-core-server.ts'),
   isProtected: true,
   connects: false,
+};
+const OURS_BY_DGRAM: Contender = {
+  ...OURS,
+  name: 'turnkeep, node:dgram',
+  environment: { TURNKEEP_DATAGRAMS: 'dgram' },
 };
 const WERIFT: Contender = {
   name: 'werift sendRtp, keys cached',
@@ -54,8 +65,24 @@ const WERIFT: Contender = {
   connects: true,
 };
 
+/** `npm run bench -- sfu [--quick]`; the whole of it writes its section of daemon/BENCHMARKS.md. */
+export async function sfuCommand(args: readonly string[]): Promise<void> {
+  const isQuick = args.includes('--quick');
+  const startMs = performance.now();
+  const load = loadavg()[0]!.toFixed(1);
+  const rows = await benchSfu(isQuick);
+  console.table(rows);
+  if (isQuick) return;
+  const seconds = Math.round((performance.now() - startMs) / 1000);
+  writeSection('sfu', [
+    `${machine()}; load average before the run ${load}.`,
+    `Written by \`npm run bench -- sfu\` in ${seconds} s. Loopback, AEAD_AES_128_GCM, payloads of 1116 bytes.`,
+    markdownTable(rows),
+  ]);
+}
+
 /** Runs the benchmark. @throws Error when a process does not start or connect in time. */
-export async function benchSfu(): Promise<SfuBenchRow[]> {
+async function benchSfu(isQuick: boolean): Promise<SfuBenchRow[]> {
   const pion = buildPionForwarder();
   if ('missing' in pion) console.log(pion.missing);
   const peers: readonly Contender[] =
@@ -63,13 +90,20 @@ export async function benchSfu(): Promise<SfuBenchRow[]> {
       ? [WERIFT]
       : [{ name: pion.name, program: [pion.path], isProtected: true, connects: false }, WERIFT];
   const rows: SfuBenchRow[] = [];
-  for (const viewers of LOADS) rows.push(...(await compare([OURS, ...peers], viewers)));
+  const rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
+  for (const viewers of isQuick ? LOADS.slice(0, 1) : LOADS) {
+    rows.push(...(await compare([OURS, OURS_BY_DGRAM, ...peers], viewers, rounds)));
+  }
   return rows;
 }
 
-async function compare(contenders: readonly Contender[], viewers: number): Promise<SfuBenchRow[]> {
+async function compare(
+  contenders: readonly Contender[],
+  viewers: number,
+  rounds: number,
+): Promise<SfuBenchRow[]> {
   const samples = contenders.map((): Sample[] => []);
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     // The order alternates, so that none always runs on the warmer machine.
     const order = round % 2 === 0 ? [...contenders.keys()] : [...contenders.keys()].reverse();
     for (const at of order) {
@@ -97,7 +131,6 @@ function row(name: string, viewers: number, all: readonly Sample[], ratio: numbe
   return {
     server: name,
     viewers,
-    'packets per CPU-second': perCpu === undefined ? 'lost packets' : Math.round(perCpu),
     'us per packet': perCpu === undefined ? '-' : round2(1_000_000 / perCpu),
     'us range': costs.length === 0 ? '-' : `${round2(Math.min(...costs))} to ${round2(Math.max(...costs))}`,
     'packets per second': Math.round(median(clean.map((one) => one.packetsPerSecond)) ?? 0),
@@ -112,7 +145,7 @@ async function measure(contender: Contender, viewers: number): Promise<Sample> {
   let server: ChildProcess | undefined;
   try {
     await next(load, 'ready');
-    server = start(contender.program, viewers, 0);
+    server = start(contender.program, viewers, 0, contender.environment);
     relay(server, load, 'offer');
     relay(load, server, 'answer');
     const connected = contender.connects ? next(server, 'connected') : undefined;
@@ -153,12 +186,17 @@ function script(name: string): readonly string[] {
 }
 
 /** Starts a program on one core, where the machine has several and `taskset`. */
-function start(line: readonly string[], viewers: number, core: number): ChildProcess {
+function start(
+  line: readonly string[],
+  viewers: number,
+  core: number,
+  environment: NodeJS.ProcessEnv = {},
+): ChildProcess {
   const pinned = availableParallelism() > 1 ? ['taskset', '-c', String(core)] : [];
   const [program, ...args] = [...pinned, ...line, String(viewers)];
   return spawn(program, args, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+    env: { ...process.env, ...environment, NODE_NO_WARNINGS: '1' },
   });
 }
 
@@ -240,8 +278,4 @@ function median(values: readonly number[]): number | undefined {
 
 function round2(value: number): number {
   return Math.round(value * 100) / 100;
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.table(await benchSfu());
 }

@@ -23,7 +23,10 @@ export type MuxDrop =
 
 /** One peer connection behind the shared port. Handlers run on the packet path: they must not throw. */
 export interface MuxEndpoint {
-  /** A Binding request that proved the password, or a response to one of this endpoint's requests. */
+  /**
+   * A Binding request that proved the password, or a response to one of this endpoint's requests. The buffer is
+   * the endpoint's, as that of `onDtls`.
+   */
   onStun(datagram: Buffer, address: string, port: number, useCandidate: boolean): void;
   onDtls(datagram: Buffer, address: string, port: number): void;
   /** SRTP or SRTCP. The buffer is the receiver's until it returns. */
@@ -100,7 +103,7 @@ export class MediaDemux {
     this.#transactions.set(datagram.toString('latin1', 8, 20), endpoint);
   }
 
-  /** The packet path. */
+  /** The packet path. The buffer is the caller's again when it returns. */
   receive(datagram: Buffer, address: string, port: number): void {
     if (!this.#relays.has(address, port)) {
       this.#drops.add('not-relay');
@@ -116,7 +119,7 @@ export class MediaDemux {
     } else if (first >= 20 && first <= 63) {
       const owner = this.#byAddress.get(address)?.get(port);
       if (owner === undefined) this.#drops.add('unknown-source');
-      else owner.onDtls(datagram, address, port);
+      else owner.onDtls(Buffer.from(datagram), address, port);
     } else {
       this.#drops.add('unknown-protocol');
     }
@@ -140,7 +143,7 @@ export class MediaDemux {
         }
         this.#transactions.delete(message.transactionId);
         this.#bind(endpoint, address, port);
-        endpoint.onStun(datagram, address, port, false);
+        endpoint.onStun(Buffer.from(datagram), address, port, false);
         return;
       }
       case 'request': {
@@ -159,7 +162,7 @@ export class MediaDemux {
         }
         if (credential !== undefined) this.#bind(credential.endpoint, address, port);
         if (credential?.current === true) {
-          credential.endpoint.onStun(datagram, address, port, message.useCandidate);
+          credential.endpoint.onStun(Buffer.from(datagram), address, port, message.useCandidate);
         } else {
           // The relay proof, and checks of the generation before an ICE restart: those keep the old
           // path alive at the client until the new one is nominated.

@@ -6,7 +6,7 @@ export interface MediaPort {
   readonly port: number;
   readonly family: 4 | 6;
   readonly demux: MediaDemux;
-  /** Sends one datagram at once; the buffer may be used again after the call. Never throws. */
+  /** Sends one datagram in this turn of the event loop; the buffer may be used again after the call. Never throws. */
   send(datagram: Buffer, port: number, address: string): void;
   /** Sends what ICE or DTLS of an endpoint wants out. */
   sendControl(endpoint: MuxEndpoint, datagram: Buffer, port: number, address: string): void;

@@ -2,8 +2,9 @@
  * The shared media port: one UDP socket on the shield for every peer connection of the process. It
  * binds, sends and closes; who gets a datagram is decided in media-demux.ts.
  */
-import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
+import type { Datagram, UdpSocket } from '../../datagrams/datagram.ts';
+import { loadDatagramEngine } from '../../datagrams/load-engine.ts';
 import { DropCounter } from '../../kit/drop-counter.ts';
 import { AdapterError, isErrno } from '../../kit/errors.ts';
 import { formatEndpoint } from '../../kit/ip-address.ts';
@@ -11,11 +12,6 @@ import type { Logger } from '../../kit/logger.ts';
 import { MediaDemux, type MuxDrop, type MuxEndpoint } from './media-demux.ts';
 import type { MediaPort } from './media-port.ts';
 import type { RelaySet } from './relay-set.ts';
-
-/** Asked of the kernel; it grants what net.core.*mem_max allows. One GOP burst to 100 viewers fits. */
-const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
-/** What may wait in this process when the kernel's buffer is full: more is late anyway. */
-const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 
 export type UdpMuxOptions = {
   address: string;
@@ -27,14 +23,18 @@ export type UdpMuxOptions = {
 };
 
 export class UdpMux implements MediaPort {
-  readonly #socket: Socket;
+  readonly address: string;
+  readonly family: 4 | 6;
+  readonly #engine = loadDatagramEngine();
   readonly #drops = new DropCounter<MuxDrop>();
   readonly #demux: MediaDemux;
-  readonly #family: 4 | 6;
+  #socket: UdpSocket | undefined;
+  #port = 0;
   #closed = false;
 
   private constructor(options: UdpMuxOptions) {
-    this.#family = isIPv6(options.address) ? 6 : 4;
+    this.address = options.address;
+    this.family = isIPv6(options.address) ? 6 : 4;
     this.#demux = new MediaDemux({
       relays: options.relays,
       probePassword: options.probePassword,
@@ -43,69 +43,22 @@ export class UdpMux implements MediaPort {
         this.send(datagram, port, address);
       },
     });
-    const family = this.#family;
-    this.#socket = createSocket({
-      type: family === 6 ? 'udp6' : 'udp4',
-      ipv6Only: family === 6,
-      // Targets are addresses, never names. The default lookup answers a tick later.
-      lookup: (host, _options, callback) => {
-        callback(null, host, family);
-      },
-    });
-    this.#socket.on('message', (datagram, from) => {
-      try {
-        this.#demux.receive(datagram, from.address, from.port);
-      } catch {
-        // A datagram must not end the process, whatever it is.
-        this.#drops.add('handler-failed');
-      }
-    });
   }
 
   /** Binds the port. Rejects with an AdapterError that names address and port. */
   static async open(options: UdpMuxOptions): Promise<UdpMux> {
     const mux = new UdpMux(options);
-    const socket = mux.#socket;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        socket.once('error', reject);
-        socket.bind({ address: options.address, port: options.port, exclusive: true }, () => {
-          socket.off('error', reject);
-          resolve();
-        });
-      });
-    } catch (cause) {
-      mux.close();
-      const target = formatEndpoint(options.address, options.port);
-      const why = isErrno(cause, 'EADDRINUSE') ? 'another program has it' : String(cause);
-      throw new AdapterError(`The media port udp ${target} cannot be opened: ${why}.`, {
-        operation: 'bind',
-        target,
-        cause,
-      });
-    }
-    socket.on('error', (error) => {
-      options.log.warn({ err: error }, 'media socket error');
-    });
-    try {
-      socket.setRecvBufferSize(SOCKET_BUFFER_BYTES);
-      socket.setSendBufferSize(SOCKET_BUFFER_BYTES);
-    } catch (error) {
-      options.log.warn({ err: error }, 'media socket keeps its default buffers');
-    }
+    await mux.#open(options);
     return mux;
   }
 
-  get address(): string {
-    return this.#socket.address().address;
-  }
-
   get port(): number {
-    return this.#socket.address().port;
+    return this.#port;
   }
 
-  get family(): 4 | 6 {
-    return this.#family;
+  /** How datagrams travel: in batches, or one by one where the addon is not built. */
+  get datagrams(): 'mmsg-addon' | 'dgram' {
+    return this.#engine.engine.name;
   }
 
   get demux(): MediaDemux {
@@ -117,21 +70,19 @@ export class UdpMux implements MediaPort {
     return this.#drops;
   }
 
-  /** Sends one datagram to a relay, at once; anything else is refused and counted. Never throws. */
+  /**
+   * Sends one datagram to a relay: with all others of this turn of the event loop where the addon is built.
+   * Anything but a relay is refused and counted. Never throws.
+   */
   send(datagram: Buffer, port: number, address: string): void {
     if (this.#closed) return;
     if (!this.#demux.relays.has(address, port)) {
       this.#drops.add('send-not-relay');
       return;
     }
-    if (this.#socket.getSendQueueSize() > MAX_QUEUED_BYTES) {
-      this.#drops.add('send-queue-full');
-      return;
-    }
     try {
-      // A copy: when the kernel's buffer is full Node keeps the buffer itself until it can be sent, and the
-      // media core writes its next packet into the same one.
-      this.#socket.send(Buffer.from(datagram), port, address);
+      // The media core writes its next packet into the same buffer.
+      this.#socket?.sendCopy(datagram, port, address);
     } catch {
       this.#drops.add('send-failed');
     }
@@ -147,10 +98,45 @@ export class UdpMux implements MediaPort {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    void this.#socket?.close();
+  }
+
+  async #open({ address, port, log }: UdpMuxOptions): Promise<void> {
+    if (this.#engine.problem !== undefined) {
+      log.warn({}, `UDP takes several times the CPU it could: ${this.#engine.problem}`);
+    }
     try {
-      this.#socket.close();
+      this.#socket = await this.#engine.engine.open({
+        address,
+        port,
+        onDatagram: (datagram) => {
+          this.#receive(datagram);
+        },
+        onFailure: (reason, count) => {
+          this.#drops.add(reason, count);
+        },
+        onError: (error) => {
+          log.warn({ err: error }, 'media socket error');
+        },
+      });
+    } catch (cause) {
+      const target = formatEndpoint(address, port);
+      const why = isErrno(cause, 'EADDRINUSE') ? 'another program has it' : String(cause);
+      throw new AdapterError(`The media port udp ${target} cannot be opened: ${why}.`, {
+        operation: 'bind',
+        target,
+        cause,
+      });
+    }
+    this.#port = this.#socket.port;
+  }
+
+  #receive(datagram: Datagram): void {
+    try {
+      this.#demux.receive(datagram.view(), datagram.address, datagram.port);
     } catch {
-      // It was never bound: nothing to close.
+      // A datagram must not end the process, whatever it is.
+      this.#drops.add('handler-failed');
     }
   }
 }

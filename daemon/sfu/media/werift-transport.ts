@@ -352,7 +352,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
       if (this.#dtlsDatagrams > MAX_HANDSHAKE_DATAGRAMS) return;
       if (!this.#iceUp) {
         if (this.#earlyDtls.length < MAX_EARLY_DTLS) {
-          this.#earlyDtls.push({ datagram: Buffer.from(datagram), address: [host, port] });
+          this.#earlyDtls.push({ datagram, address: [host, port] });
         }
         return;
       }

@@ -14,6 +14,7 @@ export type ControlDependencies = {
   engine: MediaEngine;
   sfu: NamespaceSfu;
   muxDrops: () => Record<string, number>;
+  datagrams: 'mmsg-addon' | 'dgram';
 };
 
 /** Handlers by method name; the caller adds `reload`, which belongs to the process. */
@@ -47,6 +48,7 @@ export function controlMethods(options: ControlDependencies) {
         subscriptions: all.reduce((sum, session) => sum + session.watching, 0),
         forwarded: engine.forwarded(),
         drops: { ...engine.drops(), ...options.muxDrops() },
+        datagrams: options.datagrams,
         slowViewers: all
           .flatMap((session) => {
             const path = session.viewerPath;

@@ -17,12 +17,16 @@ const SHIELD = '127.0.13.2';
 const RELAY = '127.0.13.30';
 const STRANGER = '127.0.13.31';
 
-async function start(t: Test): Promise<SfuProcess> {
-  const sfu = await SfuProcess.start(SHIELD, (config) => ({
-    ...config,
-    relays: [{ address: RELAY, minPort: 1024, maxPort: 65535 }],
-    limits: { ...config.limits, sessions: 3 },
-  }));
+async function start(t: Test, environment: NodeJS.ProcessEnv = {}): Promise<SfuProcess> {
+  const sfu = await SfuProcess.start(
+    SHIELD,
+    (config) => ({
+      ...config,
+      relays: [{ address: RELAY, minPort: 1024, maxPort: 65535 }],
+      limits: { ...config.limits, sessions: 3 },
+    }),
+    environment,
+  );
   t.teardown(() => sfu.stop());
   return sfu;
 }
@@ -84,8 +88,15 @@ t.test('only tickets of this namespace open a session', async (t) => {
   t.equal((await more[1]!.closed).code, 1009);
 });
 
-t.test('the media port answers nobody but relays that prove themselves', async (t) => {
-  const sfu = await start(t);
+for (const datagrams of ['mmsg-addon', 'dgram'] as const) {
+  t.test(`the media port by ${datagrams} answers nobody but relays that prove themselves`, async (t) => {
+    await provesRelays(t, datagrams);
+  });
+}
+
+async function provesRelays(t: Test, datagrams: 'mmsg-addon' | 'dgram'): Promise<void> {
+  const sfu = await start(t, { TURNKEEP_DATAGRAMS: datagrams });
+  t.equal((await sfu.control.call('status', {})).datagrams, datagrams);
   const drops = async (reason: string): Promise<number> =>
     (await sfu.control.call('status', {})).drops[reason] ?? 0;
   const proof = probePassword(sfu.config.signaling.ticketKey);
@@ -118,7 +129,7 @@ t.test('the media port answers nobody but relays that prove themselves', async (
   t.equal(message.class, 'success');
   t.equal(message.transactionId, readBinding(request)!.transactionId);
   t.ok(hasIntegrity(answer!, message, proof));
-});
+}
 
 t.test('rooms, demand, source and kicks over the control socket', async (t) => {
   const sfu = await start(t);

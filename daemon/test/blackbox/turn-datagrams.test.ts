@@ -5,17 +5,15 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import type { DatagramEngine, SendFailure, UdpSocket } from '../../turn/server/datagrams/datagram.ts';
-import { dgramEngine } from '../../turn/server/datagrams/dgram-engine.ts';
-import { loadDatagramEngine } from '../../turn/server/datagrams/load-engine.ts';
-import type { Addon } from '../../turn/server/datagrams/mmsg-engine.ts';
+import type { DatagramEngine, SendFailure, UdpSocket } from '../../datagrams/datagram.ts';
+import { dgramEngine } from '../../datagrams/dgram-engine.ts';
+import { loadDatagramEngine } from '../../datagrams/load-engine.ts';
+import type { Addon } from '../../datagrams/mmsg-engine.ts';
 
 const HOST = '127.0.46.2';
 /** More than one UDP datagram holds: the kernel refuses it at once, whatever the network. */
 const TOO_LONG = 65_600;
-const ADDON = fileURLToPath(
-  new URL('../../turn/server/datagrams/native/build/datagram.node', import.meta.url),
-);
+const ADDON = fileURLToPath(new URL('../../datagrams/native/build/datagram.node', import.meta.url));
 
 const { engine: loaded } = loadDatagramEngine();
 const addon =
@@ -120,6 +118,29 @@ for (const [name, engine, skip] of engines) {
       t.same(
         end.got.map((one) => one.toString('latin1')),
         ['@\x01\0\x06abcdef', 'cde', '\x7f\xff\0\0', ''],
+      );
+    });
+
+    t.test('a copy is sent of bytes that are written over at once', async (t) => {
+      const end = await open(engine, t);
+      const { socket } = await open(engine, t);
+      const scratch = Buffer.alloc(1200);
+      // More than the addon's list and its arena hold, so that some leave before the turn is over.
+      const bursts = 1300;
+      for (let at = 0; at < bursts; at += 1) {
+        scratch.fill(at & 0xff).writeUInt16BE(at, 0);
+        socket.sendCopy(scratch, end.socket.port, HOST);
+      }
+      scratch.fill(0xee);
+      await end.has(bursts);
+      t.same(
+        end.got.map((one) => one.readUInt16BE(0)),
+        Array.from({ length: bursts }, (_, at) => at),
+      );
+      t.ok(
+        end.got.every(
+          (one, at) => one.length === 1200 && one.subarray(2).every((byte) => byte === (at & 0xff)),
+        ),
       );
     });
 
@@ -327,7 +348,7 @@ t.test(
   'open sockets do not keep a process or a thread from ending',
   { skip: addon, timeout: 60_000 },
   (t) => {
-    const engineFile = new URL('../../turn/server/datagrams/load-engine.ts', import.meta.url).href;
+    const engineFile = new URL('../../datagrams/load-engine.ts', import.meta.url).href;
     const openOne = `
     const { loadDatagramEngine } = await import(${JSON.stringify(engineFile)});
     const { engine } = loadDatagramEngine();

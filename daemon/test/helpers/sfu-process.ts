@@ -37,6 +37,7 @@ export class SfuProcess {
   static async start(
     shield: string,
     change: (config: SfuServiceConfig) => SfuServiceConfig = (config) => config,
+    environment: NodeJS.ProcessEnv = {},
   ): Promise<SfuProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'sfu-'));
     const mediaPort = await freeUdpPort(shield);
@@ -60,7 +61,7 @@ export class SfuProcess {
       directory,
     );
     sfu.writeConfig(sfu.config);
-    await sfu.spawn();
+    await sfu.spawn(environment);
     await sfu.connect();
     return sfu;
   }
@@ -82,10 +83,10 @@ export class SfuProcess {
     writeFileSync(this.configPath, JSON.stringify(config), { mode: 0o600 });
   }
 
-  async spawn(): Promise<void> {
+  async spawn(environment: NodeJS.ProcessEnv = {}): Promise<void> {
     const child = spawn(process.execPath, ['daemon/sfu-service.ts', '--config', this.configPath], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] },
+      env: { PATH: process.env['PATH'], ...environment },
     });
     this.#child = child;
     child.stderr.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));

@@ -1,7 +1,7 @@
 /** How bytes get back to a client, whatever its transport. Implemented by the listeners. */
 import type { ClientRef } from '../core/endpoints.ts';
 import type { IpAddress } from '../../kit/ip-address.ts';
-import type { Datagram } from './datagrams/datagram.ts';
+import type { Datagram } from '../../datagrams/datagram.ts';
 
 export interface ClientPath extends ClientRef {
   /** An answer to a request: not dropped for slowness, the client is waiting. */

@@ -8,7 +8,7 @@ import { parseIp, type IpFamily } from '../../kit/ip-address.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { isErrno, messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { DatagramEngine } from './datagrams/datagram.ts';
+import type { DatagramEngine } from '../../datagrams/datagram.ts';
 import { PortBlock } from './port-block.ts';
 import { RelaySocket, type ServiceCore, type ServiceRelay } from './relay-socket.ts';
 import { TcpRelay, type PeerArrival } from './tcp-relay/tcp-relay.ts';

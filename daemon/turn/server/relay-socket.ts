@@ -8,8 +8,8 @@ import type { IpFamily } from '../../kit/ip-address.ts';
 import type { Allocation, PeerConnection } from '../core/allocation.ts';
 import type { TurnCore } from '../core/turn-core.ts';
 import type { ClientPath } from './client-path.ts';
-import type { Datagram, DatagramEngine, UdpSocket } from './datagrams/datagram.ts';
-import type { SendWatch } from './datagrams/send-watch.ts';
+import type { Datagram, DatagramEngine, UdpSocket } from '../../datagrams/datagram.ts';
+import type { SendWatch } from '../../datagrams/send-watch.ts';
 
 /** The core and its allocations with this service's sockets in them. */
 export type ServiceCore = TurnCore<ClientPath, ServiceRelay>;

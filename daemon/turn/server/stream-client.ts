@@ -10,7 +10,7 @@ import { buildChannelData, buildDataIndication, isChannelData } from '../codec/c
 import { StreamFramer } from '../codec/stream-framer.ts';
 import type { ClientPath } from './client-path.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
-import type { Datagram } from './datagrams/datagram.ts';
+import type { Datagram } from '../../datagrams/datagram.ts';
 import type { ServiceCore } from './relay-socket.ts';
 import { relayToPeer } from './to-peer.ts';
 

@@ -5,7 +5,7 @@ import {
   channelOf,
   isWholeChannelData,
 } from '../codec/channel-data.ts';
-import type { Datagram } from './datagrams/datagram.ts';
+import type { Datagram } from '../../datagrams/datagram.ts';
 import type { ServiceAllocation, ServiceCore } from './relay-socket.ts';
 
 type ServiceChannel = NonNullable<ReturnType<ServiceAllocation['channels']['get']>>;

@@ -21,7 +21,7 @@ import {
 } from './certificate.ts';
 import type { ClientPath } from './client-path.ts';
 import type { ServiceAllocation, ServiceCore, ServiceRelay } from './relay-socket.ts';
-import { loadDatagramEngine } from './datagrams/load-engine.ts';
+import { loadDatagramEngine } from '../../datagrams/load-engine.ts';
 import { KernelDrops } from './kernel-drops.ts';
 import { listenFailure } from './listen-failure.ts';
 import { interfaceAddresses, interfaceMtu } from './own-addresses.ts';

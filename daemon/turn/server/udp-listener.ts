@@ -2,8 +2,8 @@
 import { buildDataIndication, channelDataHeader, isChannelData } from '../codec/channel-data.ts';
 import type { IpAddress } from '../../kit/ip-address.ts';
 import type { ClientPath } from './client-path.ts';
-import type { Datagram, DatagramEngine, UdpSocket } from './datagrams/datagram.ts';
-import type { SendWatch } from './datagrams/send-watch.ts';
+import type { Datagram, DatagramEngine, UdpSocket } from '../../datagrams/datagram.ts';
+import type { SendWatch } from '../../datagrams/send-watch.ts';
 import type { ServiceCore } from './relay-socket.ts';
 import { forwardToPeer } from './to-peer.ts';
 

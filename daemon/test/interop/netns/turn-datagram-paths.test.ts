@@ -3,16 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { loadDatagramEngine } from '../../../turn/server/datagrams/load-engine.ts';
-import type { Addon } from '../../../turn/server/datagrams/mmsg-engine.ts';
+import { loadDatagramEngine } from '../../../datagrams/load-engine.ts';
+import type { Addon } from '../../../datagrams/mmsg-engine.ts';
 
 const HOST = '127.0.0.1';
 /** On the link of the test's interface; nobody answers there. */
 const NOBODY = [10, 99, 0, 77];
 const LOOPBACK_MTU = 1400;
-const ADDON = fileURLToPath(
-  new URL('../../../turn/server/datagrams/native/build/datagram.node', import.meta.url),
-);
+const ADDON = fileURLToPath(new URL('../../../datagrams/native/build/datagram.node', import.meta.url));
 
 const address = process.env['TURNKEEP_TEST_NETWORK_ADDRESS'];
 const { engine } = loadDatagramEngine();

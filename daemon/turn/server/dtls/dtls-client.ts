@@ -7,7 +7,7 @@ import type { IpAddress } from '../../../kit/ip-address.ts';
 import { buildChannelData, buildDataIndication, isChannelData } from '../../codec/channel-data.ts';
 import type { ClientPath } from '../client-path.ts';
 import type { ConnectionLimits, ConnectionSlot } from '../connection-limits.ts';
-import type { Datagram } from '../datagrams/datagram.ts';
+import type { Datagram } from '../../../datagrams/datagram.ts';
 import type { ServiceCore } from '../relay-socket.ts';
 import { relayToPeer } from '../to-peer.ts';
 import type { DtlsSession } from './dtls-engine.ts';

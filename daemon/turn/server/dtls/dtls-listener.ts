@@ -10,7 +10,7 @@ import { CertificateError, type Certificate } from '../certificate.ts';
 import type { ClientPath } from '../client-path.ts';
 import type { ConnectionLimits } from '../connection-limits.ts';
 import type { ListenerOptions } from '../udp-listener.ts';
-import type { UdpSocket } from '../datagrams/datagram.ts';
+import type { UdpSocket } from '../../../datagrams/datagram.ts';
 import { DtlsClient } from './dtls-client.ts';
 import type { DtlsEngine, DtlsServer } from './dtls-engine.ts';
 

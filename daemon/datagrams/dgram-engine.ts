@@ -85,6 +85,8 @@ class DgramSocket implements UdpSocket {
   #open = true;
   #untilCheck = QUEUE_CHECK_EVERY;
   #queueFull = false;
+  /** Of what `sendCopy` sends. */
+  readonly #watch = this.watch();
 
   constructor(socket: Socket, onFailure: (reason: SendFailure, count: number) => void) {
     this.#socket = socket;
@@ -114,6 +116,11 @@ class DgramSocket implements UdpSocket {
       return;
     }
     this.#socket.send(bytes, port, address, onSent);
+  }
+
+  sendCopy(bytes: Buffer, port: number, address: string): void {
+    // When the kernel's buffer is full Node keeps the buffer itself until it can be sent.
+    this.send(Buffer.from(bytes), port, address, this.#watch.next());
   }
 
   forward(

@@ -220,6 +220,10 @@ class MmsgSocket implements UdpSocket {
     if (!this.#engine.send(this.#index, bytes, port, address)) this.onFailure('send-failed', 1);
   }
 
+  sendCopy(bytes: Buffer, port: number, address: string): void {
+    this.send(bytes, port, address);
+  }
+
   forward(
     datagram: Datagram,
     start: number,

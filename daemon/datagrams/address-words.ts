@@ -3,7 +3,7 @@
  * one of scope. Both directions remember a bounded number, so that a flow's packets cost no text.
  */
 import { isIPv6 } from 'node:net';
-import { formatIp, parseIp } from '../../../kit/ip-address.ts';
+import { formatIp, parseIp } from '../kit/ip-address.ts';
 
 const ADDRESS_WORDS = 5;
 const SCOPE_AT = 4;

@@ -35,7 +35,8 @@ namespace {
 constexpr int SLOTS = 128;
 // The largest datagram, and so much more that neighbours do not fall into the same lines of the cache.
 constexpr size_t SLOT_BYTES = 65536 + 1536;
-constexpr size_t ARENA_BYTES = 256 * 1024;
+// So much that a full list of packets of one MTU leaves at once: an SFU's packets all lie here.
+constexpr size_t ARENA_BYTES = 1536 * 1024;
 constexpr size_t MEMORY_BYTES = SLOTS * SLOT_BYTES + ARENA_BYTES;
 constexpr int RECEIVE_BATCH = 64;
 constexpr int MAX_RECEIVED = 2048;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { SendWatch } from '../../../../turn/server/datagrams/send-watch.ts';
+import { SendWatch } from '../../datagrams/send-watch.ts';
 
 const refused = new Error('refused');
 

@@ -1,5 +1,5 @@
 /**
- * UDP as the TURN service uses it: sockets bound to one address, no name resolution, sends that never wait.
+ * UDP as the services use it: sockets bound to one address, no name resolution, sends that never wait.
  * Two engines implement it: batches by the addon in `native/`, and `node:dgram` where that was not built.
  */
 import type { OnSent, SendWatch } from './send-watch.ts';
@@ -40,6 +40,8 @@ export interface UdpSocket {
    * @param onSent From the flow's watch; without it a failure of this datagram may stay unknown.
    */
   send(bytes: Buffer, port: number, address: string, onSent: OnSent | undefined): void;
+  /** As `send`, but the bytes stay the caller's, who may write into them again at once. */
+  sendCopy(bytes: Buffer, port: number, address: string): void;
   /**
    * Sends a part of a datagram that is being received, without copying it where the engine can. Never throws.
    * @param start Of the part, in `datagram.bytes`.

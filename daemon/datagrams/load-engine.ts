@@ -1,7 +1,7 @@
 /** Chooses how datagrams are sent and received: by the addon where it was built, else by `node:dgram`. */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { isErrno, messageOf } from '../../../kit/errors.ts';
+import { isErrno, messageOf } from '../kit/errors.ts';
 import type { DatagramEngine } from './datagram.ts';
 import { dgramEngine } from './dgram-engine.ts';
 import { MmsgEngine, type Addon } from './mmsg-engine.ts';
