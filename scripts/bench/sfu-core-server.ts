@@ -31,7 +31,12 @@ const socket = await loadDatagramEngine().engine.open({
   },
 });
 const core = createMediaCore({
-  events: { sourceFlowing: () => {}, sourceStalled: () => {}, sourceParameters: () => {} },
+  events: {
+    sourceFlowing: () => {},
+    sourceStalled: () => {},
+    sourceParameters: () => {},
+    downlinkHeld: () => {},
+  },
 });
 const publisher = core.addPeer({ id: 'publisher', keys: benchKeys(0).server, send: () => {} }, nowMs());
 const source = publisher.addSource({

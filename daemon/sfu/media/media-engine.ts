@@ -5,7 +5,17 @@
 import type { Cancel, Clock } from '../../kit/clock.ts';
 import { DropCounter } from '../../kit/drop-counter.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { CoreEvents, CorePeer, MediaCore, MediaSource, SourceOptions, SrtpKeys } from './core/types.ts';
+import type {
+  CoreEvents,
+  CorePeer,
+  Downlink,
+  DownlinkOptions,
+  HeldTrack,
+  MediaCore,
+  MediaSource,
+  SourceOptions,
+  SrtpKeys,
+} from './core/types.ts';
 import type { CandidateDrop } from './relay-candidate.ts';
 import type { RelaySet } from './relay-set.ts';
 import type { SecureTransportFactory } from './secure-transport.ts';
@@ -17,6 +27,11 @@ export interface SourceOwner {
   sourceParameters(source: MediaSource): void;
 }
 
+/** Told about one downlink. Called from the core: must not throw. */
+export interface DownlinkOwner {
+  downlinkHeld(held: HeldTrack | undefined): void;
+}
+
 export class MediaEngine {
   readonly clock: Clock;
   readonly log: Logger;
@@ -26,6 +41,7 @@ export class MediaEngine {
   readonly #core: MediaCore;
   readonly #relays: () => RelaySet;
   readonly #owners = new WeakMap<MediaSource, SourceOwner>();
+  readonly #downlinkOwners = new WeakMap<Downlink, DownlinkOwner>();
   #tickAtMs: number | undefined;
   #cancelTick: Cancel = () => undefined;
   #closed = false;
@@ -46,6 +62,7 @@ export class MediaEngine {
       sourceFlowing: (source) => this.#owners.get(source)?.sourceFlowing(source),
       sourceStalled: (source) => this.#owners.get(source)?.sourceStalled(source),
       sourceParameters: (source) => this.#owners.get(source)?.sourceParameters(source),
+      downlinkHeld: (downlink, held) => this.#downlinkOwners.get(downlink)?.downlinkHeld(held),
     });
   }
 
@@ -64,6 +81,12 @@ export class MediaEngine {
     const source = peer.addSource(options);
     this.#owners.set(source, owner);
     return source;
+  }
+
+  addDownlink(peer: CorePeer, options: DownlinkOptions, owner: DownlinkOwner): Downlink {
+    const downlink = peer.addDownlink(options);
+    this.#downlinkOwners.set(downlink, owner);
+    return downlink;
   }
 
   /** Makes sure the core's `tick` comes in time. To be called after every call into the core. */

@@ -9,7 +9,7 @@ import { AppError } from '../../contract/errors.ts';
 import type { Cancel } from '../../kit/clock.ts';
 import { messageOf } from '../../kit/errors.ts';
 import { PayloadTypes, slotKeyOf } from './codecs.ts';
-import type { PathStats } from './core/types.ts';
+import type { HeldTrack, PathStats } from './core/types.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { MediaTrack } from './media-track.ts';
 import { PeerLink } from './peer-link.ts';
@@ -26,6 +26,8 @@ export type SubscribeLegEvents = {
   offer(offer: SubscribeOffer): void;
   /** A section took or lost a track without a new offer. */
   slot(mid: string, trackId: string | null): void;
+  /** The viewer's path does not carry even the smallest encoding, or does again (undefined). */
+  held(trackId: string, held: HeldTrack | undefined): void;
   /** The client's answer does not take this track. */
   rejected(trackId: string, codec: string): void;
   /** The offer was not answered in time, or could not be made. */
@@ -127,7 +129,10 @@ export class SubscribeLeg {
       throw new AppError('codec_not_supported', 'This session watches too many different codecs.');
     }
     const mid = String(this.#nextMid++);
-    const slot = new SubscribeSlot({ engine: this.#engine, mid, cname: this.#cname, track, codec });
+    const slot = new SubscribeSlot({
+      ...{ engine: this.#engine, mid, cname: this.#cname, track, codec },
+      held: this.#events.held,
+    });
     slot.setPaused(paused);
     // A rejected section's place is taken by a new mid (RFC 8829 section 5.2.2).
     if (reusable === -1) this.#slots.push(slot);

@@ -1,8 +1,8 @@
 /** One sending media section of a viewer's connection: what is offered, and which track it carries now. */
 import { randomInt } from 'node:crypto';
-import type { CorePeer, Downlink, DownlinkOptions, MediaSource } from './core/types.ts';
+import type { CorePeer, Downlink, DownlinkOptions, HeldTrack, MediaSource } from './core/types.ts';
 import { slotKeyOf, type TrackCodec } from './codecs.ts';
-import type { MediaEngine } from './media-engine.ts';
+import type { DownlinkOwner, MediaEngine } from './media-engine.ts';
 import type { MediaTrack, TrackSink } from './media-track.ts';
 import { EXTENSION_URI, type SdpMedia } from './sdp/session-description.ts';
 import type { LocalCodec, LocalSection } from './sdp/write-sdp.ts';
@@ -19,7 +19,7 @@ type Negotiated = Pick<
   'rtxPayloadType' | 'midExtensionId' | 'transportCcExtensionId' | 'nack'
 >;
 
-export class SubscribeSlot implements TrackSink {
+export class SubscribeSlot implements TrackSink, DownlinkOwner {
   readonly mid: string;
   readonly key: string;
   readonly #engine: MediaEngine;
@@ -36,6 +36,8 @@ export class SubscribeSlot implements TrackSink {
   #sources: readonly MediaSource[] = [];
   #height: number | undefined;
   #paused = false;
+  #isHeld = false;
+  readonly #onHeld: (trackId: string, held: HeldTrack | undefined) => void;
 
   constructor(options: {
     engine: MediaEngine;
@@ -43,9 +45,12 @@ export class SubscribeSlot implements TrackSink {
     cname: string;
     track: MediaTrack;
     codec: LocalCodec;
+    /** The viewer's path does not carry the track at all, or does again. */
+    held: (trackId: string, held: HeldTrack | undefined) => void;
   }) {
     const codec: TrackCodec = options.track.codec;
     this.#engine = options.engine;
+    this.#onHeld = options.held;
     this.mid = options.mid;
     this.key = slotKeyOf(codec);
     this.#kind = codec.kind;
@@ -93,15 +98,22 @@ export class SubscribeSlot implements TrackSink {
     this.#engine.schedule();
   }
 
+  /** The viewer's own wish; either way it ends that the track is held back. */
   setPaused(paused: boolean): void {
     this.#paused = paused;
+    this.#isHeld = false;
     this.#downlink?.setPaused(paused, this.#engine.clock.nowMs());
     this.#engine.schedule();
   }
 
+  downlinkHeld(held: HeldTrack | undefined): void {
+    this.#isHeld = held !== undefined;
+    if (this.#track !== undefined) this.#onHeld(this.#track.trackId, held);
+  }
+
   /** A viewer without a picture: a re-join, from the cache when there is one. */
   rejoin(): void {
-    if (this.#downlink === undefined || this.#paused) return;
+    if (this.#downlink === undefined || this.#paused || this.#isHeld) return;
     const nowMs = this.#engine.clock.nowMs();
     this.#downlink.setPaused(true, nowMs);
     this.#downlink.setPaused(false, nowMs);
@@ -141,7 +153,7 @@ export class SubscribeSlot implements TrackSink {
     const negotiated = this.#negotiated;
     if (peer === undefined || negotiated === undefined || this.#downlink !== undefined) return;
     const nowMs = this.#engine.clock.nowMs();
-    this.#downlink = peer.addDownlink({
+    const options: DownlinkOptions = {
       kind: this.#kind,
       payloadType: this.#codec.payloadType,
       rtxPayloadType: negotiated.rtxPayloadType,
@@ -152,7 +164,8 @@ export class SubscribeSlot implements TrackSink {
       transportCcExtensionId: negotiated.transportCcExtensionId,
       cname: this.#cname,
       nack: negotiated.nack,
-    });
+    };
+    this.#downlink = this.#engine.addDownlink(peer, options, this);
     if (this.#paused) this.#downlink.setPaused(true, nowMs);
     this.#downlink.setHeight(this.#height, nowMs);
     this.#feed();

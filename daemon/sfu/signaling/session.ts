@@ -7,7 +7,7 @@ import type { ClientFrame, RoomTicket, ServerFrame, TrackInfo } from '../../cont
 import { assertNever, messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { RateLimiter } from '../../kit/rate-limiter.ts';
-import type { PathStats } from '../media/core/types.ts';
+import type { HeldTrack, PathStats } from '../media/core/types.ts';
 import type { MediaEngine } from '../media/media-engine.ts';
 import type { MediaTrack } from '../media/media-track.ts';
 import { parseOffer, PublishLeg } from '../media/publish-leg.ts';
@@ -258,6 +258,13 @@ export class Session implements Audience, TrackOwner {
         slot: (mid, trackId) => {
           this.send({ type: 'slot', mid, trackId });
         },
+        held: (trackId, held) => {
+          this.send({
+            type: 'track-state',
+            trackId,
+            ...(held === undefined ? { paused: false } : { paused: true, reason: reasonOf(held) }),
+          });
+        },
         rejected: (trackId, codec) => {
           const { director } = this.#options;
           const roomId = director.rooms.track(trackId)?.roomId;
@@ -435,4 +442,16 @@ export class Session implements Audience, TrackOwner {
 
 function echo(requestId: string | undefined): { requestId?: string } {
   return requestId === undefined ? {} : { requestId };
+}
+
+/** Told to a person under "Paused: your network is too slow". */
+function reasonOf({ carriesBitsPerSecond, needsBitsPerSecond }: HeldTrack): string {
+  const needs = `this picture needs ${megabits(needsBitsPerSecond)}`;
+  return carriesBitsPerSecond === null
+    ? `It carries too little: ${needs}. It comes back by itself.`
+    : `It carries about ${megabits(carriesBitsPerSecond)}; ${needs}. It comes back by itself.`;
+}
+
+function megabits(bitsPerSecond: number): string {
+  return `${(bitsPerSecond / 1_000_000).toFixed(1)} Mbit/s`;
 }

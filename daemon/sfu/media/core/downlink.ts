@@ -12,7 +12,8 @@ import { OutboundStream, type StreamTransport } from './outbound-stream.ts';
 import type { ReportBlock } from './rtcp-packet.ts';
 import { LayerSwitch } from './layer-switch.ts';
 import { CoreSource, type SourceListener } from './source.ts';
-import type { Downlink, DownlinkOptions, DownlinkStats, MediaSource } from './types.ts';
+import type { SlowTracks, SpareableDownlink } from './slow-tracks.ts';
+import type { Downlink, DownlinkOptions, DownlinkStats, HeldTrack, MediaSource } from './types.ts';
 import type { LayeredDownlink, ViewerLayers } from './viewer-layers.ts';
 import { ViewerTimeline } from './viewer-timeline.ts';
 import { Vp8Continuity } from './vp8-continuity.ts';
@@ -39,16 +40,21 @@ const MAX_AUDIO_GAP = 3000;
  */
 type State = 'idle' | 'waiting' | 'bursting' | 'live' | 'closed';
 
-export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, Bursting, Timed {
+export class CoreDownlink
+  implements Downlink, LayeredDownlink, SpareableDownlink, SourceListener, Bursting, Timed
+{
   readonly ssrc: number;
   readonly options: DownlinkOptions;
   readonly #context: CoreContext;
   readonly #pacer: BurstPacer;
   readonly #layers: ViewerLayers;
+  readonly #slow: SlowTracks;
   readonly #onClosed: (downlink: CoreDownlink) => void;
   readonly #stream: OutboundStream;
   #state: State = 'idle';
   #isPaused = false;
+  #isHeld = false;
+  readonly pictures = { due: 0, spared: 0 };
   #source: CoreSource | undefined;
 
   readonly #timeline: ViewerTimeline;
@@ -90,14 +96,15 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   constructor(
     context: CoreContext,
     pacer: BurstPacer,
-    layers: ViewerLayers,
+    choices: { layers: ViewerLayers; slow: SlowTracks },
     transport: StreamTransport,
     options: DownlinkOptions,
     onClosed: (downlink: CoreDownlink) => void,
   ) {
     this.#context = context;
     this.#pacer = pacer;
-    this.#layers = layers;
+    this.#layers = choices.layers;
+    this.#slow = choices.slow;
     this.options = options;
     this.ssrc = options.ssrc;
     this.#stream = new OutboundStream(context, transport, options);
@@ -116,7 +123,11 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   }
 
   get isSending(): boolean {
-    return !this.#isPaused && this.#state !== 'closed';
+    return !this.#isStopped && this.#state !== 'closed';
+  }
+
+  get #isStopped(): boolean {
+    return this.#isPaused || this.#isHeld;
   }
 
   /** @throws TypeError for a source of another core or of the other kind. */
@@ -165,10 +176,39 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   }
 
   setPaused(paused: boolean, nowMs: number): void {
-    if (this.#state === 'closed' || paused === this.#isPaused) return;
+    if (this.#state === 'closed') return;
+    const wasStopped = this.#isStopped;
     this.#isPaused = paused;
+    this.#isHeld = false;
+    this.#slow.forget(this);
+    if (wasStopped !== paused) this.#stopOrJoin(nowMs);
+  }
+
+  setHeld(held: HeldTrack | undefined, nowMs: number): void {
+    const isHeld = held !== undefined;
+    if (this.#state === 'closed' || isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    if (!this.#isPaused) this.#stopOrJoin(nowMs);
+    this.#context.events.downlinkHeld(this, held);
+  }
+
+  isAtLeast(nowMs: number): boolean {
+    return this.#layers.isAtLeast(this, nowMs);
+  }
+
+  leastBitsPerSecond(nowMs: number): number {
+    return this.#layers.has(this)
+      ? this.#layers.leastBitsPerSecond(this, nowMs)
+      : this.sourceBitsPerSecond(nowMs);
+  }
+
+  probeHeld(bytes: number, nowMs: number): number {
+    return this.#isHeld ? this.#stream.probe(bytes, nowMs) : 0;
+  }
+
+  #stopOrJoin(nowMs: number): void {
     this.#lastJoinMs = -Infinity;
-    if (paused) this.#halt();
+    if (this.#isStopped) this.#halt();
     else this.#join(nowMs);
   }
 
@@ -183,6 +223,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
       plisReceived: this.#plisReceived,
       framesDropped: this.#framesDropped + this.#gate.spared,
       framesSpared: this.#gate.spared,
+      isHeld: this.#isHeld,
       layerSwitches: this.#layerSwitches,
       rid: this.#source?.options.rid ?? null,
       probePackets: this.#stream.probePackets,
@@ -198,6 +239,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     if (this.#state === 'closed') return;
     this.#halt();
     this.#layers.delete(this);
+    this.#slow.forget(this);
     this.#source?.detach(this);
     this.#source = undefined;
     this.#state = 'closed';
@@ -263,7 +305,10 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
       this.#isSparing = isKeyFrame
         ? this.#gate.isClosed
         : this.#gate.onFrame(source.codec, packet.payload, nowMs) === 'spare';
+      this.pictures.due += 1;
       if (this.#isSparing) {
+        this.pictures.spared += 1;
+        this.#slow.onSpared(this, nowMs);
         this.#continuity?.skipPicture();
         if (this.#gate.shouldAsk(nowMs)) source.requestKeyFrame(nowMs);
       }
@@ -383,7 +428,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
     this.#halt();
     this.#attach(source);
     this.#lastJoinMs = -Infinity;
-    if (!this.#isPaused) this.#join(nowMs);
+    if (!this.#isStopped) this.#join(nowMs);
   }
 
   #attach(source: CoreSource | undefined): void {
@@ -471,7 +516,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SourceListener, 
   /** The viewer lost its pictures and cannot be helped by old packets. */
   #rejoin(nowMs: number): void {
     const source = this.#source;
-    if (source === undefined || this.#isPaused || nowMs - this.#lastJoinMs < REJOIN_INTERVAL_MS) return;
+    if (source === undefined || this.#isStopped || nowMs - this.#lastJoinMs < REJOIN_INTERVAL_MS) return;
     // It is without pictures because its path cannot carry them; a burst would not help.
     if (this.#gate.isClosed) return;
     source.requestKeyFrame(nowMs);

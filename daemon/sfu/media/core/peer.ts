@@ -19,6 +19,7 @@ import {
 } from './rtp-packet.ts';
 import { SourceBindings, type Binding } from './source-bindings.ts';
 import { CoreSource, type SourceLink } from './source.ts';
+import { SlowTracks } from './slow-tracks.ts';
 import { SrtpReceiver, SrtpSender } from './srtp-context.ts';
 import { roundTripMs } from './ntp-time.ts';
 import { ViewerLayers } from './viewer-layers.ts';
@@ -46,6 +47,7 @@ export class Peer implements CorePeer, SourceLink {
   readonly #pacer: BurstPacer;
   readonly #path: ViewerPath;
   readonly #layers: ViewerLayers;
+  readonly #slow: SlowTracks;
   readonly #sources = new Set<CoreSource>();
   readonly #bindings: SourceBindings;
   /** By media SSRC. */
@@ -68,6 +70,7 @@ export class Peer implements CorePeer, SourceLink {
     this.#pacer = new BurstPacer(context);
     this.#path = new ViewerPath(randomBelow(context, 0x1_0000));
     this.#layers = new ViewerLayers(context, this.#path, (nowMs) => this.#plainBitsPerSecond(nowMs));
+    this.#slow = new SlowTracks(context, this.#path, (nowMs) => this.#sentBitsPerSecond(nowMs));
     this.#onClosed = onClosed;
   }
 
@@ -90,7 +93,7 @@ export class Peer implements CorePeer, SourceLink {
     const downlink = new CoreDownlink(
       this.#context,
       this.#pacer,
-      this.#layers,
+      { layers: this.#layers, slow: this.#slow },
       transport,
       options,
       (closed) => {
@@ -125,6 +128,7 @@ export class Peer implements CorePeer, SourceLink {
     for (const source of [...this.#sources]) source.close();
     this.#reports.close();
     this.#layers.close();
+    this.#slow.close();
     this.#context.deadlines.delete(this.#pacer);
     this.#onClosed(this);
   }
@@ -148,6 +152,13 @@ export class Peer implements CorePeer, SourceLink {
     for (const downlink of this.#downlinks.values()) {
       if (downlink.isSending && !this.#layers.has(downlink)) sum += downlink.sourceBitsPerSecond(nowMs);
     }
+    return sum;
+  }
+
+  #sentBitsPerSecond(nowMs: number): number {
+    let sum = 0;
+    for (const downlink of this.#downlinks.values())
+      if (downlink.isSending) sum += downlink.sourceBitsPerSecond(nowMs);
     return sum;
   }
 

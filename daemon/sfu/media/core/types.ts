@@ -122,6 +122,8 @@ export type DownlinkStats = {
   framesDropped: number;
   /** Those of them that its path could not carry. */
   framesSpared: number;
+  /** Nothing is sent because the path does not carry even the smallest encoding. */
+  isHeld: boolean;
   /** Moves from one encoding of the track to another. */
   layerSwitches: number;
   /** The encoding that is sent: its rid, null when there is only one. */
@@ -137,6 +139,14 @@ export type DownlinkStats = {
   fractionLost: number | null;
 };
 
+/** Why a track is held back from a viewer. */
+export type HeldTrack = {
+  /** What the path carries; null when nothing is known. */
+  carriesBitsPerSecond: number | null;
+  /** What the smallest encoding of the track takes. */
+  needsBitsPerSecond: number;
+};
+
 /** Facts the shell may act on. Handlers must not throw; they are called from the packet path. */
 export type CoreEvents = {
   /** The first RTP packet of a source, or the first after `stalled`. */
@@ -145,6 +155,8 @@ export type CoreEvents = {
   sourceStalled(source: MediaSource): void;
   /** The stream's own parameters changed: SPS, resolution, B-frames. */
   sourceParameters(source: MediaSource): void;
+  /** A downlink is held back because the path does not carry it, or (undefined) it is sent again. */
+  downlinkHeld(downlink: Downlink, held: HeldTrack | undefined): void;
 };
 
 export const STALL_AFTER_MS = 3000;
@@ -177,7 +189,7 @@ export interface Downlink {
   setLayers(sources: readonly MediaSource[], nowMs: number): void;
   /** Lines the viewer shows the picture at; undefined: as large as there is. Counts with several encodings. */
   setHeight(height: number | undefined, nowMs: number): void;
-  /** Nothing is sent while paused; resume is a re-join. */
+  /** Nothing is sent while paused; resume is a re-join. Either ends that it is held back. */
   setPaused(paused: boolean, nowMs: number): void;
   stats(): DownlinkStats;
   close(): void;

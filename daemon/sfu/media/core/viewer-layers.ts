@@ -64,6 +64,18 @@ export class ViewerLayers implements Timed {
     return this.#entries.has(downlink);
   }
 
+  /** True when the downlink is on the smallest encoding that its sender sends, or has nothing to choose from. */
+  isAtLeast(downlink: LayeredDownlink, nowMs: number): boolean {
+    const entry = this.#entries.get(downlink);
+    if (entry === undefined) return true;
+    return downlink.current === active(entry.sources, nowMs)[0];
+  }
+
+  /** Of its smallest encoding; 0 while none is sent. */
+  leastBitsPerSecond(downlink: LayeredDownlink, nowMs: number): number {
+    return active(this.#entries.get(downlink)?.sources ?? [], nowMs)[0]?.bitsPerSecond(nowMs) ?? 0;
+  }
+
   /** Takes up a downlink or its new encodings, and chooses at once. */
   set(
     downlink: LayeredDownlink,
@@ -225,6 +237,10 @@ export class ViewerLayers implements Timed {
     this.#probe = undefined;
     this.#nextProbeMs = nowMs + FIRST_PROBE_INTERVAL_MS;
   }
+}
+
+function active(sources: readonly CoreSource[], nowMs: number): CoreSource[] {
+  return inOrder(sources, nowMs).filter((source) => source.hasSentSince(nowMs - ACTIVE_MS));
 }
 
 /** From the smallest to the largest: by height once all told theirs, else by bit rate. */

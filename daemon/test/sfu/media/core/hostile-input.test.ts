@@ -17,7 +17,12 @@ import { keyPair, Publisher, START_MS, Viewer, World } from './loopback.ts';
 import { FUZZ_RUNS, h264Frame, seeded } from './streams.ts';
 
 const CODECS: CodecName[] = ['H264', 'VP8', 'VP9', 'AV1', 'opus'];
-const silent = { sourceFlowing: () => {}, sourceStalled: () => {}, sourceParameters: () => {} };
+const silent = {
+  sourceFlowing: () => {},
+  sourceStalled: () => {},
+  sourceParameters: () => {},
+  downlinkHeld: () => {},
+};
 
 type Target = {
   core: MediaCore;
@@ -320,6 +325,7 @@ t.test('a viewer may be attached and detached from inside an event', (t) => {
         links[0]?.close();
         links[1]?.setSource(undefined, START_MS);
       },
+      downlinkHeld: () => {},
     },
   });
   const peer = core.addPeer({ id: 'a', keys: ours, send: () => {} }, START_MS);

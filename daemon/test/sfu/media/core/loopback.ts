@@ -25,6 +25,7 @@ import type {
   CorePeer,
   Downlink,
   DownlinkOptions,
+  HeldTrack,
   MediaCore,
   MediaSource,
   SourceOptions,
@@ -69,6 +70,7 @@ export class World {
   readonly flowing: string[] = [];
   readonly stalled: string[] = [];
   readonly parameters: string[] = [];
+  readonly held: { downlink: Downlink; held: HeldTrack | undefined; atMs: number }[] = [];
   #events: WorldEvent[] = [];
   #order = 0;
   #peers = 0;
@@ -81,6 +83,7 @@ export class World {
         sourceFlowing: (source) => this.flowing.push(source.trackId),
         sourceStalled: (source) => this.stalled.push(source.trackId),
         sourceParameters: (source) => this.parameters.push(source.trackId),
+        downlinkHeld: (downlink, held) => this.held.push({ downlink, held, atMs: this.nowMs }),
       },
     });
   }
@@ -485,6 +488,8 @@ export class Viewer {
       this.#feedback.add(datagram.readUInt16BE(numberAt >> 8), nowMs);
     }
     const isRetransmission = header.ssrc === this.ssrc + 1;
+    // Another media section of the same connection.
+    if (header.ssrc !== this.ssrc && !isRetransmission) return;
     if (header.payloadType !== (isRetransmission ? 103 : 102)) throw new Error('wrong payload type');
     const number = isRetransmission ? payload.readUInt16BE(0) : header.sequenceNumber;
     const index = this.#highest === -1 ? number : extendSequence(number, this.#highest);

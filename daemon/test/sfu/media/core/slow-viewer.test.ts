@@ -98,8 +98,8 @@ function setUp(t: Test, down: Path, options: PublisherOptions = {}) {
 
 // A path with hardly a queue loses most of a key frame: its repair takes the place of other pictures.
 for (const [queueMs, least] of [
-  [200, 12],
-  [3000, 60],
+  [200, 1],
+  [3000, 15],
 ] as const) {
   t.test(`800 kbit/s under 2.4 Mbit/s, a queue of ${queueMs} ms`, (t) => {
     const path: Path = { delayMs: 25, loss: 0, bitsPerSecond: 800_000, queueMs };
@@ -107,22 +107,23 @@ for (const [queueMs, least] of [
     world.run(4000);
     const fromMs = world.nowMs;
     let worstMs = 0;
-    for (let step = 0; step < 200; step += 1) {
+    // After ten seconds it would be held: see slow-tracks.test.ts.
+    for (let step = 0; step < 60; step += 1) {
       world.run(100);
       worstMs = Math.max(worstMs, (path.freeAtMs ?? 0) - world.nowMs);
     }
     const late = slow.ordered.filter((one) => one.atMs >= fromMs);
     const { numbers, broken } = decodable(late, codec, publisher.keyFrames);
     t.ok(worstMs < 1500, `at most ${Math.round(worstMs)} ms in the queue`);
-    t.ok(numbers.length >= least, `${numbers.length} pictures of 600 shown`);
+    t.ok(numbers.length >= least, `${numbers.length} pictures of 180 shown`);
     t.ok(broken <= numbers.length * 0.2 + 12, `${broken} came in pieces`);
     t.ok(numbers.some((number) => publisher.keyFrames.includes(number)));
     const stats = slow.downlink.stats();
-    t.ok(stats.framesSpared > 200, `${stats.framesSpared} spared`);
+    t.ok(stats.framesSpared > 100, `${stats.framesSpared} spared`);
     t.not(slow.peer.path(world.nowMs).slowSinceMs, null, 'called slow');
     check();
     const asked = publisher.source.stats(world.nowMs).plisSent;
-    t.ok(asked < 15, `${asked} key frames asked for in 24 s`);
+    t.ok(asked < 7, `${asked} key frames asked for in 10 s`);
 
     delete path.bitsPerSecond;
     world.run(10_000);
@@ -167,10 +168,10 @@ t.test('a source that sends key frames only on request is asked, rarely', (t) =>
     keyFrameEveryFrames: 0,
     obeysPictureLoss: true,
   });
-  world.run(20_000);
+  world.run(10_000);
   const asked = publisher.source.stats(world.nowMs).plisSent;
-  t.ok(asked >= 2 && asked <= 9, `asked ${asked} times in 20 s`);
-  t.ok(decodable(slow.ordered, codec, publisher.keyFrames).numbers.length > 30);
+  t.ok(asked >= 1 && asked <= 5, `asked ${asked} times in 10 s`);
+  t.ok(decodable(slow.ordered, codec, publisher.keyFrames).numbers.length > 10);
   t.end();
 });
 
