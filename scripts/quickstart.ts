@@ -67,7 +67,7 @@ async function buildConsole(): Promise<void> {
   const hash = createHash('sha256');
   const sources = [
     'web/index.html',
-    'web/vite.config.ts',
+    'web/vite*.config.ts',
     'web/{src,client,public}/**/*',
     'daemon/contract/*.ts',
   ];
@@ -81,9 +81,11 @@ async function buildConsole(): Promise<void> {
   const wanted = hash.digest('hex');
   const stamp = 'web/dist/.built-from';
   if (readIfThere(stamp) === wanted) return;
-  await step('Building the console', () => {
+  await step('Building the console', async () => {
     rmSync(stamp, { force: true });
-    return runTool([join('node_modules', 'vite', 'bin', 'vite.js'), 'build', 'web', '--logLevel', 'warn']);
+    const build = [join('node_modules', 'vite', 'bin', 'vite.js'), 'build', 'web', '--logLevel', 'warn'];
+    await runTool(build);
+    await runTool([...build, '--config', 'web/vite.client.config.ts']);
   });
   writeFileSync(stamp, wanted);
 }

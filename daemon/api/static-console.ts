@@ -1,6 +1,7 @@
 /**
  * Serves the built console: hashed assets for ever, pages never from cache, and the page itself for every
- * address of the single-page application. Unknown addresses of the API stay errors.
+ * address of the single-page application. Unknown addresses of the API stay errors. `/client/turnkeep.js` is the
+ * client library, which pages of other origins may load.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,6 +30,11 @@ export async function installStaticConsole(server: FastifyInstance, consoleDir: 
         // Vite puts a hash of the content into the names below assets/.
         const hashed = path.startsWith(join(consoleDir, 'assets'));
         reply.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+        // The client library is code without secrets, for pages of any origin: modules are fetched by CORS.
+        if (path.startsWith(join(consoleDir, 'client'))) {
+          reply.header('access-control-allow-origin', '*');
+          reply.header('cross-origin-resource-policy', 'cross-origin');
+        }
       },
     });
     // A file that is not there falls through to the handler below. Nothing is returned: a reply is a
@@ -52,6 +58,6 @@ export async function installStaticConsole(server: FastifyInstance, consoleDir: 
 function isPage(request: FastifyRequest): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   const path = pathOf(request);
-  if (/^\/(?:v1|api|assets|healthz|readyz|metrics)(?:\/|$)/.test(path)) return false;
+  if (/^\/(?:v1|api|assets|client|healthz|readyz|metrics)(?:\/|$)/.test(path)) return false;
   return !/\.[A-Za-z0-9]{1,8}$/.test(path);
 }

@@ -1,6 +1,6 @@
 /** Resources of the REST API as callers see them. */
 import { z } from 'zod';
-import { namespaceNameSchema, portSchema, relayScopeSchema } from './names.ts';
+import { namespaceNameSchema, portSchema, relayScopeSchema, roomIdSchema } from './names.ts';
 import { turnLiveSchema } from './turn-operations.ts';
 
 // -- Session ---------------------------------------------------------------------------------------
@@ -231,8 +231,17 @@ export type DeviceWebrtc = z.infer<typeof deviceWebrtcSchema>;
 /** `GET /readyz`. `problems` are told to callers on the unix socket only. */
 export const readinessSchema = z.object({ ready: z.boolean(), problems: z.array(z.string()) });
 
-/** `POST /v1/webrtc/tickets` -> one signaling socket, within 30 s. */
-export const createSignalTicketSchema = z.strictObject({ namespace: namespaceNameSchema });
+/**
+ * `POST /v1/webrtc/tickets` -> one signaling socket, within 30 s. An application that asks for one of its users says
+ * what that user may: only these rooms, only watch. It can give away less than it has, never more.
+ */
+export const createSignalTicketSchema = z.strictObject({
+  namespace: namespaceNameSchema,
+  rooms: z.array(roomIdSchema).min(1).max(64).optional(),
+  role: z.enum(['viewer', 'publisher']).optional(),
+  /** How others in the room see the user of an API key; the identity stays the key's. */
+  name: z.string().min(1).max(128).optional(),
+});
 export const signalTicketSchema = z.object({ ticket: z.string(), expiresAt: z.iso.datetime() });
 
 // -- Live events ---------------------------------------------------------------------------------------

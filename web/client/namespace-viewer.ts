@@ -1,37 +1,21 @@
 /**
- * Watches any number of rooms of one namespace over one signaling session and one peer connection.
- * Owners say per room what they want (`want`), report shown frames (`frameShown`) and call `tick`; the viewer
- * keeps the server told, the streams filled, and climbs the recovery ladder until pictures flow again.
+ * Watches any number of rooms of one namespace, one picture each, over one media session. Owners say per room what
+ * they want (`want`), report shown frames (`frameShown`) and call `tick`; the viewer keeps the server told, the
+ * streams filled, and climbs the recovery ladder until pictures flow again.
  */
 import type { ClientFrame, ServerFrame, TrackInfo } from '../../daemon/contract/signaling.ts';
 import { Emitter } from './emitter.ts';
+import {
+  MediaSession,
+  type MediaSessionOptions,
+  type Milestones,
+  type ServerRefusal,
+} from './media-session.ts';
 import { climb, type Rung } from './recovery.ts';
-import { SignalingSession, type SignalingSocket, type SignalingState } from './signaling-session.ts';
-import { Subscriber } from './subscriber.ts';
+import { codecName } from './relay-names.ts';
+import type { SignalingState } from './signaling-session.ts';
 import type { Timers } from './timers.ts';
 import { WatchedRoom, type Desired } from './watched-room.ts';
-
-/** What a browser provides; tests provide fakes. */
-export interface MediaEnvironment {
-  createConnection(configuration: RTCConfiguration): RTCPeerConnection;
-  createStream(): MediaStream;
-  /** @param mimeType for example `video/H264`. */
-  canPlay(mimeType: string): boolean;
-}
-
-export type ViewerOptions = {
-  fetchTicket: (signal: AbortSignal) => Promise<string>;
-  openSocket: (ticket: string) => SignalingSocket;
-  timers: Timers;
-  media: MediaEnvironment;
-};
-
-/** How far the connection is, with times since the epoch. Null: not reached yet. */
-export type Milestones = {
-  sessionAtMs: number | null;
-  relayedAtMs: number | null;
-  connectedAtMs: number | null;
-};
 
 export type ViewerEvents = {
   /** Something about one room changed. */
@@ -40,71 +24,65 @@ export type ViewerEvents = {
   connection: undefined;
 };
 
-/** Steps of the ladder that touch every picture are not taken more often than this. */
-const SHARED_STEP_GAP_MS = 4000;
-/** A failed peer connection gets this long to come back by an ICE restart. */
-const RESTART_LIMIT_MS = 6000;
 const REFUSAL_RETRY_MS = 20_000;
 const FINAL_REFUSALS = new Set(['forbidden', 'unauthorized', 'not_found', 'room_not_found']);
-const MAX_PENDING = 256;
 
 export class NamespaceViewer extends Emitter<ViewerEvents> {
-  readonly #options: ViewerOptions;
+  readonly #options: MediaSessionOptions;
   readonly #timers: Timers;
-  readonly #signaling: SignalingSession;
+  readonly #session: MediaSession;
   readonly #rooms = new Map<string, WatchedRoom>();
-  /** requestId -> roomId of frames that may still be refused. */
-  readonly #pending = new Map<string, string>();
-  #subscriber: Subscriber | undefined;
-  #iceServers: Subscriber['iceServers'] = [];
-  #milestones: Milestones = { sessionAtMs: null, relayedAtMs: null, connectedAtMs: null };
-  #blocked = false;
-  #requests = 0;
-  #sharedStepAtMs = 0;
-  #cancelRestart: () => void = () => undefined;
-  #endedBy: string | null = null;
 
-  constructor(options: ViewerOptions) {
+  constructor(options: MediaSessionOptions) {
     super();
     this.#options = options;
     this.#timers = options.timers;
-    this.#signaling = new SignalingSession(options);
-    this.#signaling.on('state', () => {
+    this.#session = new MediaSession(options);
+    this.#session.on('connection', () => {
       this.emit('connection', undefined);
     });
-    this.#signaling.on('session', (session) => {
-      this.#sessionStarted(session.resumed);
+    this.#session.on('forgotten', () => {
+      for (const room of this.#rooms.values()) room.forgetSession();
     });
-    this.#signaling.on('frame', (frame) => {
+    this.#session.on('session', ({ resumed }) => {
+      this.#sayAgain(resumed);
+    });
+    this.#session.on('frame', (frame) => {
       this.#take(frame);
+    });
+    this.#session.on('refused', (refusal) => {
+      this.#refused(refusal);
+    });
+    this.#session.on('slots', () => {
+      for (const room of this.#rooms.values()) this.#fillStream(room);
     });
   }
 
   get signaling(): SignalingState {
-    return this.#signaling.state;
+    return this.#session.signaling;
   }
 
   get milestones(): Milestones {
-    return this.#milestones;
+    return this.#session.milestones;
   }
 
   /** `new` until there is a peer connection. */
   get connectionState(): RTCPeerConnectionState {
-    return this.#subscriber?.connectionState ?? 'new';
+    return this.#session.connectionState;
   }
 
   /** The relays that did not answer ("udp 3478"), while none does; null otherwise. */
   get blockedTransports(): string[] | null {
-    return this.#blocked ? transportsOf(this.#iceServers.flatMap((server) => server.urls)) : null;
+    return this.#session.blockedTransports;
   }
 
   get iceServerUrls(): string[] {
-    return this.#iceServers.flatMap((server) => server.urls);
+    return this.#session.iceServerUrls;
   }
 
   /** Why an operator ended this session, until it is open again. */
   get endedBy(): string | null {
-    return this.#endedBy;
+    return this.#session.endedBy;
   }
 
   get isIdle(): boolean {
@@ -123,7 +101,7 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
   /** The receiver's track that shows a room's video now, to find its statistics. */
   receiverTrack(roomId: string): MediaStreamTrack | undefined {
     const video = this.#rooms.get(roomId)?.video;
-    return video === undefined ? undefined : this.#subscriber?.receiverTrack(video.trackId);
+    return video === undefined ? undefined : this.#session.receiverTrack(video.trackId);
   }
 
   want(roomId: string, desired: Desired): void {
@@ -132,7 +110,7 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
     if (desired === 'play') room.playSinceMs = this.#timers.now();
     room.desired = desired;
     room.recovery = null;
-    if (desired !== 'off') this.#signaling.start();
+    if (desired !== 'off') this.#session.start();
     this.#tell(room);
     this.emit('room', roomId);
   }
@@ -165,7 +143,7 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
         lastFrameAtMs: Math.max(room.lastFrameAtMs ?? 0, room.playSinceMs, room.firstPacketAtMs ?? 0),
         othersFlow: this.#othersFlow(room, nowMs),
         sourceAway: room.sourceLost !== null,
-        signalingOpen: this.#signaling.state.phase === 'open',
+        signalingOpen: this.signaling.phase === 'open',
       });
       const changed = recovery !== room.recovery;
       room.recovery = recovery;
@@ -179,38 +157,34 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
     const room = this.room(roomId);
     room.cancelRetry();
     room.refusal = null;
-    if (this.#signaling.state.phase !== 'open') {
-      this.#signaling.hurry();
+    if (this.signaling.phase !== 'open') {
+      this.#session.hurry();
     } else if (room.told === 'nothing') {
       this.#tell(room);
     } else if (this.connectionState !== 'connected') {
-      this.#signaling.renew();
-      this.#signaling.hurry();
+      this.#session.renew();
+      this.#session.hurry();
     } else if (room.serverPaused !== null) {
       room.serverPaused = null;
       this.#tellTracks(room, false);
     } else {
       this.#askKeyFrame(room);
-      this.#shared('ice-restart', this.#timers.now());
+      this.#session.repair('ice-restart', this.#timers.now());
     }
     this.emit('room', roomId);
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {
-    return this.#subscriber?.getStats();
+    return this.#session.getStats();
   }
 
   /** Gives the relay and the session back while nothing is watched; `want` wakes it. */
   sleep(): void {
-    this.#signaling.rest();
-    this.#cancelRestart();
-    this.#forgetSession(null);
+    this.#session.rest();
   }
 
   close(): void {
-    this.#signaling.close();
-    this.#cancelRestart();
-    this.#subscriber?.close();
+    this.#session.close();
     for (const room of this.#rooms.values()) room.cancelRetry();
     this.#rooms.clear();
     this.clear();
@@ -218,55 +192,22 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
 
   // -- Session -------------------------------------------------------------------------------------
 
-  #sessionStarted(resumed: boolean): void {
-    this.#endedBy = null;
-    if (!resumed) {
-      this.#forgetSession(this.#timers.now());
-    }
+  #sayAgain(resumed: boolean): void {
     for (const room of this.#rooms.values()) {
       // What was said just before the socket broke may be lost: it is said again.
       if (room.told === 'joining') room.told = 'nothing';
       if (resumed && room.told !== 'nothing') this.#tellWish(room);
       else this.#tell(room);
     }
-    this.emit('connection', undefined);
-  }
-
-  /** @param sessionAtMs when the next session began; null: there is none. */
-  #forgetSession(sessionAtMs: number | null): void {
-    this.#subscriber?.close();
-    this.#subscriber = undefined;
-    this.#blocked = false;
-    this.#pending.clear();
-    this.#milestones = { sessionAtMs, relayedAtMs: null, connectedAtMs: null };
-    for (const room of this.#rooms.values()) room.forgetSession();
   }
 
   #take(frame: ServerFrame): void {
     switch (frame.type) {
-      case 'turn-credentials':
-      case 'refresh-credentials':
-        this.#iceServers = frame.iceServers;
-        this.#subscriber?.setIceServers(frame.iceServers);
-        return;
-      case 'offer':
-        if (frame.connection === 'subscribe') this.#peer().takeOffer(frame);
-        return;
-      case 'ice-candidate':
-        if (frame.connection === 'subscribe') this.#subscriber?.takeCandidate(frame.candidate);
-        return;
-      case 'slot':
-        this.#subscriber?.takeSlot(frame);
-        return;
       case 'kicked':
-        this.#kicked(frame.roomId, frame.reason);
-        return;
-      case 'error':
-        this.#refused(frame);
+        if (frame.roomId !== null) this.#kicked(frame.roomId, frame.reason);
         return;
       case 'welcome':
         this.#welcomed(frame.roomId, frame.tracks, frame.sourceLost);
-        if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
         return;
       case 'track-added':
         this.#trackAdded(frame.track);
@@ -297,105 +238,31 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
     }
   }
 
-  #peer(): Subscriber {
-    if (this.#subscriber !== undefined) return this.#subscriber;
-    const subscriber = new Subscriber({
-      iceServers: this.#iceServers,
-      send: (frame) => {
-        this.#signaling.send(frame);
-      },
-      createConnection: (configuration) => this.#options.media.createConnection(configuration),
-    });
-    this.#subscriber = subscriber;
-    subscriber.on('slots', () => {
-      for (const room of this.#rooms.values()) this.#fillStream(room);
-    });
-    subscriber.on('relayed', () => {
-      this.#blocked = false;
-      this.#milestones = {
-        ...this.#milestones,
-        relayedAtMs: this.#milestones.relayedAtMs ?? this.#timers.now(),
-      };
-      this.emit('connection', undefined);
-    });
-    subscriber.on('blocked', () => {
-      this.#blocked = true;
-      this.emit('connection', undefined);
-      this.#renewLater();
-    });
-    subscriber.on('connection', (state) => {
-      this.#connectionChanged(state);
-    });
-    subscriber.on('failed', () => {
-      this.#renewLater();
-    });
-    return subscriber;
-  }
-
-  #connectionChanged(state: RTCPeerConnectionState): void {
-    if (state === 'connected') {
-      this.#cancelRestart();
-      this.#blocked = false;
-      this.#milestones = {
-        ...this.#milestones,
-        connectedAtMs: this.#milestones.connectedAtMs ?? this.#timers.now(),
-      };
-    }
-    if (state === 'failed') {
-      this.#shared('ice-restart', this.#timers.now());
-      this.#renewLater();
-    }
-    this.emit('connection', undefined);
-  }
-
-  /** Unless the connection comes back by itself within the limit, the session is given up. */
-  #renewLater(): void {
-    this.#cancelRestart();
-    this.#cancelRestart = this.#timers.after(RESTART_LIMIT_MS, () => {
-      if (this.connectionState !== 'connected') this.#signaling.renew();
-    });
-  }
-
-  #kicked(roomId: string | null, reason: string): void {
-    if (roomId === null) {
-      this.#endedBy = reason;
-      this.emit('connection', undefined);
-      return;
-    }
+  #kicked(roomId: string, reason: string): void {
     this.#withRoom(roomId, (room) => {
       room.forgetSession();
       room.refusal = { code: 'kicked', message: reason, retryAfterMs: null, retryAtMs: null };
     });
   }
 
-  #refused(frame: {
-    requestId?: string | undefined;
-    roomId?: string | undefined;
-    code: string;
-    message: string;
-  }): void {
-    const roomId = frame.roomId ?? this.#pending.get(frame.requestId ?? '');
-    if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
-    if (roomId === undefined) {
-      if (frame.code === 'negotiation_failed') this.#renewLater();
-      return;
-    }
+  #refused({ roomId, code, message }: ServerRefusal): void {
+    if (roomId === undefined) return;
     this.#withRoom(roomId, (room) => {
-      if (frame.code === 'already_joined') {
+      if (code === 'already_joined') {
         room.told = 'play';
         return;
       }
-      if (frame.code === 'codec_not_supported') {
+      if (code === 'codec_not_supported') {
         room.unsupportedCodec = codecName(room.video?.mimeType ?? 'video/unknown');
         return;
       }
       // Only a refused join takes the picture away; a refused pause does not.
-      if (room.told !== 'joining' && frame.code !== 'room_full') return;
-      const final = FINAL_REFUSALS.has(frame.code);
+      if (room.told !== 'joining' && code !== 'room_full') return;
+      const final = FINAL_REFUSALS.has(code);
       room.told = 'nothing';
       room.refusal = {
-        code: frame.code,
-        message: frame.message,
+        code,
+        message,
         retryAfterMs: final ? null : REFUSAL_RETRY_MS,
         retryAtMs: final ? null : this.#timers.now() + REFUSAL_RETRY_MS,
       };
@@ -452,7 +319,7 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
 
   /** Says what is wanted unless the server knows it. */
   #tell(room: WatchedRoom): void {
-    if (this.#signaling.state.phase !== 'open') return;
+    if (this.signaling.phase !== 'open') return;
     if (room.told === 'nothing') {
       if (room.desired !== 'play') return;
       if (this.#send({ type: 'join', roomId: room.roomId, subscribe: 'auto' }, room.roomId)) {
@@ -479,7 +346,7 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
 
   #fillStream(room: WatchedRoom): void {
     const wanted = [...room.tracks.keys()]
-      .map((trackId) => this.#subscriber?.receiverTrack(trackId))
+      .map((trackId) => this.#session.receiverTrack(trackId))
       .filter((track) => track !== undefined);
     // Without a successor the old track stays: its last picture is shown shaded.
     if (wanted.length === 0) return;
@@ -512,7 +379,7 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
       room.serverPaused === null &&
       room.unsupportedCodec === null &&
       // Before the first connection the milestones tell the story; afterwards every gap is a fault.
-      this.#milestones.connectedAtMs !== null &&
+      this.milestones.connectedAtMs !== null &&
       room.video !== undefined
     );
   }
@@ -525,7 +392,7 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
 
   #takeStep(step: Rung, room: WatchedRoom, nowMs: number): void {
     if (step === 'key-frame') this.#askKeyFrame(room);
-    else this.#shared(step, nowMs);
+    else this.#session.repair(step, nowMs);
   }
 
   #askKeyFrame(room: WatchedRoom): void {
@@ -533,24 +400,10 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
     if (video !== undefined) this.#send({ type: 'key-frame', trackId: video.trackId });
   }
 
-  #shared(step: 'ice-restart' | 'new-session', nowMs: number): void {
-    if (nowMs - this.#sharedStepAtMs < SHARED_STEP_GAP_MS) return;
-    this.#sharedStepAtMs = nowMs;
-    if (step === 'ice-restart') this.#send({ type: 'restart', connection: 'subscribe' });
-    else this.#signaling.renew();
-  }
-
   // -- Small things --------------------------------------------------------------------------------
 
   #send(frame: ClientFrame, roomId?: string): boolean {
-    if (roomId === undefined) return this.#signaling.send(frame);
-    const requestId = `r${String(++this.#requests)}`;
-    const sent = this.#signaling.send({ ...frame, requestId } as ClientFrame);
-    if (!sent) return false;
-    this.#pending.set(requestId, roomId);
-    const oldest = this.#pending.keys().next().value;
-    if (this.#pending.size > MAX_PENDING && oldest !== undefined) this.#pending.delete(oldest);
-    return true;
+    return roomId === undefined ? this.#session.send(frame) : this.#session.request(frame, roomId);
   }
 
   #withRoom(roomId: string, change: (room: WatchedRoom) => void): void {
@@ -563,27 +416,4 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
   #changed(room: WatchedRoom): void {
     this.emit('room', room.roomId);
   }
-}
-
-/** `video/H264` -> `H.264`. */
-export function codecName(mimeType: string): string {
-  const name = mimeType.slice(mimeType.indexOf('/') + 1);
-  return name.toUpperCase() === 'H264'
-    ? 'H.264'
-    : name.toUpperCase() === 'H265'
-      ? 'H.265'
-      : name.toUpperCase();
-}
-
-/** `turn:host:3478?transport=udp` -> `udp 3478`; duplicates removed. */
-export function transportsOf(urls: string[]): string[] {
-  const names = urls.map((url) => {
-    const match = /^(turns?):(?:\[[^\]]*\]|[^:?]*)(?::(\d+))?(?:\?transport=(udp|tcp))?$/i.exec(url);
-    if (match === null) return url;
-    const secure = match[1]?.toLowerCase() === 'turns';
-    const transport = (match[3] ?? (secure ? 'tcp' : 'udp')).toLowerCase();
-    const name = secure ? (transport === 'udp' ? 'dtls' : 'tls') : transport;
-    return `${name} ${match[2] ?? (secure ? '5349' : '3478')}`;
-  });
-  return [...new Set(names)];
 }

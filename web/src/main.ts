@@ -4,7 +4,8 @@ import { ConsoleContext } from './console-context.ts';
 import { Api } from './resources/api.ts';
 import { EventStream } from './live/event-stream.ts';
 import { MediaHub } from './resources/media-hub.ts';
-import { browserMedia, openSignalingSocket, ticketFrom } from './resources/browser-media.ts';
+import { browserMedia, openSignalingSocket } from '../client/browser-media.ts';
+import { ticketFrom } from './resources/signal-ticket.ts';
 import { TkApp } from './components/tk-app.ts';
 
 // A one-time code leaves the address bar, and with it the history, before anything else happens.

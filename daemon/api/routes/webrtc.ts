@@ -58,12 +58,25 @@ export function webrtcRoutes(server: FastifyInstance, context: ApiContext, liste
 
   server.post('/v1/webrtc/tickets', secret, (request, reply) => {
     const caller = callerOf(request);
-    const { namespace } = parseInput(createSignalTicketSchema, request.body);
+    const { namespace, rooms, role, name } = parseInput(createSignalTicketSchema, request.body);
     requireMay(caller, 'live_view', { namespace });
     noteForAudit(request, { namespace });
     budgets.spend('viewer', identityOf(caller));
     namespaces.get(namespace);
-    const { ticket, expiresAtMs } = tickets.issue(grantOf(caller, namespace));
+    const grant = grantOf(caller, namespace);
+    if (role === 'publisher' && grant.role === 'viewer') {
+      throw new AppError(
+        'forbidden',
+        'A viewer can give no right to publish: use a key with the role operator.',
+      );
+    }
+    const { ticket, expiresAtMs } = tickets.issue({
+      ...grant,
+      role: role ?? grant.role,
+      rooms: rooms ?? grant.rooms,
+      // A person is shown under the own name.
+      name: caller.kind === 'user' ? grant.name : (name ?? grant.name),
+    });
     return reply.code(201).send({ ticket, expiresAt: new Date(expiresAtMs).toISOString() });
   });
 

@@ -71,6 +71,8 @@ t.test('serves the built console, its page for every address, and never for the 
   writeFileSync(join(dir, 'index.html'), '<!doctype html><title>console</title>');
   writeFileSync(join(dir, 'assets', 'app-0a1b.js'), 'export {}');
   writeFileSync(join(dir, 'icons.svg'), '<svg/>');
+  mkdirSync(join(dir, 'client'));
+  writeFileSync(join(dir, 'client', 'turnkeep.js'), 'export {}');
   const bench = await apiBench(t, { change: { consoleDir: dir } });
   const get = (url: string) => bench.network.inject(route(`GET ${url}`));
   for (const url of ['/', '/cameras/cam-1', '/sign-in?code=x', '/namespaces/a']) {
@@ -82,9 +84,20 @@ t.test('serves the built console, its page for every address, and never for the 
   const asset = await get('/assets/app-0a1b.js');
   t.equal(asset.headers['cache-control'], 'public, max-age=31536000, immutable');
   t.match(asset.headers['content-type'], 'javascript');
+  t.equal(asset.headers['access-control-allow-origin'], undefined, 'the console is for itself');
+  t.equal(asset.headers['cross-origin-resource-policy'], 'same-origin');
+  const client = await get('/client/turnkeep.js');
+  t.match(client.headers, {
+    'content-type': /javascript/,
+    'cache-control': 'no-cache',
+    'access-control-allow-origin': '*',
+    'cross-origin-resource-policy': 'cross-origin',
+  });
   t.equal((await get('/icons.svg')).headers['cache-control'], 'no-cache');
   for (const url of [
     '/assets/old-1.js',
+    '/client/old-1.js',
+    '/client/',
     '/v1/nothing',
     '/api/nothing',
     '/missing.png',

@@ -3,7 +3,8 @@
  * and lets a viewer sleep that shows nothing for a minute, so that an idle page holds no relay.
  */
 import { Emitter } from '../../client/emitter.ts';
-import { NamespaceViewer, type MediaEnvironment } from '../../client/namespace-viewer.ts';
+import type { MediaEnvironment } from '../../client/media-session.ts';
+import { NamespaceViewer } from '../../client/namespace-viewer.ts';
 import type { SignalingSocket } from '../../client/signaling-session.ts';
 import type { Timers } from '../../client/timers.ts';
 import { CameraFeed } from './camera-feed.ts';

@@ -1,64 +1,10 @@
 /** One session and one connection for many rooms: what the server is told, and when. */
 import t from 'tap';
-import { NamespaceViewer, transportsOf } from '../../client/namespace-viewer.ts';
+import { NamespaceViewer } from '../../client/namespace-viewer.ts';
+import { transportsOf } from '../../client/relay-names.ts';
+import { FakeConnection, FakeStream } from './fake-connection.ts';
 import { FakeSocket } from './fake-socket.ts';
 import { FakeTimers, settle } from './fake-timers.ts';
-
-class FakeStream {
-  tracks: unknown[] = [];
-  getTracks = () => this.tracks;
-  addTrack = (track: unknown) => this.tracks.push(track);
-  removeTrack = (track: unknown) => {
-    this.tracks = this.tracks.filter((one) => one !== track);
-  };
-}
-
-class FakeConnection {
-  connectionState = 'new';
-  iceGatheringState = 'new';
-  remoteDescription: unknown = null;
-  localDescription: { sdp: string } | null = null;
-  onicecandidate: ((event: { candidate: unknown }) => void) | null = null;
-  onicegatheringstatechange: (() => void) | null = null;
-  onconnectionstatechange: (() => void) | null = null;
-  candidates: unknown[] = [];
-  closed = false;
-  configurations: RTCConfiguration[];
-  transceivers = [0, 1, 2].map((index) => ({
-    mid: String(index),
-    receiver: {
-      track: { id: `receiver-${index}`, kind: 'video', muted: false, addEventListener: () => undefined },
-    },
-  }));
-  constructor(configuration: RTCConfiguration) {
-    this.configurations = [configuration];
-  }
-  setConfiguration(configuration: RTCConfiguration) {
-    this.configurations.push(configuration);
-  }
-  setRemoteDescription(description: unknown) {
-    this.remoteDescription = description;
-    return Promise.resolve();
-  }
-  setLocalDescription() {
-    this.localDescription = { sdp: 'answer' };
-    return Promise.resolve();
-  }
-  addIceCandidate(candidate: unknown) {
-    this.candidates.push(candidate);
-    return Promise.resolve();
-  }
-  getTransceivers() {
-    return this.transceivers;
-  }
-  becomes(state: string) {
-    this.connectionState = state;
-    this.onconnectionstatechange?.();
-  }
-  close() {
-    this.closed = true;
-  }
-}
 
 function setup() {
   const timers = new FakeTimers();

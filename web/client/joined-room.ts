@@ -1,0 +1,258 @@
+/** One room a page is in: who is there, what they publish, what we publish. It is joined again by itself. */
+import type { ParticipantInfo, ServerFrame, TrackInfo } from '../../daemon/contract/signaling.ts';
+import { Emitter } from './emitter.ts';
+import type { MediaEnvironment, MediaSession, ServerRefusal } from './media-session.ts';
+import { RemoteTrack } from './remote-track.ts';
+import type { Timers } from './timers.ts';
+
+export type RoomState = 'joining' | 'joined' | 'refused' | 'left';
+
+export type RoomEvents = {
+  /** We are in, for the first time or again. */
+  joined: undefined;
+  /** The server said no. `retryAtMs` (since the epoch) is when it is asked again; null: it is not. */
+  refused: { code: string; message: string; retryAtMs: number | null };
+  /** Over: left, or ended by an operator, who gives a reason. */
+  left: { reason: string | null };
+  'participant-joined': ParticipantInfo;
+  'participant-left': ParticipantInfo;
+  /** Somebody publishes a track. Its media follows: `attach` it at once, it appears when it arrives. */
+  track: RemoteTrack;
+  'track-removed': RemoteTrack;
+  /** The camera of this room does not answer, and why, in a sentence. */
+  'source-lost': { message: string; sinceMs: number };
+  'source-back': undefined;
+};
+
+export type JoinOptions = {
+  /** `auto` (default): every track, present and future, is received. `none`: those that are subscribed. */
+  subscribe?: 'auto' | 'none';
+};
+
+export type RoomPort = { session: MediaSession; media: MediaEnvironment; timers: Timers };
+
+const REFUSAL_RETRY_MS = 20_000;
+const FINAL_REFUSALS = new Set(['forbidden', 'unauthorized', 'not_found', 'room_not_found']);
+/** Above every limit of a server; what comes on top is not kept. */
+const MAX_TRACKS = 256;
+const MAX_PARTICIPANTS = 4096;
+
+export class JoinedRoom extends Emitter<RoomEvents> {
+  readonly roomId: string;
+  readonly #port: RoomPort;
+  readonly #mode: 'auto' | 'none';
+  readonly #participants = new Map<string, ParticipantInfo>();
+  readonly #tracks = new Map<string, RemoteTrack>();
+  #state: RoomState = 'joining';
+  #asked = false;
+  #participantId: string | null = null;
+  #sourceLost: { message: string; sinceMs: number } | null = null;
+  #cancelRetry: () => void = () => undefined;
+
+  constructor(roomId: string, options: JoinOptions, port: RoomPort) {
+    super();
+    this.roomId = roomId;
+    this.#mode = options.subscribe ?? 'auto';
+    this.#port = port;
+  }
+
+  get state(): RoomState {
+    return this.#state;
+  }
+
+  /** Ours, among `participants`; null until we are in. */
+  get participantId(): string | null {
+    return this.#participantId;
+  }
+
+  /** Everybody in the room, ourselves too. */
+  get participants(): ParticipantInfo[] {
+    return [...this.#participants.values()];
+  }
+
+  /** What others publish. */
+  get tracks(): RemoteTrack[] {
+    return [...this.#tracks.values()];
+  }
+
+  get sourceLost(): { message: string; sinceMs: number } | null {
+    return this.#sourceLost;
+  }
+
+  /** Leaves for good. Twice is harmless. */
+  leave(): void {
+    if (this.#state === 'left') return;
+    this.#port.session.send({ type: 'leave', roomId: this.roomId });
+    this.#end(null);
+  }
+
+  // -- For the client that owns it -----------------------------------------------------------------
+
+  /** @internal Asks to be let in, where that was not done in this session. */
+  tell(): void {
+    if (this.#asked || this.#state === 'left') return;
+    const { roomId } = this;
+    this.#asked = this.#port.session.request({ type: 'join', roomId, subscribe: this.#mode }, roomId);
+  }
+
+  /** @internal A session is open. */
+  sessionOpen(resumed: boolean): void {
+    // A join that was not answered may be lost with the socket: `already_joined` is the answer to a second one.
+    if (!resumed || this.#state === 'joining') this.#asked = false;
+    this.tell();
+  }
+
+  /** @internal The session is over; tracks stay, with their last picture, until the next welcome. */
+  forgetSession(): void {
+    this.#asked = false;
+    this.#cancelRetry();
+    if (this.#state !== 'left') this.#state = 'joining';
+  }
+
+  /** @internal A frame that names this room, or a track of it. */
+  take(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'welcome':
+        this.#welcomed(frame);
+        return;
+      case 'kicked':
+        this.#end(frame.reason);
+        return;
+      case 'peer-joined':
+        this.#meet(frame.participant);
+        return;
+      case 'peer-left': {
+        const who = this.#participants.get(frame.participantId);
+        this.#participants.delete(frame.participantId);
+        if (who !== undefined) this.emit('participant-left', who);
+        return;
+      }
+      case 'track-added':
+        this.#know(frame.track, false);
+        return;
+      case 'track-removed':
+        this.#drop(frame.trackId);
+        return;
+      case 'track-state':
+        this.#tracks.get(frame.trackId)?.takeState(frame);
+        return;
+      case 'source-lost':
+        this.#setSource({ message: frame.message, sinceMs: frame.sinceMs });
+        return;
+      case 'source-back':
+        this.#setSource(null);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** @internal */
+  refused({ code, message }: ServerRefusal): void {
+    if (code === 'already_joined' || this.#state !== 'joining') return;
+    const final = FINAL_REFUSALS.has(code);
+    this.#state = 'refused';
+    this.#asked = final;
+    const retryAtMs = final ? null : this.#port.timers.now() + REFUSAL_RETRY_MS;
+    if (!final) {
+      this.#cancelRetry = this.#port.timers.after(REFUSAL_RETRY_MS, () => {
+        this.#state = 'joining';
+        this.tell();
+      });
+    }
+    this.emit('refused', { code, message, retryAtMs });
+  }
+
+  /** @internal */
+  fill(): void {
+    for (const track of this.#tracks.values()) track.fill();
+  }
+
+  /** @internal The room is over without a word to the server. */
+  end(): void {
+    this.#end(null);
+  }
+
+  #welcomed(frame: Extract<ServerFrame, { type: 'welcome' }>): void {
+    if (this.#state === 'left') return;
+    const again = this.#participantId === frame.participantId;
+    this.#state = 'joined';
+    this.#asked = true;
+    this.#participantId = frame.participantId;
+    const present = new Set(frame.participants.map((one) => one.participantId));
+    for (const [id, who] of [...this.#participants]) {
+      if (present.has(id)) continue;
+      this.#participants.delete(id);
+      this.emit('participant-left', who);
+    }
+    const published = new Set(frame.tracks.map((one) => one.trackId));
+    for (const trackId of [...this.#tracks.keys()]) if (!published.has(trackId)) this.#drop(trackId);
+    // `since` is the server's time of the first report, which `welcome` does not tell.
+    const { sourceLost } = frame;
+    this.#setSource(sourceLost === null ? null : { message: sourceLost, sinceMs: this.#port.timers.now() });
+    this.emit('joined', undefined);
+    for (const participant of frame.participants) this.#meet(participant);
+    for (const track of frame.tracks) this.#know(track, !again);
+  }
+
+  #meet(participant: ParticipantInfo): void {
+    const { participantId } = participant;
+    const known = this.#participants.has(participantId);
+    if (!known && this.#participants.size >= MAX_PARTICIPANTS) return;
+    this.#participants.set(participantId, participant);
+    if (!known && participantId !== this.#participantId) this.emit('participant-joined', participant);
+  }
+
+  /** @param anew the server knows nothing of what we want of a track we know. */
+  #know(info: TrackInfo, anew: boolean): void {
+    if (info.participantId === this.#participantId) return;
+    const known = this.#tracks.get(info.trackId);
+    if (known !== undefined) {
+      known.update(info);
+      if (anew) known.sayAgain(this.#mode);
+      return;
+    }
+    if (this.#tracks.size >= MAX_TRACKS) return;
+    const { session, timers, media } = this.#port;
+    const track = new RemoteTrack({
+      info,
+      subscribed: this.#mode === 'auto',
+      session,
+      timers,
+      playable: info.kind === 'audio' || media.canPlay(info.mimeType),
+    });
+    this.#tracks.set(info.trackId, track);
+    this.emit('track', track);
+  }
+
+  #drop(trackId: string): void {
+    const track = this.#tracks.get(trackId);
+    if (track === undefined) return;
+    this.#tracks.delete(trackId);
+    this.emit('track-removed', track);
+    track.end();
+  }
+
+  #setSource(lost: { message: string; sinceMs: number } | null): void {
+    const before = this.#sourceLost;
+    if (before?.message === lost?.message) return;
+    this.#sourceLost = lost;
+    if (lost === null) {
+      // The ladder starts from here, not from the moment the camera went away.
+      for (const track of this.#tracks.values()) track.startLadderAnew();
+      this.emit('source-back', undefined);
+    } else {
+      this.emit('source-lost', lost);
+    }
+  }
+
+  #end(reason: string | null): void {
+    if (this.#state === 'left') return;
+    this.#state = 'left';
+    this.#cancelRetry();
+    for (const trackId of [...this.#tracks.keys()]) this.#drop(trackId);
+    this.#participants.clear();
+    this.emit('left', { reason });
+    this.clear();
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * The connection under everything a page watches and publishes in one namespace: the signaling session, the
+ * subscribe leg with the steps that repair it, relay credentials. Rooms belong to its owners (`NamespaceViewer` of
+ * the console, `TurnkeepClient` of other people's pages), who are told what concerns them.
+ */
+import type { ClientFrame, ServerFrame, ServerFrameData } from '../../daemon/contract/signaling.ts';
+import type { IceServer } from '../../daemon/contract/ice.ts';
+import { Emitter } from './emitter.ts';
+import { transportsOf } from './relay-names.ts';
+import { SignalingSession, type SignalingSocket, type SignalingState } from './signaling-session.ts';
+import { Subscriber } from './subscriber.ts';
+import type { Timers } from './timers.ts';
+
+/** What a browser provides; tests provide fakes. */
+export interface MediaEnvironment {
+  createConnection(configuration: RTCConfiguration): RTCPeerConnection;
+  createStream(): MediaStream;
+  /** @param mimeType for example `video/H264`. */
+  canPlay(mimeType: string): boolean;
+}
+
+export type MediaSessionOptions = {
+  fetchTicket: (signal: AbortSignal) => Promise<string>;
+  openSocket: (ticket: string) => SignalingSocket;
+  timers: Timers;
+  media: MediaEnvironment;
+};
+
+/** How far the connection is, with times since the epoch. Null: not reached yet. */
+export type Milestones = {
+  sessionAtMs: number | null;
+  relayedAtMs: number | null;
+  connectedAtMs: number | null;
+};
+
+export type ServerRefusal = { code: string; message: string; roomId: string | undefined };
+
+export type MediaSessionEvents = {
+  /** Signaling, peer connection or milestones changed: it concerns every room. */
+  connection: undefined;
+  /** The session is over: what was said and known in it is void. */
+  forgotten: undefined;
+  /** A session is open. After a resume rooms and tracks are still there; else everything is to be said again. */
+  session: { resumed: boolean };
+  /** A frame about rooms and tracks. */
+  frame: ServerFrame;
+  refused: ServerRefusal;
+  /** Media sections carry other tracks than before. */
+  slots: undefined;
+};
+
+/** Steps of the ladder that touch every picture are not taken more often than this. */
+const SHARED_STEP_GAP_MS = 4000;
+/** A failed peer connection gets this long to come back by an ICE restart. */
+const RESTART_LIMIT_MS = 6000;
+const MAX_PENDING = 256;
+
+export class MediaSession extends Emitter<MediaSessionEvents> {
+  readonly #options: MediaSessionOptions;
+  readonly #timers: Timers;
+  readonly #signaling: SignalingSession;
+  /** requestId -> roomId of frames that may still be refused. */
+  readonly #pending = new Map<string, string>();
+  #subscriber: Subscriber | undefined;
+  #iceServers: IceServer[] = [];
+  #milestones: Milestones = { sessionAtMs: null, relayedAtMs: null, connectedAtMs: null };
+  #blocked = false;
+  #requests = 0;
+  #sharedStepAtMs = 0;
+  #cancelRestart: () => void = () => undefined;
+  #endedBy: string | null = null;
+
+  constructor(options: MediaSessionOptions) {
+    super();
+    this.#options = options;
+    this.#timers = options.timers;
+    this.#signaling = new SignalingSession(options);
+    this.#signaling.on('state', () => {
+      this.emit('connection', undefined);
+    });
+    this.#signaling.on('session', ({ resumed }) => {
+      this.#endedBy = null;
+      if (!resumed) this.#forget(this.#timers.now());
+      this.emit('session', { resumed });
+      this.emit('connection', undefined);
+    });
+    this.#signaling.on('frame', (frame) => {
+      this.#take(frame);
+    });
+  }
+
+  get signaling(): SignalingState {
+    return this.#signaling.state;
+  }
+
+  get milestones(): Milestones {
+    return this.#milestones;
+  }
+
+  /** `new` until there is a peer connection. */
+  get connectionState(): RTCPeerConnectionState {
+    return this.#subscriber?.connectionState ?? 'new';
+  }
+
+  /** The relays that did not answer ("udp 3478"), while none does; null otherwise. */
+  get blockedTransports(): string[] | null {
+    return this.#blocked ? transportsOf(this.iceServerUrls) : null;
+  }
+
+  get iceServers(): IceServer[] {
+    return this.#iceServers;
+  }
+
+  get iceServerUrls(): string[] {
+    return this.#iceServers.flatMap((server) => server.urls);
+  }
+
+  /** Why an operator ended this session, until it is open again. */
+  get endedBy(): string | null {
+    return this.#endedBy;
+  }
+
+  start(): void {
+    this.#signaling.start();
+  }
+
+  /** @returns false when there is no open session: the frame is lost and must be said again on `session`. */
+  send(frame: ClientFrame): boolean {
+    return this.#signaling.send(frame);
+  }
+
+  /** Like `send`; a refusal is told with the room it concerns. */
+  request(frame: ClientFrame, roomId: string): boolean {
+    const requestId = `r${String(++this.#requests)}`;
+    if (!this.#signaling.send({ ...frame, requestId } as ClientFrame)) return false;
+    this.#pending.set(requestId, roomId);
+    const oldest = this.#pending.keys().next().value;
+    if (this.#pending.size > MAX_PENDING && oldest !== undefined) this.#pending.delete(oldest);
+    return true;
+  }
+
+  /** Tries to reach the server now instead of at the end of the wait. */
+  hurry(): void {
+    this.#signaling.hurry();
+  }
+
+  /** Gives up this session and its media for a new one. */
+  renew(): void {
+    this.#signaling.renew();
+  }
+
+  /** A step of the ladder that touches every picture; not taken again within four seconds. */
+  repair(step: 'ice-restart' | 'new-session', nowMs: number): void {
+    if (nowMs - this.#sharedStepAtMs < SHARED_STEP_GAP_MS) return;
+    this.#sharedStepAtMs = nowMs;
+    if (step === 'ice-restart') this.send({ type: 'restart', connection: 'subscribe' });
+    else this.#signaling.renew();
+  }
+
+  /** The receiver's track that carries `trackId` now. */
+  receiverTrack(trackId: string): MediaStreamTrack | undefined {
+    return this.#subscriber?.receiverTrack(trackId);
+  }
+
+  getStats(): Promise<RTCStatsReport> | undefined {
+    return this.#subscriber?.getStats();
+  }
+
+  /** Gives relay and session back; `start` begins anew. */
+  rest(): void {
+    this.#signaling.rest();
+    this.#cancelRestart();
+    this.#forget(null);
+  }
+
+  close(): void {
+    this.#signaling.close();
+    this.#cancelRestart();
+    this.#subscriber?.close();
+    this.clear();
+  }
+
+  /** @param sessionAtMs when the next session began; null: there is none. */
+  #forget(sessionAtMs: number | null): void {
+    this.#subscriber?.close();
+    this.#subscriber = undefined;
+    this.#blocked = false;
+    this.#pending.clear();
+    this.#milestones = { sessionAtMs, relayedAtMs: null, connectedAtMs: null };
+    this.emit('forgotten', undefined);
+  }
+
+  #take(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'turn-credentials':
+      case 'refresh-credentials':
+        this.#iceServers = frame.iceServers;
+        this.#subscriber?.setIceServers(frame.iceServers);
+        break;
+      case 'offer':
+        if (frame.connection === 'subscribe') this.#peer().takeOffer(frame);
+        return;
+      case 'ice-candidate':
+        if (frame.connection === 'subscribe') this.#subscriber?.takeCandidate(frame.candidate);
+        break;
+      case 'slot':
+        this.#subscriber?.takeSlot(frame);
+        return;
+      case 'error':
+        this.#refused(frame);
+        return;
+      case 'kicked':
+        if (frame.roomId === null) {
+          this.#endedBy = frame.reason;
+          this.emit('connection', undefined);
+        }
+        break;
+      case 'welcome':
+        if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
+        break;
+      default:
+        break;
+    }
+    this.emit('frame', frame);
+  }
+
+  #refused(frame: ServerFrameData<'error'>): void {
+    const roomId = frame.roomId ?? this.#pending.get(frame.requestId ?? '');
+    if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
+    if (roomId === undefined && frame.code === 'negotiation_failed') this.#renewLater();
+    this.emit('refused', { code: frame.code, message: frame.message, roomId });
+  }
+
+  // -- The subscribe leg -----------------------------------------------------------------------------
+
+  #peer(): Subscriber {
+    if (this.#subscriber !== undefined) return this.#subscriber;
+    const subscriber = new Subscriber({
+      iceServers: this.#iceServers,
+      send: (frame) => {
+        this.#signaling.send(frame);
+      },
+      createConnection: (configuration) => this.#options.media.createConnection(configuration),
+    });
+    this.#subscriber = subscriber;
+    subscriber.on('slots', () => {
+      this.emit('slots', undefined);
+    });
+    subscriber.on('relayed', () => {
+      this.#blocked = false;
+      this.#milestones = {
+        ...this.#milestones,
+        relayedAtMs: this.#milestones.relayedAtMs ?? this.#timers.now(),
+      };
+      this.emit('connection', undefined);
+    });
+    subscriber.on('blocked', () => {
+      this.#blocked = true;
+      this.emit('connection', undefined);
+      this.#renewLater();
+    });
+    subscriber.on('connection', (state) => {
+      this.#connectionChanged(state);
+    });
+    subscriber.on('failed', () => {
+      this.#renewLater();
+    });
+    return subscriber;
+  }
+
+  #connectionChanged(state: RTCPeerConnectionState): void {
+    if (state === 'connected') {
+      this.#cancelRestart();
+      this.#blocked = false;
+      this.#milestones = {
+        ...this.#milestones,
+        connectedAtMs: this.#milestones.connectedAtMs ?? this.#timers.now(),
+      };
+    }
+    if (state === 'failed') {
+      this.repair('ice-restart', this.#timers.now());
+      this.#renewLater();
+    }
+    this.emit('connection', undefined);
+  }
+
+  /** Unless the connection comes back by itself within the limit, the session is given up. */
+  #renewLater(): void {
+    this.#cancelRestart();
+    this.#cancelRestart = this.#timers.after(RESTART_LIMIT_MS, () => {
+      if (this.connectionState !== 'connected') this.#signaling.renew();
+    });
+  }
+}

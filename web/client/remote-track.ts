@@ -1,0 +1,311 @@
+/**
+ * A track somebody else publishes, as a page handles it: shown in elements, paused, asked for in a size, taken or
+ * left. What the page wants outlives a session: it is said again to the next one.
+ */
+import type { ClientFrame, ServerFrameData, TrackInfo } from '../../daemon/contract/signaling.ts';
+import { attachTrack, detachTrack, watchFrames } from './elements.ts';
+import { Emitter } from './emitter.ts';
+import type { MediaSession } from './media-session.ts';
+import { climb, type Recovery } from './recovery.ts';
+import type { Timers } from './timers.ts';
+import { receivedFigures, withRate, type ReceivedFigures } from './track-figures.ts';
+
+export type RemoteTrackEvents = {
+  /** `mediaStreamTrack` is there, or is another one after a reconnection. */
+  media: MediaStreamTrack;
+  /** Mute state, what the server holds back, or the ladder's state changed. */
+  change: undefined;
+  /** The track is gone for good: unpublished, its room left, its publisher gone. */
+  ended: undefined;
+};
+
+export type RemoteTrackOptions = {
+  info: TrackInfo;
+  subscribed: boolean;
+  session: MediaSession;
+  timers: Timers;
+  playable: boolean;
+};
+
+export class RemoteTrack extends Emitter<RemoteTrackEvents> {
+  /** False: this browser cannot decode it, and it is not asked for. */
+  readonly playable: boolean;
+  readonly #session: MediaSession;
+  readonly #timers: Timers;
+  readonly #elements = new Map<HTMLMediaElement, () => void>();
+  #info: TrackInfo;
+  #media: MediaStreamTrack | undefined;
+  #subscribed: boolean;
+  #paused = false;
+  #height: number | null = null;
+  #heldBack: string | null = null;
+  #recovery: Recovery | null = null;
+  #lastFrameAtMs: number | null = null;
+  #sinceMs: number;
+  #figures: ReceivedFigures | null = null;
+  #ended = false;
+
+  constructor({ info, subscribed, session, timers, playable }: RemoteTrackOptions) {
+    super();
+    this.#info = info;
+    this.#subscribed = subscribed && playable;
+    this.#session = session;
+    this.#timers = timers;
+    this.playable = playable;
+    this.#sinceMs = timers.now();
+    if (subscribed && !playable) this.#request({ type: 'unsubscribe', ...this.#where });
+  }
+
+  get trackId(): string {
+    return this.#info.trackId;
+  }
+
+  get roomId(): string {
+    return this.#info.roomId;
+  }
+
+  get participantId(): string {
+    return this.#info.participantId;
+  }
+
+  /** Who publishes it, by the credential. */
+  get identity(): string {
+    return this.#info.identity;
+  }
+
+  get kind(): 'audio' | 'video' {
+    return this.#info.kind;
+  }
+
+  get source(): TrackInfo['source'] {
+    return this.#info.source;
+  }
+
+  /** For example `video/H264`. */
+  get mimeType(): string {
+    return this.#info.mimeType;
+  }
+
+  /** Its publisher sends nothing on purpose. */
+  get muted(): boolean {
+    return this.#info.muted;
+  }
+
+  get subscribed(): boolean {
+    return this.#subscribed;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Why the server holds it back, for example a slow network; null while it does not. */
+  get heldBack(): string | null {
+    return this.#heldBack;
+  }
+
+  /** The step of the recovery ladder that is under way; null while the picture flows. */
+  get recovery(): Recovery | null {
+    return this.#recovery;
+  }
+
+  /** What the browser plays; undefined before it arrives. */
+  get mediaStreamTrack(): MediaStreamTrack | undefined {
+    return this.#media;
+  }
+
+  /**
+   * Shows or plays it in an element, beside a track of the other kind that is there already, and starts the
+   * element. A video that is attached is watched: when its picture stops, the ladder is climbed.
+   * @returns a function that takes it out again.
+   */
+  attach(element: HTMLMediaElement): () => void {
+    if (!this.#elements.has(element)) {
+      const stop =
+        this.kind === 'video'
+          ? watchFrames(element, () => {
+              this.#frameShown();
+            })
+          : () => undefined;
+      if (this.#elements.size === 0) this.#sinceMs = this.#timers.now();
+      this.#elements.set(element, stop);
+      if (this.#media !== undefined) attachTrack(element, this.#media);
+    }
+    return () => {
+      this.#detach(element);
+    };
+  }
+
+  /** Nothing is sent any more; `resume` has a picture at once. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#request({ type: 'track-state', trackId: this.trackId, paused: true });
+  }
+
+  resume(): void {
+    if (!this.#paused && this.#heldBack === null) return;
+    this.#paused = false;
+    this.#heldBack = null;
+    this.#startAnew();
+    this.#request({ type: 'track-state', trackId: this.trackId, paused: false });
+  }
+
+  /**
+   * Lines it is shown at, in device pixels (`element.clientHeight * devicePixelRatio`): a publisher that sends several
+   * sizes is received in the smallest that fills them. Null: the largest.
+   */
+  setHeight(height: number | null): void {
+    const lines = height === null ? null : Math.min(16_384, Math.max(1, Math.round(height)));
+    if (lines === this.#height) return;
+    this.#height = lines;
+    this.#request({ type: 'track-state', trackId: this.trackId, height: lines });
+  }
+
+  /** Takes it in a room that was joined with `subscribe: 'none'`, or again. */
+  subscribe(): void {
+    if (this.#subscribed || !this.playable || this.#ended) return;
+    this.#subscribed = true;
+    this.#startAnew();
+    this.#request({ type: 'subscribe', ...this.#where });
+    this.#sayWishes();
+  }
+
+  unsubscribe(): void {
+    if (!this.#subscribed) return;
+    this.#subscribed = false;
+    this.#recovery = null;
+    this.#request({ type: 'unsubscribe', ...this.#where });
+  }
+
+  /** Figures of what arrives; null before anything does. Rates are those since the call before. */
+  async stats(): Promise<ReceivedFigures | null> {
+    const report = await this.#session.getStats();
+    if (report === undefined || this.#media === undefined) return null;
+    const now = receivedFigures([...report.values()] as unknown[], this.#media.id);
+    if (now === null) return null;
+    this.#figures = withRate(now, this.#figures);
+    return this.#figures;
+  }
+
+  // -- For the room that owns it -----------------------------------------------------------------------
+
+  /** @internal A session that knows nothing of it, or knows only what the room's mode says. */
+  sayAgain(roomMode: 'auto' | 'none'): void {
+    // The ladder keeps its place: sessions that bring no picture are begun less and less often.
+    if (this.#subscribed && roomMode === 'none') this.#request({ type: 'subscribe', ...this.#where });
+    if (!this.#subscribed && roomMode === 'auto') this.#request({ type: 'unsubscribe', ...this.#where });
+    this.#sayWishes();
+  }
+
+  /** @internal */
+  update(info: TrackInfo): void {
+    this.#info = info;
+    this.emit('change', undefined);
+  }
+
+  /** @internal */
+  takeState({ muted, paused, reason }: ServerFrameData<'track-state'>): void {
+    if (muted !== undefined) this.#info = { ...this.#info, muted };
+    if (paused !== undefined) this.#heldBack = paused && reason !== undefined ? reason : null;
+    this.#startAnew();
+    this.emit('change', undefined);
+  }
+
+  /** @internal The connection's sections changed: finds the receiver's track. */
+  fill(): void {
+    const media = this.#session.receiverTrack(this.trackId);
+    if (media === undefined || media === this.#media) return;
+    const before = this.#media;
+    this.#media = media;
+    this.#figures = null;
+    for (const element of this.#elements.keys()) {
+      if (before !== undefined) detachTrack(element, before);
+      attachTrack(element, media);
+    }
+    this.emit('media', media);
+  }
+
+  /**
+   * @internal Climbs the ladder of a picture that stopped.
+   * @param othersFlow another picture of the same connection flows.
+   */
+  tick(nowMs: number, facts: { othersFlow: boolean; sourceAway: boolean; connected: boolean }): void {
+    if (!this.#expectsFrames(facts.connected)) return;
+    const { recovery, step } = climb(this.#recovery, {
+      nowMs,
+      lastFrameAtMs: Math.max(this.#lastFrameAtMs ?? 0, this.#sinceMs),
+      othersFlow: facts.othersFlow,
+      sourceAway: facts.sourceAway,
+      signalingOpen: this.#session.signaling.phase === 'open',
+    });
+    const changed = recovery !== this.#recovery;
+    this.#recovery = recovery;
+    if (step === 'key-frame') this.#session.send({ type: 'key-frame', trackId: this.trackId });
+    else if (step !== null) this.#session.repair(step, nowMs);
+    if (changed) this.emit('change', undefined);
+  }
+
+  /** @internal */
+  flows(nowMs: number): boolean {
+    return nowMs - (this.#lastFrameAtMs ?? 0) < 1500;
+  }
+
+  /** @internal The page could not paint until now: silence was no fault. */
+  startLadderAnew(): void {
+    this.#startAnew();
+  }
+
+  /** @internal */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const element of [...this.#elements.keys()]) this.#detach(element);
+    this.emit('ended', undefined);
+    this.clear();
+  }
+
+  get #where(): { roomId: string; trackId: string } {
+    return { roomId: this.roomId, trackId: this.trackId };
+  }
+
+  #expectsFrames(connected: boolean): boolean {
+    return (
+      connected &&
+      this.kind === 'video' &&
+      this.#elements.size > 0 &&
+      this.#subscribed &&
+      !this.#paused &&
+      this.#heldBack === null &&
+      !this.muted
+    );
+  }
+
+  #frameShown(): void {
+    this.#lastFrameAtMs = this.#timers.now();
+    if (this.#recovery === null) return;
+    this.#recovery = null;
+    this.emit('change', undefined);
+  }
+
+  #startAnew(): void {
+    this.#sinceMs = this.#timers.now();
+    this.#recovery = null;
+  }
+
+  #sayWishes(): void {
+    if (!this.#subscribed) return;
+    const { trackId } = this;
+    if (this.#height !== null) this.#request({ type: 'track-state', trackId, height: this.#height });
+    if (this.#paused) this.#request({ type: 'track-state', trackId, paused: true });
+  }
+
+  #detach(element: HTMLMediaElement): void {
+    this.#elements.get(element)?.();
+    if (this.#elements.delete(element) && this.#media !== undefined) detachTrack(element, this.#media);
+  }
+
+  #request(frame: ClientFrame): void {
+    if (!this.#ended) this.#session.request(frame, this.roomId);
+  }
+}

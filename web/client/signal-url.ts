@@ -1,0 +1,15 @@
+/** The signaling address of a server. Pure. */
+
+/**
+ * @param server any http(s) address on it; path and query are not used.
+ * @returns the WebSocket's address, such as `wss://box.example.com/v1/webrtc/signal`.
+ * @throws TypeError when it is no http(s) address.
+ */
+export function signalUrl(server: string | URL): string {
+  const url = new URL('/v1/webrtc/signal', server);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new TypeError(`server: "${String(server)}" is no http or https address.`);
+  }
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}

@@ -1,0 +1,134 @@
+/** Figures of one track out of a connection's statistics report (W3C webrtc-stats). Pure. */
+
+export type ReceivedFigures = {
+  /** Of the report, in ms since the epoch. */
+  atMs: number;
+  codec: string | null;
+  bytes: number;
+  packets: number;
+  packetsLost: number;
+  jitterMs: number;
+  roundTripMs: number | null;
+  bitsPerSecond: number | null;
+  /** Video only; zero and null for sound. */
+  framesDecoded: number;
+  framesPerSecond: number | null;
+  width: number | null;
+  height: number | null;
+  freezes: number;
+  /** How the relay is reached: `udp`, `tcp`, `tls`. */
+  relayProtocol: string | null;
+};
+
+export type SentFigures = {
+  atMs: number;
+  codec: string | null;
+  /** All encodings together. */
+  bytes: number;
+  packets: number;
+  bitsPerSecond: number | null;
+  /** As the server reports it, in [0, 1]. */
+  lossRate: number | null;
+  roundTripMs: number | null;
+  /** The largest encoding's. */
+  framesEncoded: number;
+  framesPerSecond: number | null;
+  width: number | null;
+  height: number | null;
+  /** Why the browser sends less than it was asked for: `cpu`, `bandwidth`; null when it does not. */
+  limitedBy: string | null;
+  relayProtocol: string | null;
+};
+
+type Entry = Record<string, unknown>;
+
+/** @param entries the report's values. @param mediaTrackId of the receiver's track. Null: not in the report yet. */
+export function receivedFigures(entries: readonly unknown[], mediaTrackId: string): ReceivedFigures | null {
+  const report = entries as Entry[];
+  const inbound = report.find(
+    (one) => one['type'] === 'inbound-rtp' && one['trackIdentifier'] === mediaTrackId,
+  );
+  if (inbound === undefined) return null;
+  const path = pathOf(report);
+  return {
+    atMs: number(inbound['timestamp']),
+    codec: codecOf(report, inbound),
+    bytes: number(inbound['bytesReceived']),
+    packets: number(inbound['packetsReceived']),
+    packetsLost: number(inbound['packetsLost']),
+    jitterMs: number(inbound['jitter']) * 1000,
+    roundTripMs: path.roundTripMs,
+    bitsPerSecond: null,
+    framesDecoded: number(inbound['framesDecoded']),
+    framesPerSecond: numberOrNull(inbound['framesPerSecond']),
+    width: numberOrNull(inbound['frameWidth']),
+    height: numberOrNull(inbound['frameHeight']),
+    freezes: number(inbound['freezeCount']),
+    relayProtocol: path.relayProtocol,
+  };
+}
+
+/** @param entries values of the report of one sender (`RTCRtpSender.getStats`). */
+export function sentFigures(entries: readonly unknown[]): SentFigures | null {
+  const report = entries as Entry[];
+  const all = report.filter((one) => one['type'] === 'outbound-rtp');
+  const [largest] = all.toSorted((a, b) => number(b['frameHeight']) - number(a['frameHeight']));
+  if (largest === undefined) return null;
+  const remote = report.find((one) => one['type'] === 'remote-inbound-rtp');
+  const path = pathOf(report);
+  const limit = largest['qualityLimitationReason'];
+  const remoteRoundTrip = numberOrNull(remote?.['roundTripTime']);
+  return {
+    atMs: number(largest['timestamp']),
+    codec: codecOf(report, largest),
+    bytes: all.reduce((sum, one) => sum + number(one['bytesSent']), 0),
+    packets: all.reduce((sum, one) => sum + number(one['packetsSent']), 0),
+    bitsPerSecond: null,
+    lossRate: numberOrNull(remote?.['fractionLost']),
+    roundTripMs: remoteRoundTrip === null ? path.roundTripMs : remoteRoundTrip * 1000,
+    framesEncoded: number(largest['framesEncoded']),
+    framesPerSecond: numberOrNull(largest['framesPerSecond']),
+    width: numberOrNull(largest['frameWidth']),
+    height: numberOrNull(largest['frameHeight']),
+    limitedBy: typeof limit === 'string' && limit !== 'none' ? limit : null,
+    relayProtocol: path.relayProtocol,
+  };
+}
+
+/** Adds the bit rate since an earlier reading; one of another stream (fewer bytes) gives none. */
+export function withRate<Figures extends { atMs: number; bytes: number; bitsPerSecond: number | null }>(
+  now: Figures,
+  before: Figures | null,
+): Figures {
+  if (before === null || now.bytes < before.bytes || now.atMs <= before.atMs) return now;
+  return { ...now, bitsPerSecond: ((now.bytes - before.bytes) * 8000) / (now.atMs - before.atMs) };
+}
+
+function pathOf(report: Entry[]): { roundTripMs: number | null; relayProtocol: string | null } {
+  const transport = report.find((one) => one['type'] === 'transport');
+  const pair =
+    report.find((one) => one['id'] === transport?.['selectedCandidatePairId']) ??
+    // Firefox marks the pair instead.
+    report.find((one) => one['type'] === 'candidate-pair' && one['selected'] === true);
+  const local = report.find((one) => one['id'] === pair?.['localCandidateId']);
+  const seconds = numberOrNull(pair?.['currentRoundTripTime']);
+  const relay = local?.['relayProtocol'];
+  return {
+    roundTripMs: seconds === null ? null : seconds * 1000,
+    relayProtocol: typeof relay === 'string' ? relay : null,
+  };
+}
+
+function codecOf(report: Entry[], stream: Entry): string | null {
+  const codec = report.find((one) => one['type'] === 'codec' && one['id'] === stream['codecId']);
+  const mimeType = codec?.['mimeType'];
+  return typeof mimeType === 'string' ? mimeType : null;
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,170 @@
+/**
+ * What other people's pages get: one client is one session in one namespace, with any number of rooms. It
+ * reconnects for ever until it is closed: resume, ICE restart, new session; rooms, tracks and wishes outlive all of them.
+ */
+import type { ServerFrame } from '../../daemon/contract/signaling.ts';
+import { Emitter } from './emitter.ts';
+import { JoinedRoom, type JoinOptions } from './joined-room.ts';
+import { MediaSession, type MediaSessionOptions } from './media-session.ts';
+import type { RemoteTrack } from './remote-track.ts';
+import type { SignalingState } from './signaling-session.ts';
+
+/** How far the connections are. */
+export type ClientState = {
+  /** `open`: the server hears us. `waiting`: the next try is at `retryAtMs`. */
+  signaling: SignalingState['phase'];
+  retryAtMs: number | null;
+  /** What the server answered to the last try; null when it was merely not reached. */
+  refusal: { code: string; message: string } | null;
+  /** The connection that receives; `new` before there is anything to receive. */
+  receiving: RTCPeerConnectionState;
+  /** The relays that did not answer ("udp 3478") while none does; null otherwise. */
+  blocked: string[] | null;
+  /** Why an operator ended the session; null when none did. */
+  endedBy: string | null;
+};
+
+export type ClientEvents = {
+  state: ClientState;
+  /** The server refused something. Refused joins are told by the room instead. */
+  error: { code: string; message: string; roomId: string | null };
+  /** The server is about to stop; the client moves by itself. */
+  draining: { retryAfterMs: number };
+};
+
+const TICK_MS = 500;
+
+export class TurnkeepClient extends Emitter<ClientEvents> {
+  readonly #options: MediaSessionOptions;
+  readonly #session: MediaSession;
+  readonly #rooms = new Map<string, JoinedRoom>();
+  readonly #isHidden: () => boolean;
+  #wasHidden = false;
+  #closed = false;
+  #cancelTick: () => void = () => undefined;
+
+  /** @param options.isHidden whether the page is painted: while it is not, a still picture is no fault. */
+  constructor(options: MediaSessionOptions & { isHidden: () => boolean }) {
+    super();
+    this.#options = options;
+    this.#isHidden = options.isHidden;
+    this.#session = new MediaSession(options);
+    this.#session.on('connection', () => {
+      this.emit('state', this.state);
+    });
+    this.#session.on('forgotten', () => {
+      for (const room of this.#rooms.values()) room.forgetSession();
+    });
+    this.#session.on('session', ({ resumed }) => {
+      for (const room of [...this.#rooms.values()]) room.sessionOpen(resumed);
+    });
+    this.#session.on('frame', (frame) => {
+      this.#take(frame);
+    });
+    this.#session.on('refused', (refusal) => {
+      const room = this.#rooms.get(refusal.roomId ?? '');
+      if (room?.state === 'joining') room.refused(refusal);
+      else this.emit('error', { ...refusal, roomId: refusal.roomId ?? null });
+    });
+    this.#session.on('slots', () => {
+      for (const room of this.#rooms.values()) room.fill();
+    });
+    this.#tickLater();
+  }
+
+  get state(): ClientState {
+    const { signaling, connectionState, blockedTransports, endedBy } = this.#session;
+    const { phase, nextAttemptAtMs, refusal } = signaling;
+    return {
+      signaling: phase,
+      retryAtMs: nextAttemptAtMs,
+      refusal: refusal === null ? null : { code: refusal.code, message: refusal.message },
+      receiving: connectionState,
+      blocked: blockedTransports,
+      endedBy,
+    };
+  }
+
+  get rooms(): JoinedRoom[] {
+    return [...this.#rooms.values()];
+  }
+
+  /** Joins a room, and again after every reconnection until it is left. A room that was joined is returned as it is. */
+  join(roomId: string, options: JoinOptions = {}): JoinedRoom {
+    if (this.#closed) throw new Error('This client is closed: make a new one with connect().');
+    const known = this.#rooms.get(roomId);
+    if (known !== undefined) return known;
+    const { media, timers } = this.#options;
+    const room = new JoinedRoom(roomId, options, { session: this.#session, media, timers });
+    room.on('left', () => {
+      this.#rooms.delete(roomId);
+    });
+    this.#rooms.set(roomId, room);
+    this.#session.start();
+    room.tell();
+    return room;
+  }
+
+  /** Tries now what would be tried later: the socket, or relays that did not answer. */
+  retryNow(): void {
+    if (this.#session.signaling.phase === 'open' && this.#session.connectionState !== 'connected') {
+      this.#session.renew();
+    }
+    this.#session.hurry();
+  }
+
+  /** The browser's report of the receiving connection; `RemoteTrack.stats` reads it for you. */
+  getStats(): Promise<RTCStatsReport> | undefined {
+    return this.#session.getStats();
+  }
+
+  /** Ends everything. Twice is harmless. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelTick();
+    for (const room of [...this.#rooms.values()]) room.end();
+    this.#session.close();
+    this.emit('state', this.state);
+    this.clear();
+  }
+
+  #take(frame: ServerFrame): void {
+    if (frame.type === 'server-draining') this.emit('draining', { retryAfterMs: frame.retryAfterMs });
+    if (frame.type === 'track-state') {
+      for (const room of this.#rooms.values()) room.take(frame);
+      return;
+    }
+    const roomId =
+      frame.type === 'track-added' ? frame.track.roomId : 'roomId' in frame ? frame.roomId : null;
+    if (typeof roomId === 'string') this.#rooms.get(roomId)?.take(frame);
+  }
+
+  #tickLater(): void {
+    this.#cancelTick = this.#options.timers.after(TICK_MS, () => {
+      this.#tick();
+      this.#tickLater();
+    });
+  }
+
+  /** Climbs the ladder of every picture that stopped. */
+  #tick(): void {
+    const nowMs = this.#options.timers.now();
+    const pictures = this.rooms.flatMap((room) => room.tracks.map((track) => ({ room, track })));
+    const hidden = this.#isHidden();
+    const seenAgain = this.#wasHidden && !hidden;
+    this.#wasHidden = hidden;
+    if (hidden) return;
+    const flowing = new Set<RemoteTrack>();
+    for (const { track } of pictures) {
+      if (seenAgain) track.startLadderAnew();
+      if (track.flows(nowMs)) flowing.add(track);
+    }
+    // Before the first connection the milestones tell the story; afterwards every gap is a fault.
+    const connected = this.#session.milestones.connectedAtMs !== null;
+    for (const { room, track } of pictures) {
+      const othersFlow = flowing.size > (flowing.has(track) ? 1 : 0);
+      track.tick(nowMs, { othersFlow, sourceAway: room.sourceLost !== null, connected });
+    }
+  }
+}

@@ -1,0 +1,228 @@
+/** Rooms and tracks as a page sees them: events, wishes, and what outlives a session. */
+import t from 'tap';
+import { signalUrl } from '../../client/signal-url.ts';
+import { TurnkeepClient } from '../../client/turnkeep-client.ts';
+import { FakeConnection, FakeStream } from './fake-connection.ts';
+import { FakeSocket } from './fake-socket.ts';
+import { FakeTimers, settle } from './fake-timers.ts';
+
+export function setup() {
+  const timers = new FakeTimers();
+  const sockets: FakeSocket[] = [];
+  const connections: FakeConnection[] = [];
+  const hidden = { now: false };
+  const client = new TurnkeepClient({
+    fetchTicket: () => Promise.resolve('ticket'),
+    openSocket: () => {
+      sockets.push(new FakeSocket());
+      return sockets.at(-1)!;
+    },
+    timers,
+    isHidden: () => hidden.now,
+    media: {
+      createConnection: (configuration) => {
+        connections.push(new FakeConnection(configuration));
+        return connections.at(-1) as unknown as RTCPeerConnection;
+      },
+      createStream: () => new FakeStream() as unknown as MediaStream,
+      canPlay: (mimeType) => mimeType !== 'video/AV1',
+    },
+  });
+  t.teardown(() => {
+    client.close();
+  });
+  const socket = (): FakeSocket => sockets.at(-1)!;
+  const begin = async (resumed = false): Promise<void> => {
+    await settle();
+    socket().open();
+    const session = { sessionId: 's', identity: 'key:1', resumeToken: `t${sockets.length}`, serverTimeMs: 1 };
+    // The socket's own fresh session comes before the answer to `resume`.
+    if (resumed) socket().receive('session', { ...session, resumed: false });
+    socket().receive('session', { ...session, resumed });
+    if (!resumed) socket().receive('turn-credentials', CREDENTIALS);
+  };
+  return {
+    timers,
+    client,
+    sockets,
+    connections,
+    socket,
+    begin,
+    hidden,
+    connection: () => connections.at(-1)!,
+  };
+}
+
+const CREDENTIALS = {
+  iceServers: [{ urls: ['turn:keep:3478?transport=udp'], username: 'u', credential: 'p' }],
+  iceTransportPolicy: 'relay',
+  username: 'u',
+  password: 'p',
+  ttl: 600,
+  uris: [],
+};
+const person = (id: string) => ({ participantId: id, identity: id, name: id });
+const track = (trackId: string, change: object = {}) => ({
+  trackId,
+  roomId: 'lobby',
+  participantId: 'bob',
+  identity: 'bob',
+  kind: 'video',
+  source: 'camera',
+  mimeType: 'video/VP8',
+  fmtp: '',
+  muted: false,
+  ...change,
+});
+const welcome = (tracks: object[], participants = ['me', 'bob'], me = 'me') => ({
+  roomId: 'lobby',
+  participantId: me,
+  participants: participants.map(person),
+  tracks,
+  sourceLost: null,
+});
+
+t.test('a room tells who is there and what they publish, later comers too', async (t) => {
+  const { client, socket, begin } = setup();
+  const room = client.join('lobby');
+  t.equal(client.join('lobby'), room, 'joined once');
+  const heard: string[] = [];
+  room.on('joined', () => heard.push('joined'));
+  room.on('participant-joined', ({ name }) => heard.push(`+${name}`));
+  room.on('participant-left', ({ name }) => heard.push(`-${name}`));
+  room.on('track', ({ trackId }) => heard.push(`track ${trackId}`));
+  room.on('track-removed', ({ trackId }) => heard.push(`gone ${trackId}`));
+  await begin();
+  t.match(socket().of('join'), [{ roomId: 'lobby', subscribe: 'auto' }]);
+  socket().receive('welcome', welcome([track('t1'), track('mine', { participantId: 'me' })]));
+  socket().receive('peer-joined', { roomId: 'lobby', participant: person('eve') });
+  socket().receive('track-added', { track: track('t2', { participantId: 'eve', source: 'screen' }) });
+  socket().receive('track-removed', { roomId: 'lobby', trackId: 't1' });
+  socket().receive('peer-left', { roomId: 'lobby', participantId: 'eve' });
+  t.same(heard, ['joined', '+bob', 'track t1', '+eve', 'track t2', 'gone t1', '-eve']);
+  t.same(
+    room.tracks.map((one) => [one.trackId, one.source]),
+    [['t2', 'screen']],
+  );
+  room.leave();
+  t.match(socket().of('leave'), [{ roomId: 'lobby' }]);
+  t.same(client.rooms, []);
+});
+
+t.test('wishes are said, and said again to a new session only', async (t) => {
+  const { client, socket, sockets, begin, timers } = setup();
+  const room = client.join('lobby', { subscribe: 'none' });
+  await begin();
+  socket().receive('welcome', welcome([track('t1'), track('t2'), track('av1', { mimeType: 'video/AV1' })]));
+  const [one, two, unplayable] = room.tracks;
+  t.notOk(one!.subscribed);
+  unplayable!.subscribe();
+  t.notOk(unplayable!.subscribed, 'a codec this browser lacks is not asked for');
+  one!.subscribe();
+  two!.subscribe();
+  two!.unsubscribe();
+  one!.setHeight(359.6);
+  one!.setHeight(360);
+  one!.pause();
+  const said = (of: FakeSocket) =>
+    of.sent
+      .filter(({ type }) => ['subscribe', 'unsubscribe', 'track-state'].includes(type))
+      .map(({ type, data }) => [type, data['trackId'], data['height'] ?? data['paused']]);
+  t.same(said(socket()), [
+    ['subscribe', 't1', undefined],
+    ['subscribe', 't2', undefined],
+    ['unsubscribe', 't2', undefined],
+    ['track-state', 't1', 360],
+    ['track-state', 't1', true],
+  ]);
+
+  socket().breaks();
+  await timers.advance(300);
+  await begin(true);
+  t.match(sockets[1]!.of('resume'), [{ resumeToken: 't1' }]);
+  socket().receive('welcome', welcome([track('t1'), track('t2')]));
+  t.same(said(socket()), [], 'a resumed session knows');
+  t.equal(room.tracks.length, 2);
+
+  socket().breaks();
+  await timers.advance(300);
+  await settle();
+  socket().open();
+  socket().receive('error', { requestId: 'resume', code: 'resume_failed', message: 'Too late.' });
+  socket().receive('session', {
+    sessionId: 's2',
+    identity: 'key:1',
+    resumeToken: 'x',
+    resumed: false,
+    serverTimeMs: 1,
+  });
+  t.equal(room.state, 'joining');
+  t.match(socket().of('join'), [{ roomId: 'lobby', subscribe: 'none' }]);
+  socket().receive('welcome', welcome([track('t1'), track('t2')], ['me2', 'bob'], 'me2'));
+  t.same(said(socket()), [
+    ['subscribe', 't1', undefined],
+    ['track-state', 't1', 360],
+    ['track-state', 't1', true],
+  ]);
+  t.equal(room.tracks[0], one, 'the same object for the same track');
+});
+
+t.test('media appears when the connection carries it, and changes when another section does', async (t) => {
+  const { client, socket, begin, connection } = setup();
+  const room = client.join('lobby');
+  await begin();
+  socket().receive('welcome', welcome([track('t1')]));
+  const media: string[] = [];
+  room.tracks[0]!.on('media', ({ id }) => media.push(id));
+  socket().receive('offer', { connection: 'subscribe', sdp: 'v=0', mids: { '0': 't1' } });
+  await settle();
+  socket().receive('slot', { mid: '0', trackId: null });
+  socket().receive('slot', { mid: '1', trackId: 't1' });
+  await settle();
+  t.same(media, ['receiver-0', 'receiver-1']);
+  t.equal(connection().configurations[0]?.iceTransportPolicy, 'relay');
+});
+
+t.test('a refused join is asked again, unless the answer is final', async (t) => {
+  const { client, socket, begin, timers } = setup();
+  const room = client.join('lobby');
+  const refusals: unknown[] = [];
+  room.on('refused', (refusal) => refusals.push(refusal));
+  await begin();
+  const refuse = (code: string): void => {
+    const { requestId } = socket().of('join').at(-1)!;
+    socket().receive('error', { requestId, code, message: 'No.' });
+  };
+  refuse('room_full');
+  t.match(refusals, [{ code: 'room_full', retryAtMs: timers.now() + 20_000 }]);
+  await timers.advance(20_000);
+  t.equal(socket().of('join').length, 2);
+  refuse('forbidden');
+  await timers.advance(10_000);
+  // More than 15 s of silence would be taken for a dead socket.
+  socket().receive('pong', {});
+  await timers.advance(12_000);
+  t.equal(socket().of('join').length, 2);
+  t.match(refusals[1], { code: 'forbidden', retryAtMs: null });
+  t.equal(room.state, 'refused');
+});
+
+t.test('an operator ends a room', async (t) => {
+  const { client, socket, begin } = setup();
+  const room = client.join('lobby');
+  await begin();
+  socket().receive('welcome', welcome([track('t1')]));
+  const heard: string[] = [];
+  room.tracks[0]!.on('ended', () => heard.push('ended'));
+  room.on('left', ({ reason }) => heard.push(`left: ${reason}`));
+  socket().receive('kicked', { roomId: 'lobby', reason: 'The room was closed.' });
+  t.same(heard, ['ended', 'left: The room was closed.']);
+  t.equal(room.state, 'left');
+});
+
+t.test('the signaling address of a server', (t) => {
+  t.equal(signalUrl('https://box.example.com/client/turnkeep.js'), 'wss://box.example.com/v1/webrtc/signal');
+  t.equal(signalUrl('http://127.0.0.1:8080'), 'ws://127.0.0.1:8080/v1/webrtc/signal');
+  t.throws(() => signalUrl('ftp://box.example.com'), TypeError);
+  t.end();
+});
