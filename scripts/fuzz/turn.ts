@@ -1,13 +1,13 @@
 /**
- * Fuzzes a TURN process of its own: mutated traffic, signed and not, on every listener and from a peer, and on DTLS
- * both records and what is in them, while honest sessions must keep relaying. A batch after which it does not is written to `corpus/turn/`, whose files are
+ * Fuzzes two TURN processes of its own, one as a namespace has it and a public relay with TCP relaying: mutated
+ * traffic, signed and not, on every listener and from a peer, and on DTLS both records and what is in them, while
+ * honest sessions must keep relaying. A batch after which they do not is written to `corpus/turn/`, whose files are
  * sent first in every run.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { createSocket } from 'node:dgram';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { DEFAULT_TURN_LIMITS } from '../../daemon/contract/turn-limits.ts';
@@ -28,10 +28,18 @@ import { channelNumber, lifetime, requestedTransport } from '../../daemon/turn/c
 import { buildChannelData } from '../../daemon/turn/codec/channel-data.ts';
 import { buildStun } from '../../daemon/turn/codec/stun-message.ts';
 import { mutate, seeded } from './mutate.ts';
+import { datagrams, sendBy, stream, type Path } from './paths.ts';
+import { openTcpRelay } from './tcp-relay.ts';
 
 const ADDRESS = '127.0.37.40';
 const RELAY = '127.0.37.41';
 const PEER = '127.0.37.42';
+const PUBLIC = { address: '127.0.37.43', relay: '127.0.37.44', peer: '127.0.37.45', minPort: 56_300 };
+/** What a bucket drops, fuzzes nothing. */
+const LIMITS = {
+  ...DEFAULT_TURN_LIMITS,
+  ...{ strangerRequestsPerSecond: 1e6, unauthorizedAnswersPerSecond: 1e6, handshakeSeconds: 2 },
+};
 const CORPUS = join(import.meta.dirname, 'corpus/turn');
 const BATCH = 64;
 const MAX_RSS_GROWTH = 64 * 1024 * 1024;
@@ -48,9 +56,6 @@ export type FuzzResult = {
   /** Inputs by path. Without the addon there are none of DTLS. */
   paths: Record<string, number>;
 };
-
-/** `valid` is what is mutated for this path. */
-type Path = { name: string; valid: () => Buffer[]; send: (inputs: readonly Buffer[]) => Promise<void> };
 
 /** @throws when the service ends, stops relaying, grows or keeps sockets; the message names the seed. */
 export async function fuzzTurn(options: { seed: number; seconds: number }): Promise<FuzzResult> {
@@ -72,19 +77,22 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
       assert.equal((await client.allocate()).code, 'success');
       assert.equal((await client.bind(CHANNEL, peer)).code, 'success');
     }
+    const tcpRelay = await openTcpRelay(scope, { ...PUBLIC, limits: LIMITS });
     const relays = async (): Promise<void> => {
       for (const [at, client] of honest.entries()) {
         const payload = randomBytes(16);
         client.raw(buildChannelData(CHANNEL, payload, { padded: at === 1 }));
         for (;;) if ((await peer.next(10_000)).bytes.equals(payload)) break;
       }
+      await tcpRelay.relays();
     };
+    const services = [turn, tcpRelay.turn];
     const target = await open('udp', 'target');
     const relayed = { address: RELAY, port: relayedPort(await target.allocate()) };
     await target.permit(peer);
     const unsigned = (): Buffer[] => messagesOf(target, peer, false);
     const paths: Path[] = [
-      { name: 'udp', valid: unsigned, send: (inputs) => datagrams(inputs, turn) },
+      { name: 'udp', valid: unsigned, send: (inputs) => datagrams(inputs, turn, PEER) },
       { name: 'tcp', valid: unsigned, send: (inputs) => stream(connect(turn.port, ADDRESS), inputs) },
       {
         name: 'tls',
@@ -93,7 +101,8 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
           stream(connectTls({ host: ADDRESS, port: tlsPort, rejectUnauthorized: false }), inputs),
       },
       { name: 'signed', valid: () => messagesOf(target, peer, true), send: sendBy(target) },
-      { name: 'peer', valid: unsigned, send: (inputs) => datagrams(inputs, relayed) },
+      { name: 'peer', valid: unsigned, send: (inputs) => datagrams(inputs, relayed, PEER) },
+      ...tcpRelay.paths,
     ];
     if (dtls) {
       const inside = await open('dtls', 'target');
@@ -109,18 +118,22 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
     for (const inputs of kept) for (const { send } of paths) await send(inputs);
     await relays();
 
-    const before = rssOf(turn.child.pid!);
-    const socketsBefore = socketsOf(turn.child.pid!);
+    const pids = services.map(({ child }) => child.pid!);
+    const before = pids.map(rssOf);
+    const sockets = (): number => pids.map(socketsOf).reduce((sum, count) => sum + count);
+    tcpRelay.release();
+    const socketsBefore = sockets();
     const result: FuzzResult = { seed, inputs: 0, batches: 0, rssGrowthMb: 0, sockets: 0, paths: {} };
     const untilMs = Date.now() + seconds * 1000;
     while (Date.now() < untilMs) {
       const path = pick(paths);
-      const valid = path.valid();
+      const valid = await path.valid();
       const inputs = Array.from({ length: BATCH }, () => mutate(pick(valid), random));
+      inputs.push(...(path.garbled?.(random) ?? []));
       try {
         await path.send(inputs);
         await relays();
-        assert.equal(turn.child.exitCode, null, 'the service ended');
+        for (const { child } of services) assert.equal(child.exitCode, null, 'the service ended');
       } catch (cause) {
         const file = join(CORPUS, `${path.name}-${seed}-${result.batches}.hex`);
         writeFileSync(file, `${inputs.map((bytes) => bytes.toString('hex')).join('\n')}\n`);
@@ -130,12 +143,13 @@ export async function fuzzTurn(options: { seed: number; seconds: number }): Prom
       result.batches += 1;
       result.paths[path.name] = (result.paths[path.name] ?? 0) + inputs.length;
     }
-    const growth = rssOf(turn.child.pid!) - before;
+    tcpRelay.release();
+    const growth = Math.max(...pids.map((pid, at) => rssOf(pid) - before[at]!));
     result.rssGrowthMb = Math.round(growth / 1024 / 1024);
-    result.sockets = await settled(() => socketsOf(turn.child.pid!) - socketsBefore);
+    result.sockets = await settled(() => sockets() - socketsBefore);
     assert.ok(growth < MAX_RSS_GROWTH, `seed ${seed}: RSS grew by ${result.rssGrowthMb} MB`);
     assert.ok(result.sockets <= 0, `seed ${seed}: ${result.sockets} sockets more than before`);
-    assert.equal(await turn.stop(), 0, `seed ${seed}: the service ends cleanly`);
+    for (const { stop } of services) assert.equal(await stop(), 0, `seed ${seed}: the service ends cleanly`);
     return result;
   } finally {
     for (const clean of cleanups.reverse()) await clean();
@@ -164,13 +178,7 @@ async function startService(scope: {
         { transport: 'tls', address: ADDRESS, port: tlsPort },
         { transport: 'dtls', address: ADDRESS, port: tlsPort },
       ],
-      // What a bucket drops, fuzzes nothing.
-      limits: {
-        ...DEFAULT_TURN_LIMITS,
-        strangerRequestsPerSecond: 1e6,
-        unauthorizedAnswersPerSecond: 1e6,
-        handshakeSeconds: 2,
-      },
+      limits: LIMITS,
       certificate,
       relay: { addresses: [RELAY], minPort: 56_100, maxPort: 56_299 },
       peers: { scope: 'sfu', allow: [{ address: PEER, minPort: 1, maxPort: 65_535 }] },
@@ -201,16 +209,8 @@ async function dtlsRecords(
     valid: () => records,
     send: async (inputs) => {
       for (const bytes of inputs) link.sendRaw(bytes);
-      await datagrams(inputs, to);
+      await datagrams(inputs, to, PEER);
     },
-  };
-}
-
-/** Through a client's own connection. */
-function sendBy(client: TurnClient): Path['send'] {
-  return (inputs) => {
-    for (const bytes of inputs) client.raw(bytes);
-    return Promise.resolve();
   };
 }
 
@@ -232,37 +232,6 @@ function messagesOf(client: TurnClient, peer: TestPeer, signed: boolean): Buffer
         ]
       : []),
   ];
-}
-
-/** Sends from a socket of its own and waits until the kernel took all. */
-async function datagrams(inputs: readonly Buffer[], to: { address: string; port: number }): Promise<void> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
-    socket.bind(0, PEER, resolve);
-  });
-  for (const bytes of inputs) {
-    await new Promise<void>((resolve) => {
-      socket.send(bytes, to.port, to.address, () => {
-        resolve();
-      });
-    });
-  }
-  await new Promise<void>((resolve) => socket.close(resolve));
-}
-
-/** One connection for a batch: the server may end it at the first frame that is none. */
-function stream(socket: Socket, inputs: readonly Buffer[]): Promise<void> {
-  return new Promise((resolve) => {
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      resolve();
-    });
-    socket.resume();
-    for (const bytes of inputs) socket.write(bytes);
-    socket.end();
-    setTimeout(() => socket.destroy(), 2000).unref();
-  });
 }
 
 function linesOf(text: string): Buffer[] {

@@ -48,7 +48,7 @@ export function withTools(
 
 /** The peer that sends back what it gets, on these addresses. @returns its port. */
 export async function startEcho(t: Test, addresses: readonly string[]): Promise<number> {
-  const port = await freePort(addresses[0]!);
+  const port = await freePort(...addresses);
   const listen = addresses.flatMap((address) => ['-L', address]);
   const child = spawn('turnutils_peer', ['-p', String(port), ...listen], { stdio: 'ignore' });
   endWith(t, child);
@@ -70,8 +70,8 @@ export async function startTurnserver(
   },
 ): Promise<Target> {
   const { address, dir, minPort, maxPort } = options;
-  const port = await freePort(address);
-  const tlsPort = await freePort(address);
+  const port = await freePort(address, '::1');
+  const tlsPort = await freePort(address, '::1');
   const configFile = join(dir, 'turnserver.conf');
   const lines = [
     ...[`listening-ip=${address}`, 'listening-ip=::1', `relay-ip=${address}`, 'relay-ip=::1'],

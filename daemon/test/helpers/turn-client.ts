@@ -1,6 +1,6 @@
 /** A TURN client for tests, and the TURN process it talks to. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -70,29 +70,46 @@ export function credential(
   });
 }
 
-/** A port that nobody listens on at `address`, for UDP and TCP. */
-export async function freePort(address: string): Promise<number> {
+/**
+ * A port that nobody has at any of the addresses, for UDP and TCP. None from which the kernel takes those of outgoing
+ * connections: it would be gone before the service binds it.
+ */
+export async function freePort(...addresses: string[]): Promise<number> {
   for (;;) {
-    const server = createServer();
-    const port = await new Promise<number>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, address, () => {
-        resolve((server.address() as { port: number }).port);
-      });
-    });
-    const udp = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    const free = await new Promise<boolean>((resolve) => {
-      udp.once('error', () => {
-        resolve(false);
-      });
-      udp.bind(port, address, () => {
-        resolve(true);
-      });
-    });
-    if (free) await new Promise<void>((resolve) => udp.close(resolve));
-    await new Promise((resolve) => server.close(resolve));
-    if (free) return port;
+    const port = randomInt(10_000, 25_000);
+    const tried = await Promise.all(
+      addresses.flatMap((address) => [listens(address, port), binds(address, port)]),
+    );
+    if (!tried.includes(false)) return port;
   }
+}
+
+function listens(address: string, port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => {
+      resolve(false);
+    });
+    server.listen(port, address, () =>
+      server.close(() => {
+        resolve(true);
+      }),
+    );
+  });
+}
+
+function binds(address: string, port: number): Promise<boolean> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  return new Promise((resolve) => {
+    socket.once('error', () => {
+      resolve(false);
+    });
+    socket.bind(port, address, () =>
+      socket.close(() => {
+        resolve(true);
+      }),
+    );
+  });
 }
 
 export type TurnProcess = {

@@ -55,8 +55,8 @@ export async function startTcpRelay(
   const { certPem, keyPem } = await loadOrCreateLocalCa(join(dir, 'ca'), subject);
   writeFileSync(certificate.certFile, certPem);
   writeFileSync(certificate.keyFile, keyPem);
-  const tlsPort = await freePort(addresses[0]!);
-  const port = await freePort(addresses[0]!);
+  const tlsPort = await freePort(...addresses);
+  const port = await freePort(...addresses);
   const turn = await startTurn(t, {
     address: addresses[0]!,
     config: {

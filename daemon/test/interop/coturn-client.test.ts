@@ -100,7 +100,7 @@ const ROWS: readonly Row[] = [
 ];
 
 withTools(t, 'turnutils_stunclient', ['turnutils_stunclient'], async (t) => {
-  const port = await freePort(OURS);
+  const port = await freePort(OURS, '::1');
   const turn = await startTurn(t, {
     address: OURS,
     config: { listeners: [OURS, '::1'].map((address) => ({ transport: 'udp', address, port })) },
@@ -127,8 +127,8 @@ withTools(t, 'turnutils_uclient', ['turnutils_uclient', 'turnutils_peer', 'turns
   const ours: Target = {
     v4: OURS,
     v6: '::1',
-    port: await freePort(OURS),
-    tlsPort: await freePort(OURS),
+    port: await freePort(OURS, '::1'),
+    tlsPort: await freePort(OURS, '::1'),
   };
   const relay = { addresses: [RELAY, '::1'], minPort: 52_600, maxPort: 53_399 };
   const turn = await startTurn(t, {
@@ -170,8 +170,8 @@ withTools(t, 'turnutils_uclient', ['turnutils_uclient', 'turnutils_peer', 'turns
   const publicTarget: Target = {
     v4: PUBLIC,
     v6: '::1',
-    port: await freePort(PUBLIC),
-    tlsPort: await freePort(PUBLIC),
+    port: await freePort(PUBLIC, '::1'),
+    tlsPort: await freePort(PUBLIC, '::1'),
   };
   const publicBlock = { minPort: 54_300, maxPort: 54_399 };
   const publicTurn = await startTurn(t, {
