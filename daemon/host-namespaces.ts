@@ -1,6 +1,7 @@
 /** The namespaces of this host: its addresses, limits and ports from the configuration, its state from the data directory. */
 import { join } from 'node:path';
 import type { LoadedConfig } from './config/load.ts';
+import { openFirewall } from './host-firewall.ts';
 import { relayProof } from './health/relay-proof.ts';
 import type { Clock } from './kit/clock.ts';
 import type { Logger } from './kit/logger.ts';
@@ -48,6 +49,7 @@ export async function openNamespaces(options: {
     sealer: await HostKey.open(join(dataDir, 'keys', 'host.key')),
     portProbe: new BindingPortProbe(),
     proof: relayProof,
+    firewall: openFirewall(config),
     log,
     clock,
   });

@@ -5,7 +5,8 @@
  *
  * `unit`: everything but the folders below, two files at a time. `local`: unit + blackbox. `all`: also
  * interop, browser and host, one file at a time. Under CI=true a skipped test is a failed run. The files of a
- * folder `netns` run in a network namespace of their own, with one interface beside loopback (root only).
+ * folder `netns` run in a network namespace of their own, with one interface beside loopback, and what they mount is
+ * theirs alone (root only).
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -189,7 +190,7 @@ function inOwnNetwork(file: string): [string, ...string[]] {
     'ip link set tk1 up',
     'exec "$0" "$1"',
   ];
-  return ['unshare', '--net', 'sh', '-ec', setUp.join(' && '), process.execPath, file];
+  return ['unshare', '--net', '--mount', 'sh', '-ec', setUp.join(' && '), process.execPath, file];
 }
 
 /** Ends whatever a test file left behind: it ran as the leader of its own process group. */

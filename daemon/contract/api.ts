@@ -1,5 +1,6 @@
 /** Resources of the REST API as callers see them. */
 import { z } from 'zod';
+import { firewallManagerSchema } from './firewall.ts';
 import { namespaceNameSchema, portSchema, relayScopeSchema, roomIdSchema } from './names.ts';
 import { turnLiveSchema } from './turn-operations.ts';
 
@@ -117,6 +118,10 @@ export const webrtcStatusSchema = z.object({
   credentialTtlSeconds: z.number(),
   /** Left out while WebRTC is off. */
   relay: relayScopeSchema.optional(),
+  /** Ports outsiders have to reach, such as `udp 3478 to 192.0.2.7`; `problem`: why they may not, or empty. */
+  firewall: z
+    .object({ manager: firewallManagerSchema, open: z.array(z.string()), problem: z.string() })
+    .optional(),
 });
 export type WebrtcStatus = z.infer<typeof webrtcStatusSchema>;
 

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
-import { ipSchema, portRangeSchema } from './names.ts';
+import { firewallManagerSchema } from './firewall.ts';
+import { ipSchema, portRangeSchema, portSchema } from './names.ts';
 import { roomPolicySchema } from './rooms.ts';
 import { turnSessionSchema } from './turn-config.ts';
 import { turnLimitsSchema } from './turn-limits.ts';
@@ -140,6 +141,12 @@ export const daemonConfigSchema = z.strictObject({
     .prefault({}),
   shield: z.strictObject({ address: shieldSchema.default('127.0.0.1') }).prefault({}),
   ports: portsSchema.prefault({}),
+  firewall: z
+    .strictObject({
+      manager: firewallManagerSchema.default('none'),
+      alsoAllow: z.array(portSchema).max(16).default([443]),
+    })
+    .prefault({}),
   tunnels: z
     .strictObject({
       embedded: z

@@ -8,7 +8,7 @@ export function disableSteps(
   namespace: string,
   dependencies: StepDependencies,
 ): Record<DisableStepId, SagaStep> {
-  const { node, store, services, state, enabled, settings, times } = dependencies;
+  const { node, store, services, state, enabled, settings, firewall, times } = dependencies;
   const { turn, sfu } = serviceRefs(namespace);
   const step = (act: () => Promise<void> | void): SagaStep => ({
     run: async () => {
@@ -29,6 +29,12 @@ export function disableSteps(
     // `stop` resolves when the process is confirmed gone: only then its ports may be given to others.
     'stop-sfu': step(() => services.stop(sfu)),
     'stop-turn': step(() => services.stop(turn)),
+    'close-firewall': {
+      run: async () => {
+        const problem = await firewall.close(namespace);
+        return problem === '' ? undefined : `Not closed yet, tried again every minute: ${problem}`;
+      },
+    },
     'remove-configs': step(async () => {
       await settings.idle(); // What is under way could write a file again.
       await enabled.removeConfigs(namespace);

@@ -8,6 +8,7 @@ import { randomToken } from '../kit/secret.ts';
 import type { Clock } from '../kit/clock.ts';
 import { serviceRefs, type EnabledNamespaces } from './enabled-namespaces.ts';
 import { reachableAt } from './listener-address.ts';
+import type { NodeFirewall } from './node-firewall.ts';
 import type { PortReservations } from './port-reservation.ts';
 import { turnHosts, turnListeners, type ServiceInputs } from './render-service-config.ts';
 import type { RunningSettings } from './running-settings.ts';
@@ -26,6 +27,7 @@ export type StepDependencies = {
   state: StateKeeper;
   enabled: EnabledNamespaces;
   settings: RunningSettings;
+  firewall: NodeFirewall;
   clock: Clock;
   credentialTtlSeconds: number;
   turnHostName: string | null;
@@ -54,6 +56,7 @@ export function enableSteps(
 ): Record<EnableStepId, SagaStep> {
   const { node, store, services, sealer, reservations, state, enabled, settings, clock, times, signal } =
     dependencies;
+  const { firewall } = dependencies;
   const { namespace } = request;
   const { encryptedOnly } = enabled;
   const { turnHostName } = dependencies;
@@ -135,6 +138,12 @@ export function enableSteps(
       undo: () => services.stop(sfu),
     },
     'await-sfu': { run: () => awaitService(sfu) },
+    'open-firewall': {
+      run: () => firewall.open(inputs()),
+      undo: async () => {
+        await firewall.close(namespace);
+      },
+    },
     'save-state': {
       run: async () => {
         await state.save(namespace);

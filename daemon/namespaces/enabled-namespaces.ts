@@ -4,6 +4,7 @@
  */
 import type { PortBlocks } from '../contract/api.ts';
 import type { TurnStatus } from '../contract/control.ts';
+import { AppError } from '../contract/errors.ts';
 import type { ControlLinks } from './control-links.ts';
 import { reachableAt } from './listener-address.ts';
 import {
@@ -74,6 +75,10 @@ export class EnabledNamespaces {
 
   get(namespace: string): ServiceInputs | undefined {
     return this.#inputs.get(namespace);
+  }
+
+  all(): ServiceInputs[] {
+    return [...this.#inputs.values()];
   }
 
   names(): string[] {
@@ -171,4 +176,8 @@ export class EnabledNamespaces {
 
 export function serviceRefs(namespace: string): { turn: ServiceRef; sfu: ServiceRef } {
   return { turn: { kind: 'turn', namespace }, sfu: { kind: 'sfu', namespace } };
+}
+
+export function notEnabled(name: string): AppError {
+  return new AppError('webrtc_not_enabled', `WebRTC is not enabled for the namespace "${name}".`);
 }

@@ -9,17 +9,18 @@ import type { TurnCredentials } from '../contract/ice.ts';
 import { namespaceNameSchema } from '../contract/names.ts';
 import { issueRestCredential } from '../credentials/turn-rest.ts';
 import type { Clock } from '../kit/clock.ts';
-import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
 import { Lifecycle } from '../kit/lifecycle.ts';
 import type { Logger } from '../kit/logger.ts';
 import { CertificateRenewal } from './certificate-renewal.ts';
 import { coldBoot } from './cold-boot.ts';
 import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
-import { EnabledNamespaces, serviceRefs, type NodeAddresses } from './enabled-namespaces.ts';
+import { EnabledNamespaces, notEnabled, serviceRefs, type NodeAddresses } from './enabled-namespaces.ts';
 import type { EnableRequest } from './enable-steps.ts';
 import { NodeDiagnosis } from './node-diagnosis.ts';
+import { NO_FIREWALL, NodeFirewall } from './node-firewall.ts';
 import { Operations, type OperationsOptions } from './operations.ts';
-import { portPlanProblems, type PortPlan } from './port-ledger.ts';
+import { checkNode } from './node-check.ts';
+import type { PortPlan } from './port-ledger.ts';
 import { PortReservations } from './port-reservation.ts';
 import { reloadOnce } from './reload-service.ts';
 import { turnUris } from './render-service-config.ts';
@@ -29,6 +30,7 @@ import { planOf } from './saga.ts';
 import { StateKeeper } from './state-keeper.ts';
 import type {
   ControlConnector,
+  Firewall,
   NamespaceStore,
   PortProbe,
   RelayProof,
@@ -97,6 +99,8 @@ export type NamespacesOptions = {
   sealer: Sealer;
   portProbe: PortProbe;
   proof: RelayProof;
+  /** Without it nothing is opened and nothing closed. */
+  firewall?: Firewall;
   log: Logger;
   clock: Clock;
   random?: () => number;
@@ -127,6 +131,7 @@ export class Namespaces extends Lifecycle {
   readonly #reservations: PortReservations;
   readonly #operations: Operations;
   readonly #renewal: CertificateRenewal;
+  readonly #firewall: NodeFirewall;
   readonly #listeners = new Set<(change: NamespaceChange) => void>();
   /** What was last told of each namespace, so that nothing is told twice. */
   readonly #told = new Map<string, string>();
@@ -193,6 +198,7 @@ export class Namespaces extends Lifecycle {
       log,
       probeTimeoutMs: this.#times.probeTimeoutMs,
     });
+    this.#firewall = new NodeFirewall({ firewall: options.firewall ?? NO_FIREWALL, clock, log });
     const skewSeconds = options.turnSession?.clockSkewSeconds ?? 0;
     const dependencies: OperationsOptions['dependencies'] = {
       node,
@@ -205,6 +211,7 @@ export class Namespaces extends Lifecycle {
       state: this.#state,
       enabled: this.#enabled,
       settings,
+      firewall: this.#firewall,
       longestCredentialMs: (MAX_TTL_SECONDS + skewSeconds) * 1000,
       log,
       credentialTtlSeconds: options.credentialTtlSeconds,
@@ -390,6 +397,7 @@ export class Namespaces extends Lifecycle {
       rooms: sfuAnswer?.rooms ?? null,
       allocations: turnAnswer?.allocations ?? null,
       relay,
+      firewall: this.#firewall.view(name),
     };
   }
 
@@ -481,6 +489,7 @@ export class Namespaces extends Lifecycle {
       reload: (service) => reloadOnce(service, this.#options),
     });
     this.#broken = broken;
+    await this.#firewall.reconcile(this.#enabled.all());
     await this.#operations.resume();
     this.turnAccess.start();
     this.#renewal.start();
@@ -498,6 +507,7 @@ export class Namespaces extends Lifecycle {
     await this.#renewal.stop();
     await this.turnAccess.stop();
     await this.#operations.idle();
+    await this.#firewall.stop();
     this.#links.closeAll();
     this.#listeners.clear();
   }
@@ -579,20 +589,4 @@ export class Namespaces extends Lifecycle {
       }
     }
   }
-}
-
-function notEnabled(name: string): AppError {
-  return new AppError('webrtc_not_enabled', `WebRTC is not enabled for the namespace "${name}".`);
-}
-
-function checkNode(options: NamespacesOptions): void {
-  const problems = portPlanProblems(options.ports);
-  const shield = parseIp(options.shieldAddress);
-  if (shield === undefined || isUnspecified(shield) || !isPrivate(shield)) {
-    problems.push(`the shield address "${options.shieldAddress}" is not one private address`);
-  }
-  if (options.publicAddresses.length === 0) problems.push('there is no public address');
-  if (options.turnBindAddresses.length === 0) problems.push('there is no address for the TURN listeners');
-  if (problems.length === 0) return;
-  throw new AppError('invalid_request', `Namespaces cannot be served: ${problems.join('; ')}.`);
 }

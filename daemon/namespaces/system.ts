@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { Operation, PortBlocks } from '../contract/api.ts';
 import type { sfuControlEvents, sfuControlMethods, turnControlMethods } from '../contract/control.ts';
 import type { RoomSettings } from '../contract/rooms.ts';
+import type { FirewallManager, FirewallOpening } from '../contract/firewall.ts';
 import type { RelayScope } from '../contract/names.ts';
 import type { SfuServiceConfig } from '../contract/sfu-config.ts';
 import type { TurnAccess } from '../contract/turn-access.ts';
@@ -245,6 +246,19 @@ export interface StateFileStore {
   read(): Promise<{ current: string | null; previous: string | null }>;
   /** Atomic and durable; the file that was there becomes the previous copy when `keepPrevious`. */
   write(text: string, options: { keepPrevious: boolean }): Promise<void>;
+}
+
+// -- Firewall ------------------------------------------------------------------------------------------
+
+/** The host's packet filter. One contract test suite runs against each implementation. */
+export interface Firewall {
+  readonly manager: FirewallManager;
+  /**
+   * Sees to it that outsiders reach exactly these: the others it opened before are closed, rules of others stay
+   * as they are. Rejects with an AdapterError, whose sentence names the remedy, when it cannot.
+   * @returns what keeps the rules from having an effect, in a sentence; empty when nothing does.
+   */
+  apply(openings: readonly FirewallOpening[]): Promise<string>;
 }
 
 // -- Proof -------------------------------------------------------------------------------------------

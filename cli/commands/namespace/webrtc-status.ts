@@ -25,6 +25,13 @@ function plainTurn({ uris }: WebrtcStatus, port: number): string {
   return open ? String(port) : `${String(port)} (kept closed: encrypted TURN only)`;
 }
 
+function firewallRows({ firewall }: WebrtcStatus): string[][] {
+  if (firewall === undefined || firewall.open.length === 0) return [];
+  const { manager, open, problem } = firewall;
+  const title = manager === 'none' ? 'not managed; outsiders need' : `${manager}, open:`;
+  return [['Firewall', `${title} ${open.join(', ')}`], ...(problem === '' ? [] : [['', printable(problem)]])];
+}
+
 function describe(status: WebrtcStatus): string {
   const { ports } = status;
   const count = (value: number | null): string => (value === null ? 'unknown' : String(value));
@@ -43,6 +50,7 @@ function describe(status: WebrtcStatus): string {
     ['Rooms', count(status.rooms)],
     ['Allocations', count(status.allocations)],
     ...(status.relay === undefined ? [] : [['Relay', RELAYS[status.relay]]]),
+    ...firewallRows(status),
     ['Credential TTL', `${String(status.credentialTtlSeconds)} s`],
     ...status.uris.map((uri, at) => [at === 0 ? 'TURN URIs' : '', uri]),
   ];

@@ -5,13 +5,16 @@
 import type { Test } from 'tap';
 import type { SfuServiceConfig } from '../../contract/sfu-config.ts';
 import type { TurnServiceConfig } from '../../contract/turn-config.ts';
+import type { FirewallOpening } from '../../contract/firewall.ts';
 import { AppError } from '../../contract/errors.ts';
+import { openingText } from '../../namespaces/firewall-openings.ts';
 import { createLogger } from '../../kit/logger.ts';
 import { Namespaces, type NamespacesOptions } from '../../namespaces/namespace-service.ts';
 import { DEFAULT_PORT_PLAN } from '../../namespaces/port-ledger.ts';
 import { decodeStateFile } from '../../namespaces/state-file.ts';
 import type {
   ControlConnector,
+  Firewall,
   NamespaceStore,
   HeldPort,
   ServiceManager,
@@ -113,6 +116,27 @@ export class MemoryStateFile implements StateFileStore {
   }
 }
 
+/** Lets outsiders through to its openings; refuses ports that are nobody's here. */
+export class FakeFirewall implements Firewall {
+  readonly manager = 'nftables';
+  openings: readonly FirewallOpening[] = [];
+  /** What the next tries are refused with. */
+  failure = '';
+
+  get open(): string[] {
+    return this.openings.map(openingText);
+  }
+
+  apply(openings: readonly FirewallOpening[]): Promise<string> {
+    if (this.failure !== '') return Promise.reject(new Error(this.failure));
+    if (openings.some(({ minPort }) => minPort < 1024)) {
+      return Promise.reject(new Error('outside ports.turn; add it to firewall.alsoAllow'));
+    }
+    this.openings = openings;
+    return Promise.resolve('');
+  }
+}
+
 /** Services answer, if they run. */
 class FakeConnector implements ControlConnector {
   readonly #services: FakeServices;
@@ -141,6 +165,7 @@ class FakeConnector implements ControlConnector {
 export class World {
   readonly services = new FakeServices();
   readonly stateFile = new MemoryStateFile();
+  readonly firewall = new FakeFirewall();
   readonly clock = new FakeClock();
   readonly busy: HeldPort[] = [];
   store: NamespaceStore;
@@ -214,6 +239,7 @@ export class World {
             }),
           ),
       },
+      firewall: this.#powered(this.firewall, /^apply$/),
       proof: { prove: () => Promise.resolve({ rttMs: 1.5 }) },
       log: createLogger({ name: 'test', level: 'silent' }),
       clock: this.clock,

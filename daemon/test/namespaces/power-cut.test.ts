@@ -17,6 +17,7 @@ function check(t: Test, world: World, daemon: Namespaces, what: string): 'enable
     files: [...world.services.configs.keys()].sort(),
     state: world.stateFile.names(),
     signaling: daemon.signaling('demo')?.port,
+    open: world.firewall.open,
     operationId,
   };
   const services = ['sfu-demo', 'turn-demo'];
@@ -28,9 +29,19 @@ function check(t: Test, world: World, daemon: Namespaces, what: string): 'enable
     files: services,
     state: ['demo'],
     signaling: 30000,
+    open: ['udp 3478', 'tcp 3478', 'tcp 5349', 'udp 5349'],
     operationId: null,
   };
-  const off = { ...on, configs: [], claims: [], running: [], files: [], state: [], signaling: undefined };
+  const off = {
+    ...on,
+    configs: [],
+    claims: [],
+    running: [],
+    files: [],
+    state: [],
+    signaling: undefined,
+    open: [],
+  };
   if (webrtc !== 'enabled' && webrtc !== 'disabled') t.fail(`${what}: ${webrtc} ${JSON.stringify(facts)}`);
   t.same(facts, webrtc === 'enabled' ? on : off, what);
   return webrtc === 'enabled' ? 'enabled' : 'disabled';

@@ -1,0 +1,101 @@
+/**
+ * Keeps the host's firewall open for exactly the namespaces that are on. One change after the other; each sets
+ * all rules of the node anew, so what an earlier one missed is made good by the next. What failed is tried
+ * again every minute.
+ */
+import type { FirewallManager, FirewallOpening } from '../contract/firewall.ts';
+import type { Cancel, Clock } from '../kit/clock.ts';
+import { messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/logger.ts';
+import { firewallOpenings, openingText } from './firewall-openings.ts';
+import type { ServiceInputs } from './render-service-config.ts';
+import type { Firewall } from './system.ts';
+
+const RETRY_MS = 60_000;
+
+/** Of a host whose firewall is somebody else's: nothing is changed. */
+export const NO_FIREWALL: Firewall = { manager: 'none', apply: () => Promise.resolve('') };
+
+export class NodeFirewall {
+  readonly #options: { firewall: Firewall; clock: Clock; log: Logger };
+  readonly #open = new Map<string, FirewallOpening[]>();
+  #queue: Promise<unknown> = Promise.resolve();
+  #problem = '';
+  #stopped = false;
+  #cancelRetry: Cancel = () => undefined;
+
+  constructor(options: { firewall: Firewall; clock: Clock; log: Logger }) {
+    this.#options = options;
+  }
+
+  /** Which ports of a namespace have to be open, and why they may not be; an empty problem when all is well. */
+  view(namespace: string): { manager: FirewallManager; open: string[]; problem: string } {
+    const open = (this.#open.get(namespace) ?? []).map(openingText);
+    return { manager: this.#options.firewall.manager, open, problem: this.#problem };
+  }
+
+  /** Rejects with an AdapterError when the rules cannot be set. @returns a note: what was opened. */
+  async open(inputs: ServiceInputs): Promise<string> {
+    const openings = firewallOpenings(inputs);
+    this.#open.set(inputs.namespace, openings);
+    const remark = await this.#apply();
+    const { manager } = this.#options.firewall;
+    if (openings.length === 0) return 'Everything is bound to loopback: no port has to be open.';
+    const list = openings.map(openingText).join(', ');
+    if (manager === 'none') return `No firewall is managed. If this host has one, open: ${list}.`;
+    return [`Open in ${manager}: ${list}.`, remark].filter((one) => one !== '').join(' ');
+  }
+
+  /** Never rejects: what is not closed now is closed by a later try. @returns the problem, or empty. */
+  async close(namespace: string): Promise<string> {
+    this.#open.delete(namespace);
+    return this.#applySoon();
+  }
+
+  /** At the start of the daemon: exactly these are open. Never rejects. */
+  async reconcile(enabled: readonly ServiceInputs[]): Promise<void> {
+    this.#open.clear();
+    for (const inputs of enabled) this.#open.set(inputs.namespace, firewallOpenings(inputs));
+    await this.#applySoon();
+  }
+
+  /** Resolves when nothing is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelRetry();
+    await this.#queue;
+  }
+
+  async #applySoon(): Promise<string> {
+    try {
+      await this.#apply();
+      return '';
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  #apply(): Promise<string> {
+    const next = this.#queue.then(async () => {
+      const { firewall, log } = this.#options;
+      this.#cancelRetry();
+      try {
+        const remark = await firewall.apply([...this.#open.values()].flat());
+        this.#problem = remark;
+        return remark;
+      } catch (error) {
+        this.#problem = messageOf(error);
+        log.error({ manager: firewall.manager, reason: this.#problem }, 'firewall rules not set');
+        this.#retryLater();
+        throw error;
+      }
+    });
+    this.#queue = next.catch(() => undefined);
+    return next;
+  }
+
+  #retryLater(): void {
+    if (this.#stopped) return;
+    this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => void this.#applySoon());
+  }
+}
