@@ -17,7 +17,9 @@ import { listCommand as listNamespaces } from './commands/namespace/list.ts';
 import { webrtcStatusCommand } from './commands/namespace/webrtc-status.ts';
 import { closeCommand as closeRoom } from './commands/room/close.ts';
 import { createCommand as createRoom } from './commands/room/create.ts';
+import { kickCommand } from './commands/room/kick.ts';
 import { listCommand as listRooms } from './commands/room/list.ts';
+import { muteCommand, unmuteCommand } from './commands/room/mute.ts';
 import { showCommand as showRoom } from './commands/room/show.ts';
 import { statusCommand } from './commands/status/show.ts';
 import { credentialsCommand } from './commands/turn/credentials.ts';
@@ -109,6 +111,9 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     listRooms(contextOf),
     showRoom(contextOf),
     createRoom(contextOf),
+    kickCommand(contextOf),
+    muteCommand(contextOf),
+    unmuteCommand(contextOf),
     closeRoom(contextOf),
   ]);
   noun('user', 'users of the console', [

@@ -125,13 +125,25 @@ void t.test('rooms: create, list, show, close', async (t) => {
     })),
   };
   bench.namespaces.rooms.open.get('lobby')!.participants.push({
-    ...{ participantId: 'p_1', identity: 'ada', name: 'Ada', kind: 'session', joinedAtMs: 1 },
+    ...{ participantId: 'p_1', identity: 'ada', name: 'Ada', kind: 'session', may: [], joinedAtMs: 1 },
     ...{ connected: true, tracks: [track], subscriptions: 3 },
   });
   t.match(await cli('room', 'list', '-n', 'a'), { out: /lobby +1 +1 +1 +2\.60 Mbit\/s +3 / });
   const { out } = await cli('room', 'show', 'lobby', '-n', 'a');
   t.match(out, /p_1 +ada +session +yes +1 +3\n/);
   t.match(out, /t_1 +ada +camera +video\/VP8 +lo +640x360 +30 fps +1\.30 Mbit\/s +2 +on/);
+  const kicked = await cli('room', 'kick', 'lobby', 'p_1', '-n', 'a', '--for', '60', '--reason', 'Quiet.');
+  t.match(kicked, { code: 0, out: '1 participant sent away.\n' });
+  t.match(await cli('room', 'kick', 'lobby', 'p_1', '-n', 'a', '--for', 'ever'), { code: 2 });
+  t.match(await cli('room', 'mute', 'lobby', 'p_1', '-n', 'a', '--audio'), { out: '1 track is muted.\n' });
+  t.match(await cli('room', 'unmute', 'lobby', 'p_1', '-n', 'a'), {
+    out: '1 track is not muted any more.\n',
+  });
+  t.strictSame(bench.namespaces.rooms.asked, [
+    { participantId: 'p_1', reason: 'Quiet.', forSeconds: 60 },
+    { participantId: 'p_1', kind: 'audio', muted: true },
+    { participantId: 'p_1', muted: false },
+  ]);
   t.match(await cli('room', 'close', 'lobby', '-n', 'a'), { code: 0, out: 'Room lobby is closed.\n' });
   t.match(await cli('room', 'show', 'lobby', '-n', 'a'), { code: 1, err: /no room "lobby"/ });
 });

@@ -14,6 +14,7 @@ import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { PortMap } from '../contract/diagnosis.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 import type { RoomList, RoomSettings, RoomView } from '../contract/rooms.ts';
+import type { Kick, Mute } from '../contract/signaling.ts';
 import type {
   RegisterTurnKey,
   RevokedList,
@@ -81,6 +82,10 @@ export interface RoomControl {
   create(namespace: string, roomId: string, settings: RoomSettings): Promise<RoomView>;
   /** Throws room_not_found. */
   close(namespace: string, roomId: string): Promise<void>;
+  /** Throws room_not_found, participant_not_found, or invalid_request for a camera. */
+  kick(namespace: string, roomId: string, kick: Kick): Promise<{ ended: number }>;
+  /** Throws room_not_found or participant_not_found. */
+  mute(namespace: string, roomId: string, mute: Mute): Promise<{ tracks: number }>;
   /** Throws unavailable when another node serves this room. */
   requireHere(namespace: string, roomId: string): void;
 }

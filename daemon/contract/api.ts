@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { firewallManagerSchema } from './firewall.ts';
 import { namespaceNameSchema, portSchema, relayScopeSchema, roomIdSchema } from './names.ts';
+import { roomRightSchema } from './signaling.ts';
 import { turnLiveSchema } from './turn-operations.ts';
 
 // -- Session ---------------------------------------------------------------------------------------
@@ -246,6 +247,8 @@ export const createSignalTicketSchema = z.strictObject({
   role: z.enum(['viewer', 'publisher']).optional(),
   /** How others in the room see the user of an API key; the identity stays the key's. */
   name: z.string().min(1).max(128).optional(),
+  /** What it may do exactly, whatever the role: not more than who asks. `admin` has to be named. */
+  may: z.array(roomRightSchema).max(3).optional(),
 });
 export const signalTicketSchema = z.object({ ticket: z.string(), expiresAt: z.iso.datetime() });
 

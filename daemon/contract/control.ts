@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { iceCandidateInitSchema, sdpSchema } from './ice.ts';
 import { roomIdSchema } from './names.ts';
 import { roomSchema, roomSettingsSchema } from './rooms.ts';
+import { kickSchema, muteSchema } from './signaling.ts';
 import { turnRefusalRecordSchema } from './turn-refusal.ts';
 import { disconnectedSchema, disconnectTargetSchema, turnSessionListSchema } from './turn-session.ts';
 
@@ -164,6 +165,16 @@ export const sfuControlMethods = {
   },
   /** Everybody in the room gets `kicked`; the room is gone. */
   'rooms.close': { params: z.object({ roomId: roomIdSchema }), result: nothing },
+  /** Sends people away. Refused with room_not_found or participant_not_found. */
+  'rooms.kick': {
+    params: kickSchema.extend({ roomId: roomIdSchema }),
+    result: z.object({ ended: z.number() }),
+  },
+  /** `tracks`: how many it concerns now. Refused as above. */
+  'rooms.mute': {
+    params: muteSchema.extend({ roomId: roomIdSchema }),
+    result: z.object({ tracks: z.number() }),
+  },
   /** Ends all sessions of an identity. */
   'sessions.kick': {
     params: z.object({ identity: z.string(), reason: z.string().max(200) }),

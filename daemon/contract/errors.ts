@@ -52,6 +52,8 @@ export const ERROR_STATUS = {
   track_limit: 429,
   publisher_limit: 429,
   track_not_found: 404,
+  participant_not_found: 404,
+  kicked: 403,
   not_joined: 409,
   already_joined: 409,
   negotiation_failed: 400,

@@ -1,7 +1,7 @@
 /** Rooms of a namespace, as the control socket, the API and the command line show them. */
 import { z } from 'zod';
 import { namespaceNameSchema, roomIdSchema } from './names.ts';
-import { trackInfoSchema } from './signaling.ts';
+import { kickSchema, muteSchema, roomRightSchema, trackInfoSchema } from './signaling.ts';
 
 /**
  * Who may bring a room into being by going there. `join`: whoever may enter it; `publish`: whoever may publish
@@ -56,6 +56,7 @@ export const roomParticipantSchema = z.object({
   name: z.string().default(''),
   /** `camera`: its media are fetched by the daemon; it has no session. */
   kind: z.enum(['session', 'camera']).default('session'),
+  may: z.array(roomRightSchema).default([]),
   joinedAtMs: z.number(),
   connected: z.boolean(),
   tracks: z.array(roomTrackSchema),
@@ -106,3 +107,9 @@ export const createRoomSchema = z.strictObject({
   roomId: roomIdSchema.optional(),
   ...roomSettingsSchema.shape,
 });
+
+/** `POST /v1/webrtc/rooms/:roomId/kick` and `.../mute`. */
+export const kickRequestSchema = z.strictObject(kickSchema.shape);
+export const kickedSchema = z.object({ ended: z.number() });
+export const muteRequestSchema = z.strictObject(muteSchema.shape);
+export const mutedSchema = z.object({ tracks: z.number() });

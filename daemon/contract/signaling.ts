@@ -32,7 +32,10 @@ export const trackInfoSchema = z.object({
   mimeType: z.string(),
   fmtp: z.string(),
   muted: z.boolean(),
+  /** A moderator has muted it: only a moderator can undo that, and nothing of it is sent to anybody. */
+  forced: z.boolean().optional(),
 });
+
 export type TrackInfo = z.infer<typeof trackInfoSchema>;
 
 export const participantInfoSchema = z.object({
@@ -41,6 +44,29 @@ export const participantInfoSchema = z.object({
   name: z.string(),
 });
 export type ParticipantInfo = z.infer<typeof participantInfoSchema>;
+
+/** What a ticket may do in the rooms it opens: send, receive, send people away and mute them. */
+export const roomRightSchema = z.enum(['publish', 'subscribe', 'admin']);
+export type RoomRight = z.infer<typeof roomRightSchema>;
+
+/** One participant is sent away. `forSeconds` > 0: everybody of its identity, and they stay away so long. */
+export const kickSchema = z.object({
+  participantId: z.string().min(1).max(128),
+  reason: z.string().min(1).max(200).default('A moderator has ended it.'),
+  forSeconds: z.number().int().min(0).max(86_400).default(30),
+});
+export type Kick = z.infer<typeof kickSchema>;
+
+/**
+ * A moderator mutes or unmutes what a participant sends; without `kind` all of it. It holds for its identity in
+ * this room, whatever it publishes later, until it is undone or the room is gone.
+ */
+export const muteSchema = z.object({
+  participantId: z.string().min(1).max(128),
+  kind: z.enum(['audio', 'video']).optional(),
+  muted: z.boolean(),
+});
+export type Mute = z.infer<typeof muteSchema>;
 
 /** `requestId` is echoed in the answer or the error it causes. */
 const requestId = { requestId: z.string().max(64).optional() };
@@ -100,6 +126,9 @@ export const clientFrames = {
     trackId: z.string().max(128),
     figures: z.record(z.string().max(40), z.number()).refine((value) => Object.keys(value).length <= 40),
   }),
+  /** With the right `admin` only; answered with `done`. */
+  kick: kickSchema.extend({ ...requestId, roomId: roomIdSchema }),
+  mute: muteSchema.extend({ ...requestId, roomId: roomIdSchema }),
   ping: z.object({}),
 } as const;
 
@@ -136,7 +165,13 @@ export const serverFrames = {
     sdp: sdpSchema,
     mids: z.record(z.string(), z.string().nullable()),
   }),
-  answer: z.object({ ...requestId, connection: connectionSchema, sdp: sdpSchema }),
+  /** `mids`: the track that each section of the publish leg has become. */
+  answer: z.object({
+    ...requestId,
+    connection: connectionSchema,
+    sdp: sdpSchema,
+    mids: z.record(z.string(), z.string()).optional(),
+  }),
   'ice-candidate': z.object({ connection: connectionSchema, candidate: iceCandidateInitSchema.nullable() }),
   /**
    * ICE servers for both legs; clients must use `iceTransportPolicy: "relay"`. Sent again to a client that
@@ -164,6 +199,8 @@ export const serverFrames = {
   'track-state': z.object({
     trackId: z.string(),
     muted: z.boolean().optional(),
+    /** A moderator has muted it. */
+    forced: z.boolean().optional(),
     paused: z.boolean().optional(),
     /** Set when the server paused it, for example a viewer that stays behind. */
     reason: z.string().optional(),
@@ -175,6 +212,8 @@ export const serverFrames = {
   'source-lost': z.object({ roomId: z.string(), message: z.string(), sinceMs: z.number() }),
   'source-back': z.object({ roomId: z.string() }),
   'server-draining': z.object({ retryAfterMs: z.number(), alternatives: z.array(z.string()) }),
+  /** A `kick` or `mute` was carried out. */
+  done: z.object({ ...requestId }),
   kicked: z.object({ roomId: z.string().nullable(), reason: z.string() }),
   pong: z.object({}),
   error: z.object({
@@ -199,6 +238,8 @@ export const roomTicketSchema = z.strictObject({
   name: z.string().max(128),
   /** `viewer` may subscribe, `publisher` may publish too. */
   role: z.enum(['viewer', 'publisher']),
+  /** What it may do exactly; without it, what its role may. */
+  may: z.array(roomRightSchema).max(3).optional(),
   /** Only these rooms; null = every room of the namespace. */
   rooms: z.array(roomIdSchema).max(64).nullable(),
   expiresAtMs: z.number().int(),

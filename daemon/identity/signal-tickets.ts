@@ -13,7 +13,7 @@ const MAX_TICKETS = 10_000;
 const VIEWER_PREFIX = 'tkv.';
 
 /** Who opens a signaling socket, and for what. */
-export type SignalGrant = Pick<RoomTicket, 'namespace' | 'identity' | 'name' | 'role' | 'rooms'>;
+export type SignalGrant = Pick<RoomTicket, 'namespace' | 'identity' | 'name' | 'role' | 'rooms' | 'may'>;
 
 export class SignalTickets {
   readonly #clock: Clock;
@@ -82,7 +82,7 @@ export class SignalTickets {
     // Issued before, by its end.
     const forgottenAtMs = this.#forgotten.get(claims.identity) ?? -Infinity;
     if (claims.expiresAtMs <= forgottenAtMs + this.#longestViewerMs) return undefined;
-    const { namespace, identity, name, role, rooms } = claims;
-    return { namespace, identity, name, role, rooms };
+    const { namespace, identity, name, role, rooms, may } = claims;
+    return { namespace, identity, name, role, rooms, ...(may && { may }) };
   }
 }

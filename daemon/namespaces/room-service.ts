@@ -4,6 +4,7 @@
  */
 import { AppError } from '../contract/errors.ts';
 import type { Room, RoomList, RoomSettings, RoomView } from '../contract/rooms.ts';
+import type { Kick, Mute } from '../contract/signaling.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
@@ -75,6 +76,16 @@ export class RoomService {
   async close(namespace: string, roomId: string): Promise<void> {
     await this.#call(namespace, (sfu, options) => sfu.call('rooms.close', { roomId }, options));
     this.#options.store.deleteRoomAffinity(namespace, roomId);
+  }
+
+  /** Sends people away. @returns how many participants that were. */
+  async kick(namespace: string, roomId: string, kick: Kick): Promise<{ ended: number }> {
+    return this.#call(namespace, (sfu, options) => sfu.call('rooms.kick', { ...kick, roomId }, options));
+  }
+
+  /** @returns how many tracks it concerns now. */
+  async mute(namespace: string, roomId: string, mute: Mute): Promise<{ tracks: number }> {
+    return this.#call(namespace, (sfu, options) => sfu.call('rooms.mute', { ...mute, roomId }, options));
   }
 
   /** Throws unavailable when another node serves this room. */

@@ -66,7 +66,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   'peer-joined': { roomId: text, participant },
   'peer-left': { roomId: text, participantId: text },
   offer: { connection, sdp: text, mids: record(orNull(text)) },
-  answer: { connection, sdp: text },
+  answer: { connection, sdp: text, mids: optional(record(text)) },
   'ice-candidate': { connection, candidate },
   'turn-credentials': credentials,
   'refresh-credentials': credentials,
@@ -75,6 +75,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   'track-state': {
     trackId: text,
     muted: optional(flag),
+    forced: optional(flag),
     paused: optional(flag),
     reason: optional(text),
   },
@@ -84,6 +85,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   'source-back': { roomId: text },
   'server-draining': { retryAfterMs: number },
   kicked: { roomId: orNull(text), reason: text },
+  done: { requestId: optional(text) },
   pong: {},
   error: { requestId: optional(text), code: text, message: text, roomId: optional(text) },
 };

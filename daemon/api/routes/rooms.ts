@@ -2,7 +2,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { roomIdSchema } from '../../contract/names.ts';
-import { createRoomSchema, roomsQuerySchema } from '../../contract/rooms.ts';
+import {
+  createRoomSchema,
+  kickRequestSchema,
+  muteRequestSchema,
+  roomsQuerySchema,
+} from '../../contract/rooms.ts';
 import { identityOf, requireMay, type Action } from '../../identity/caller.ts';
 import { randomToken } from '../../kit/secret.ts';
 import { noteForAudit } from '../audit-trail.ts';
@@ -52,6 +57,22 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
   server.get('/v1/webrtc/rooms/:roomId', options, async (request, reply) => {
     const { namespace, roomId } = allowed(request, 'room.read');
     return reply.send(await namespaces.rooms.get(namespace, roomId));
+  });
+
+  server.post('/v1/webrtc/rooms/:roomId/kick', options, async (request, reply) => {
+    const { namespace, roomId } = allowed(request, 'room.change');
+    const kick = parseInput(kickRequestSchema, request.body);
+    const answer = await namespaces.rooms.kick(namespace, roomId, kick);
+    log.info({ namespace, roomId, ...kick, ...answer, by: identityOf(callerOf(request)) }, 'sent away');
+    return reply.send(answer);
+  });
+
+  server.post('/v1/webrtc/rooms/:roomId/mute', options, async (request, reply) => {
+    const { namespace, roomId } = allowed(request, 'room.change');
+    const mute = parseInput(muteRequestSchema, request.body);
+    const answer = await namespaces.rooms.mute(namespace, roomId, mute);
+    log.info({ namespace, roomId, ...mute, ...answer, by: identityOf(callerOf(request)) }, 'muted');
+    return reply.send(answer);
   });
 
   server.delete('/v1/webrtc/rooms/:roomId', options, async (request, reply) => {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { createSignalTicketSchema, createTurnCredentialsSchema } from '../../contract/api.ts';
 import { AppError } from '../../contract/errors.ts';
+import type { RoomRight } from '../../contract/signaling.ts';
 import { roomIdSchema } from '../../contract/names.ts';
 import { identityOf, requireMay, roleOf, type Caller } from '../../identity/caller.ts';
 import type { SignalGrant } from '../../identity/signal-tickets.ts';
@@ -58,12 +59,12 @@ export function webrtcRoutes(server: FastifyInstance, context: ApiContext, liste
 
   server.post('/v1/webrtc/tickets', secret, (request, reply) => {
     const caller = callerOf(request);
-    const { namespace, rooms, role, name } = parseInput(createSignalTicketSchema, request.body);
+    const { namespace, rooms, role, name, may } = parseInput(createSignalTicketSchema, request.body);
     requireMay(caller, 'live_view', { namespace });
     noteForAudit(request, { namespace });
     budgets.spend('viewer', identityOf(caller));
     namespaces.get(namespace);
-    const grant = grantOf(caller, namespace);
+    const grant = grantOf(caller, namespace, may);
     if (role === 'publisher' && grant.role === 'viewer') {
       throw new AppError(
         'forbidden',
@@ -139,8 +140,13 @@ function admit(
   return { grant: grantOf(caller, namespace), stands: () => stillStands(context, caller) };
 }
 
-function grantOf(caller: Caller, namespace: string): SignalGrant {
+/** Throws forbidden when more is asked for than the caller may. */
+function grantOf(caller: Caller, namespace: string, may?: RoomRight[]): SignalGrant {
   const identity = identityOf(caller);
   const role = roleOf(caller) === 'viewer' ? 'viewer' : 'publisher';
-  return { namespace, identity, name: identity, role, rooms: null };
+  if (may?.includes('admin')) requireMay(caller, 'room.change', { namespace });
+  if (may?.includes('publish') && role === 'viewer') {
+    throw new AppError('forbidden', 'A viewer may not grant "publish": it may not publish itself.');
+  }
+  return { namespace, identity, name: identity, role, rooms: null, ...(may && { may }) };
 }

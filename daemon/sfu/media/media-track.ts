@@ -18,6 +18,7 @@ export class MediaTrack {
   #codec: TrackCodec;
   #sources: readonly MediaSource[] = [];
   readonly #sinks = new Set<TrackSink>();
+  #silent = false;
 
   constructor(options: { trackId: string; streamId: string; codec: TrackCodec }) {
     this.trackId = options.trackId;
@@ -52,15 +53,26 @@ export class MediaTrack {
   /** Feeds all viewers from several encodings; each gets the one that fits it. */
   attachLayers(sources: readonly MediaSource[]): void {
     this.#sources = sources;
-    for (const sink of this.#sinks) sink.sourcesChanged(sources);
+    if (!this.#silent) this.#tell(sources);
+  }
+
+  /** Sends nothing of it to anybody while `silent`, whatever feeds it. */
+  setSilent(silent: boolean): void {
+    if (this.#silent === silent) return;
+    this.#silent = silent;
+    this.#tell(silent ? [] : this.#sources);
   }
 
   addSink(sink: TrackSink): void {
     this.#sinks.add(sink);
-    sink.sourcesChanged(this.#sources);
+    sink.sourcesChanged(this.#silent ? [] : this.#sources);
   }
 
   removeSink(sink: TrackSink): void {
     this.#sinks.delete(sink);
+  }
+
+  #tell(sources: readonly MediaSource[]): void {
+    for (const sink of this.#sinks) sink.sourcesChanged(sources);
   }
 }

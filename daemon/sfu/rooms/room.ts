@@ -1,13 +1,14 @@
 /** One room: who is in it, what they publish, who wants what. Pure state, changed only by rooms.ts. */
 import type { RoomSettings } from '../../contract/rooms.ts';
 import { ActiveSpeaker } from './active-speaker.ts';
-import type { ParticipantInfo, TrackInfo } from '../../contract/signaling.ts';
+import type { ParticipantInfo, RoomRight, TrackInfo } from '../../contract/signaling.ts';
 
 /** Whoever is in a room: a viewer's session, or a camera's ingest (no session, publishes only). */
 export type Member = {
   participantId: string;
   identity: string;
   name: string;
+  rights: ReadonlySet<RoomRight>;
   /** null for an ingest. */
   sessionId: string | null;
   joinedAtMs: number;
@@ -29,6 +30,8 @@ export type Room = {
   settings: RoomSettings | null;
   members: Map<string, Member>;
   tracks: Map<string, TrackInfo>;
+  /** Tracks whose publishers have muted them, whatever moderators say. */
+  selfMuted: Set<string>;
   /** Why the room's source is away; null while it is not known to be. */
   sourceLost: { message: string; sinceMs: number } | null;
   /** Since when nobody is in it; null while somebody is. */
@@ -45,6 +48,7 @@ export function newRoom(roomId: string, nowMs: number, settings: RoomSettings | 
     settings,
     members: new Map(),
     tracks: new Map(),
+    selfMuted: new Set(),
     sourceLost: null,
     emptySinceMs: nowMs,
     speaker: new ActiveSpeaker(),
@@ -59,6 +63,7 @@ export function participantInfo(member: Member): ParticipantInfo {
 /** Whether a member is to be given a track: its own never. */
 export function wants(member: Member, track: TrackInfo): boolean {
   if (member.sessionId === null || track.participantId === member.participantId) return false;
+  if (!member.rights.has('subscribe')) return false;
   if (member.wanted.has(track.trackId)) return true;
   return member.subscribe === 'auto' && !member.unwanted.has(track.trackId);
 }
@@ -67,7 +72,7 @@ export function wants(member: Member, track: TrackInfo): boolean {
 export function demandOf(room: Room): number {
   let demand = 0;
   for (const member of room.members.values()) {
-    if (member.sessionId === null) continue;
+    if (member.sessionId === null || !member.rights.has('subscribe')) continue;
     if (member.subscribe === 'auto' || member.watching.size > 0) demand += 1;
   }
   return demand;

@@ -3,9 +3,19 @@
  * return effects, which the signaling side carries out. Refusals are AppErrors and change nothing.
  */
 import { AppError } from '../../contract/errors.ts';
-import { deviceIdOfRoom } from '../../contract/names.ts';
 import { DEFAULT_ROOM_POLICY, type RoomPolicy, type RoomSettings } from '../../contract/rooms.ts';
-import type { RoomTicket, ServerFrame, TrackInfo } from '../../contract/signaling.ts';
+import type { Kick, Mute, RoomTicket, ServerFrame, TrackInfo } from '../../contract/signaling.ts';
+import { Moderation } from './moderation.ts';
+import {
+  forceMuted,
+  sourceChange,
+  speakerChange,
+  toMember,
+  toOthers,
+  welcomeFrame,
+  type RoomEffect,
+} from './room-effects.ts';
+import { requireEntry, requireMaking, requireRight, rightsOf } from './rights.ts';
 import {
   demandOf,
   isOver,
@@ -26,16 +36,9 @@ export type RoomLimits = {
   subscriptionsPerSession: number;
 };
 
-export type RoomEffect =
-  | { type: 'frame'; sessionId: string; frame: ServerFrame }
-  | { type: 'watch'; sessionId: string; trackId: string }
-  | { type: 'unwatch'; sessionId: string; trackId: string }
-  | { type: 'demand'; roomId: string; subscribers: number }
-  | { type: 'room'; roomId: string; state: 'opened' | 'closed' }
-  /** The publisher's section must end: its room is gone. */
-  | { type: 'track-ended'; trackId: string };
+export type { RoomEffect } from './room-effects.ts';
 
-export type Who = Pick<RoomTicket, 'identity' | 'name' | 'role' | 'rooms'>;
+export type Who = Pick<RoomTicket, 'identity' | 'name' | 'role' | 'rooms' | 'may'>;
 
 export class Rooms {
   #limits: RoomLimits;
@@ -44,6 +47,7 @@ export class Rooms {
   readonly #rooms = new Map<string, Room>();
   readonly #roomOfTrack = new Map<string, Room>();
   readonly #watchedBySession = new Map<string, number>();
+  readonly #moderation = new Moderation();
 
   /** `newId` gives ids that are unique for the life of the process. */
   constructor(options: { limits: RoomLimits; policy?: RoomPolicy; newId: (kind: 'participant') => string }) {
@@ -92,14 +96,15 @@ export class Rooms {
 
   // -- Participants ----------------------------------------------------------------------------------
 
-  /** @throws AppError forbidden, already_joined, room_not_found, room_limit, room_full. */
+  /** @throws AppError forbidden, kicked, already_joined, room_not_found, room_limit, room_full. */
   join(
     session: { sessionId: string; who: Who },
     options: { roomId: string; subscribe: 'auto' | 'none'; requestId?: string | undefined },
     nowMs: number,
   ): RoomEffect[] {
     const { sessionId, who } = session;
-    this.#mayEnter(who, options.roomId);
+    requireEntry(who, options.roomId);
+    this.#moderation.refuseBanned(options.roomId, who.identity, nowMs);
     const known = this.#rooms.get(options.roomId);
     if (known !== undefined && memberOfSession(known, sessionId) !== undefined) {
       throw new AppError('already_joined', `This session is in the room "${options.roomId}" already.`);
@@ -108,17 +113,20 @@ export class Rooms {
     const room = this.#open(options.roomId, nowMs, effects, who);
     const member = this.#addMember(
       room,
-      { sessionId, identity: who.identity, name: who.name, subscribe: options.subscribe },
+      {
+        ...{ sessionId, identity: who.identity, name: who.name, rights: rightsOf(who) },
+        subscribe: options.subscribe,
+      },
       nowMs,
     );
     return [
       ...effects,
-      ...this.#toOthers(room, sessionId, {
+      ...toOthers(room, sessionId, {
         type: 'peer-joined',
         roomId: room.roomId,
         participant: participantInfo(member),
       }),
-      { type: 'frame', sessionId, frame: this.#welcome(room, member, options.requestId) },
+      { type: 'frame', sessionId, frame: welcomeFrame(room, member, options.requestId) },
       ...this.#settle(room),
     ];
   }
@@ -127,7 +135,7 @@ export class Rooms {
   welcomeAgain(sessionId: string): ServerFrame[] {
     return this.roomsOf(sessionId).flatMap((room) => {
       const member = memberOfSession(room, sessionId);
-      return member === undefined ? [] : [this.#welcome(room, member)];
+      return member === undefined ? [] : [welcomeFrame(room, member)];
     });
   }
 
@@ -145,6 +153,17 @@ export class Rooms {
     });
     this.#watchedBySession.delete(sessionId);
     return effects;
+  }
+
+  /** The session goes on with other rights: what they do not allow any more ends. */
+  setRights(sessionId: string, who: Who): RoomEffect[] {
+    return this.roomsOf(sessionId).flatMap((room) => {
+      const member = memberOfSession(room, sessionId);
+      if (member === undefined) return [];
+      member.rights = rightsOf(who);
+      const ended = member.rights.has('publish') ? [] : this.#endTracks(room, member);
+      return [...ended, ...this.#settle(room)];
+    });
   }
 
   setConnected(sessionId: string, connected: boolean): void {
@@ -165,11 +184,15 @@ export class Rooms {
   } {
     const effects: RoomEffect[] = [];
     const room = this.#open(roomId, nowMs, effects, null);
-    const member = this.#addMember(room, { sessionId: null, ...who, subscribe: 'none' }, nowMs);
+    const member = this.#addMember(
+      room,
+      { sessionId: null, ...who, rights: new Set(), subscribe: 'none' },
+      nowMs,
+    );
     const participant = participantInfo(member);
     return {
       participantId: member.participantId,
-      effects: [...effects, ...this.#toOthers(room, null, { type: 'peer-joined', roomId, participant })],
+      effects: [...effects, ...toOthers(room, null, { type: 'peer-joined', roomId, participant })],
     };
   }
 
@@ -184,9 +207,7 @@ export class Rooms {
 
   /** The participant a session publishes as. @throws AppError forbidden or not_joined. */
   publisher(session: { sessionId: string; who: Who }, roomId: string): { participantId: string } {
-    if (session.who.role !== 'publisher') {
-      throw new AppError('forbidden', 'This credential may watch, but not publish.');
-    }
+    requireRight(rightsOf(session.who), 'publish');
     const { member } = this.#membership(session.sessionId, roomId);
     return { participantId: member.participantId };
   }
@@ -208,10 +229,19 @@ export class Rooms {
       const limit = String(this.#limits.publishersPerRoom);
       throw new AppError('publisher_limit', `In one room ${limit} participants can publish at a time.`);
     }
-    room.tracks.set(track.trackId, track);
+    const forced = this.#moderation.isMuted(room.roomId, publisher.identity, track.kind);
+    const info = forced ? { ...track, muted: true, forced } : track;
+    room.tracks.set(track.trackId, info);
     this.#roomOfTrack.set(track.trackId, room);
+    const silenced: RoomEffect[] = forced
+      ? [
+          { type: 'silence', trackId: track.trackId, silent: true },
+          ...toMember(publisher, { type: 'track-state', trackId: track.trackId, muted: true, forced }),
+        ]
+      : [];
     return [
-      ...this.#toOthers(room, publisher.sessionId, { type: 'track-added', track }),
+      ...silenced,
+      ...toOthers(room, publisher.sessionId, { type: 'track-added', track: info }),
       ...this.#settle(room),
     ];
   }
@@ -228,10 +258,11 @@ export class Rooms {
       member.unwanted.delete(trackId);
     }
     room.tracks.delete(trackId);
+    room.selfMuted.delete(trackId);
     this.#roomOfTrack.delete(trackId);
     const publisher = room.members.get(track.participantId);
     effects.push(
-      ...this.#toOthers(room, publisher?.sessionId ?? null, {
+      ...toOthers(room, publisher?.sessionId ?? null, {
         type: 'track-removed',
         roomId: room.roomId,
         trackId,
@@ -257,15 +288,22 @@ export class Rooms {
     if (track.participantId !== member.participantId) {
       throw new AppError('forbidden', 'Only the publisher of a track can mute it for everybody.');
     }
+    if (muted) room.selfMuted.add(trackId);
+    else room.selfMuted.delete(trackId);
+    if (track.forced) {
+      if (muted) return [];
+      throw new AppError('forbidden', 'A moderator has muted this track; only a moderator can unmute it.');
+    }
     room.tracks.set(trackId, { ...track, muted });
-    return this.#toOthers(room, sessionId, { type: 'track-state', trackId, muted });
+    return toOthers(room, sessionId, { type: 'track-state', trackId, muted });
   }
 
   // -- Subscriptions -----------------------------------------------------------------------------------
 
-  /** Starts watching one track, or all of the room. @throws AppError not_joined, track_not_found, track_limit. */
+  /** Starts watching one track, or all of the room. @throws AppError not_joined, forbidden, track_not_found, track_limit. */
   subscribe(sessionId: string, roomId: string, trackId: string | undefined): RoomEffect[] {
     const { room, member } = this.#membership(sessionId, roomId);
+    requireRight(member.rights, 'subscribe');
     if (trackId === undefined) {
       member.subscribe = 'auto';
       member.unwanted.clear();
@@ -303,19 +341,65 @@ export class Rooms {
     return this.#settle(room);
   }
 
+  // -- Moderation --------------------------------------------------------------------------------------
+
+  /** That a session may moderate a room it is in. @throws AppError not_joined or forbidden. */
+  requireModerator(sessionId: string, roomId: string): void {
+    requireRight(this.#membership(sessionId, roomId).member.rights, 'admin');
+  }
+
+  /** Sends people away. @throws AppError room_not_found, participant_not_found, invalid_request for a camera. */
+  kick(roomId: string, kick: Kick, nowMs: number): { ended: number; effects: RoomEffect[] } {
+    const { room, member } = this.#participant(roomId, kick.participantId);
+    if (member.sessionId === null) {
+      throw new AppError('invalid_request', 'This is a camera: mute it, or remove it from the cameras.');
+    }
+    const { reason, forSeconds } = kick;
+    const { identity } = member;
+    if (forSeconds > 0) {
+      this.#moderation.ban(roomId, identity, { untilMs: nowMs + forSeconds * 1000, reason }, nowMs);
+    }
+    const leaving = [...room.members.values()].filter(
+      (one) => one === member || (forSeconds > 0 && one.identity === identity && one.sessionId !== null),
+    );
+    const effects = leaving.flatMap((one) => [
+      ...toMember(one, { type: 'kicked', roomId, reason }),
+      ...this.#removeMember(room, one, nowMs),
+    ]);
+    return { ended: leaving.length, effects };
+  }
+
+  /** Mutes what somebody sends, now and later. @throws AppError room_not_found or participant_not_found. */
+  mute(roomId: string, mute: Mute): { tracks: number; effects: RoomEffect[] } {
+    const { room, member } = this.#participant(roomId, mute.participantId);
+    const kinds = mute.kind === undefined ? (['audio', 'video'] as const) : [mute.kind];
+    const { identity } = member;
+    for (const kind of kinds) this.#moderation.setMuted(roomId, identity, kind, mute.muted);
+    const people = new Set<string>();
+    for (const one of room.members.values()) if (one.identity === identity) people.add(one.participantId);
+    const tracks = [...room.tracks.values()].filter(
+      (track) => people.has(track.participantId) && kinds.some((kind) => kind === track.kind),
+    );
+    return {
+      tracks: tracks.length,
+      effects: tracks.flatMap((track) => forceMuted(room, track, mute.muted)),
+    };
+  }
+
+  #participant(roomId: string, participantId: string): { room: Room; member: Member } {
+    const room = this.#rooms.get(roomId);
+    if (room === undefined) throw new AppError('room_not_found', `There is no room "${roomId}".`);
+    const member = room.members.get(participantId);
+    if (member !== undefined) return { room, member };
+    throw new AppError('participant_not_found', `Nobody in the room "${roomId}" has this id.`);
+  }
+
   // -- Rooms -------------------------------------------------------------------------------------------
 
   /** Tells the room's viewers that its source is away, or back. Says nothing twice. */
   setSource(roomId: string, lost: string | null, nowMs: number): RoomEffect[] {
     const room = this.#rooms.get(roomId);
-    if (room === undefined || (room.sourceLost?.message ?? null) === lost) return [];
-    if (lost === null) {
-      room.sourceLost = null;
-      return this.#toOthers(room, null, { type: 'source-back', roomId });
-    }
-    const sinceMs = room.sourceLost?.sinceMs ?? nowMs;
-    room.sourceLost = { message: lost, sinceMs };
-    return this.#toOthers(room, null, { type: 'source-lost', roomId, message: lost, sinceMs });
+    return room === undefined ? [] : sourceChange(room, lost, nowMs);
   }
 
   /**
@@ -325,17 +409,7 @@ export class Rooms {
   updateSpeakers(loudnessOf: (trackId: string) => number, nowMs: number): RoomEffect[] {
     const effects: RoomEffect[] = [];
     for (const room of this.#rooms.values()) {
-      const loudness = new Map<string, number>();
-      for (const { kind, muted, participantId, trackId } of room.tracks.values()) {
-        if (kind !== 'audio' || muted) continue;
-        loudness.set(participantId, Math.max(loudness.get(participantId) ?? 0, loudnessOf(trackId)));
-      }
-      if (loudness.size === 0 && room.speaker.current === null) continue;
-      if (!room.speaker.update(loudness, nowMs)) continue;
-      const participantId = room.speaker.current;
-      effects.push(
-        ...this.#toOthers(room, null, { type: 'active-speaker', roomId: room.roomId, participantId }),
-      );
+      effects.push(...speakerChange(room, loudnessOf, nowMs));
     }
     return effects;
   }
@@ -354,7 +428,7 @@ export class Rooms {
   close(roomId: string, reason: string): RoomEffect[] {
     const room = this.#rooms.get(roomId);
     if (room === undefined) throw new AppError('room_not_found', `There is no room "${roomId}".`);
-    const effects = this.#toOthers(room, null, { type: 'kicked', roomId, reason });
+    const effects = toOthers(room, null, { type: 'kicked', roomId, reason });
     for (const member of room.members.values()) {
       for (const trackId of member.watching) effects.push(...this.#unwatch(member, trackId));
     }
@@ -365,6 +439,7 @@ export class Rooms {
     room.members.clear();
     room.tracks.clear();
     this.#rooms.delete(roomId);
+    this.#moderation.forgetRoom(roomId);
     if (room.toldDemand > 0) effects.push({ type: 'demand', roomId, subscribers: 0 });
     effects.push({ type: 'room', roomId, state: 'closed' });
     return effects;
@@ -373,22 +448,18 @@ export class Rooms {
   /** Removes rooms that have been empty for as long as they are kept. To be called now and then. */
   sweep(nowMs: number): RoomEffect[] {
     const effects: RoomEffect[] = [];
+    this.#moderation.sweep(nowMs);
     for (const room of this.#rooms.values()) {
       if (!isOver(room, nowMs, this.#policy.emptyTimeoutSeconds * 1000)) continue;
       for (const trackId of room.tracks.keys()) this.#roomOfTrack.delete(trackId);
       this.#rooms.delete(room.roomId);
+      this.#moderation.forgetRoom(room.roomId);
       effects.push({ type: 'room', roomId: room.roomId, state: 'closed' });
     }
     return effects;
   }
 
   // -- Inside ------------------------------------------------------------------------------------------
-
-  #mayEnter(who: Who, roomId: string): void {
-    if (who.rooms !== null && !who.rooms.includes(roomId)) {
-      throw new AppError('forbidden', `This credential does not open the room "${roomId}".`);
-    }
-  }
 
   #membership(sessionId: string, roomId: string): { room: Room; member: Member } {
     const room = this.#rooms.get(roomId);
@@ -403,7 +474,7 @@ export class Rooms {
   #open(roomId: string, nowMs: number, effects: RoomEffect[], who: Who | null): Room {
     const known = this.#rooms.get(roomId);
     if (known === undefined) {
-      if (who !== null) this.#mayMake(who, roomId);
+      if (who !== null) requireMaking(who, roomId, this.#policy.creation);
       return this.#add(roomId, null, nowMs, effects);
     }
     const most = Math.min(
@@ -412,17 +483,6 @@ export class Rooms {
     );
     if (known.members.size >= most) throw new AppError('room_full', `The room "${roomId}" is full.`);
     return known;
-  }
-
-  #mayMake(who: Who, roomId: string): void {
-    const { creation } = this.#policy;
-    if (creation === 'join' || deviceIdOfRoom(roomId) !== undefined) return;
-    if (creation === 'publish' && who.role === 'publisher') return;
-    const remedy =
-      creation === 'publish'
-        ? 'Who may publish opens it by joining.'
-        : 'It is made with POST /v1/webrtc/rooms first.';
-    throw new AppError('room_not_found', `There is no room "${roomId}". ${remedy}`);
   }
 
   #add(roomId: string, settings: RoomSettings | null, nowMs: number, effects: RoomEffect[]): Room {
@@ -438,7 +498,7 @@ export class Rooms {
 
   #addMember(
     room: Room,
-    who: Pick<Member, 'sessionId' | 'identity' | 'name' | 'subscribe'>,
+    who: Pick<Member, 'sessionId' | 'identity' | 'name' | 'rights' | 'subscribe'>,
     nowMs: number,
   ): Member {
     const member: Member = {
@@ -458,14 +518,11 @@ export class Rooms {
   #removeMember(room: Room, member: Member, nowMs: number): RoomEffect[] {
     const effects: RoomEffect[] = [];
     for (const trackId of [...member.watching]) effects.push(...this.#unwatch(member, trackId));
-    for (const track of [...room.tracks.values()]) {
-      if (track.participantId !== member.participantId) continue;
-      effects.push(...this.unpublish(track.trackId), { type: 'track-ended', trackId: track.trackId });
-    }
+    effects.push(...this.#endTracks(room, member));
     room.members.delete(member.participantId);
     if (room.members.size === 0) room.emptySinceMs = nowMs;
     effects.push(
-      ...this.#toOthers(room, null, {
+      ...toOthers(room, null, {
         type: 'peer-left',
         roomId: room.roomId,
         participantId: member.participantId,
@@ -475,26 +532,11 @@ export class Rooms {
     return effects;
   }
 
-  #welcome(room: Room, member: Member, requestId?: string): ServerFrame {
-    return {
-      type: 'welcome',
-      ...(requestId === undefined ? {} : { requestId }),
-      roomId: room.roomId,
-      participantId: member.participantId,
-      participants: [...room.members.values()].map(participantInfo),
-      tracks: [...room.tracks.values()],
-      sourceLost: room.sourceLost?.message ?? null,
-    };
-  }
-
-  /** To every session in the room but one. */
-  #toOthers(room: Room, exceptSessionId: string | null, frame: ServerFrame): RoomEffect[] {
-    const effects: RoomEffect[] = [];
-    for (const { sessionId } of room.members.values()) {
-      if (sessionId !== null && sessionId !== exceptSessionId)
-        effects.push({ type: 'frame', sessionId, frame });
-    }
-    return effects;
+  /** All that a member publishes ends. */
+  #endTracks(room: Room, member: Member): RoomEffect[] {
+    return [...room.tracks.values()]
+      .filter((track) => track.participantId === member.participantId)
+      .flatMap(({ trackId }) => [...this.unpublish(trackId), { type: 'track-ended', trackId }]);
   }
 
   /** Brings what members are given in line with what they want, then tells a changed demand. */

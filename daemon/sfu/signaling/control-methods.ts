@@ -2,6 +2,7 @@
 import { CONTROL_VERSION, type SfuStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { Room, RoomSettings } from '../../contract/rooms.ts';
+import type { Kick, Mute } from '../../contract/signaling.ts';
 import type { MediaEngine } from '../media/media-engine.ts';
 import type { Ingests } from './ingests.ts';
 import type { NamespaceSfu } from './namespace-sfu.ts';
@@ -75,6 +76,16 @@ export function controlMethods(options: ControlDependencies) {
     'rooms.close': ({ roomId }: { roomId: string }) => {
       director.apply(rooms.close(roomId, 'The room was closed.'));
       return {};
+    },
+    'rooms.kick': ({ roomId, ...kick }: Kick & { roomId: string }) => {
+      const { ended, effects } = rooms.kick(roomId, kick, nowMs());
+      director.apply(effects);
+      return { ended };
+    },
+    'rooms.mute': ({ roomId, ...mute }: Mute & { roomId: string }) => {
+      const { tracks, effects } = rooms.mute(roomId, mute);
+      director.apply(effects);
+      return { tracks };
     },
     'sessions.kick': ({ identity, reason }: { identity: string; reason: string }) => ({
       ended: sessions.kick(identity, reason),

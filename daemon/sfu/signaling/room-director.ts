@@ -8,7 +8,7 @@ import { randomToken } from '../../kit/secret.ts';
 import { announcedProfileLevelId, h264Fmtp, mimeTypeOf, type TrackCodec } from '../media/codecs.ts';
 import type { MediaSource } from '../media/core/types.ts';
 import { MediaTrack } from '../media/media-track.ts';
-import { Rooms, type RoomEffect, type RoomLimits } from '../rooms/rooms.ts';
+import { Rooms, type RoomEffect, type RoomLimits, type Who } from '../rooms/rooms.ts';
 
 /** What the director needs of a session. Must not throw. */
 export interface Audience {
@@ -88,6 +88,9 @@ export class RoomDirector {
         case 'room':
           this.#onRoom(effect.roomId, effect.state);
           break;
+        case 'silence':
+          this.#tracks.get(effect.trackId)?.track.setSilent(effect.silent);
+          break;
         case 'track-ended': {
           const known = this.#tracks.get(effect.trackId);
           this.#tracks.delete(effect.trackId);
@@ -150,6 +153,6 @@ export class RoomDirector {
 }
 
 /** The claims the rooms decide by. */
-export function whoOf(ticket: RoomTicket): Pick<RoomTicket, 'identity' | 'name' | 'role' | 'rooms'> {
-  return { identity: ticket.identity, name: ticket.name, role: ticket.role, rooms: ticket.rooms };
+export function whoOf({ identity, name, role, rooms, may }: RoomTicket): Who {
+  return { identity, name, role, rooms, may };
 }

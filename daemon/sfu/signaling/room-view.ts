@@ -19,6 +19,7 @@ export function roomView(room: Room, director: Pick<RoomDirector, 'track'>, nowM
       identity: member.identity,
       name: member.name,
       kind: member.sessionId === null ? 'camera' : 'session',
+      may: [...member.rights],
       joinedAtMs: member.joinedAtMs,
       connected: member.connected,
       tracks: tracks.filter((track) => track.participantId === member.participantId),

@@ -51,6 +51,8 @@ export class Session implements Audience, TrackOwner {
   #ticket: RoomTicket;
   #subscribe: SubscribeLeg | undefined;
   #publish: PublishLeg | undefined;
+  /** Own tracks by section. */
+  readonly #publishedMids = new Map<string, string>();
   #earlyPublishCandidates: Candidate[] = [];
   #tail: Promise<void> = Promise.resolve();
   #pendingFrames = 0;
@@ -150,6 +152,7 @@ export class Session implements Audience, TrackOwner {
       director.apply(director.rooms.leave(this.sessionId, roomId, engine.clock.nowMs()));
       this.send({ type: 'kicked', roomId, reason: 'This credential does not open the room any more.' });
     }
+    director.apply(director.rooms.setRights(this.sessionId, whoOf(ticket)));
     for (const frame of director.rooms.welcomeAgain(this.sessionId)) this.send(frame);
     const offer = this.#subscribe?.pendingOffer;
     if (offer !== undefined) this.send({ type: 'offer', connection: 'subscribe', ...offer });
@@ -228,6 +231,17 @@ export class Session implements Audience, TrackOwner {
         return;
       case 'key-frame':
         this.#keyFrame(frame.trackId, nowMs);
+        return;
+      case 'kick': {
+        rooms.requireModerator(this.sessionId, frame.roomId);
+        director.apply(rooms.kick(frame.roomId, frame, nowMs).effects);
+        this.send({ type: 'done', ...echo(frame.requestId) });
+        return;
+      }
+      case 'mute':
+        rooms.requireModerator(this.sessionId, frame.roomId);
+        director.apply(rooms.mute(frame.roomId, frame).effects);
+        this.send({ type: 'done', ...echo(frame.requestId) });
         return;
       case 'stats':
         if (this.#watched.has(frame.trackId) && this.figures.size < MAX_STATS_TRACKS) {
@@ -356,7 +370,7 @@ export class Session implements Audience, TrackOwner {
       try {
         const source: TrackInfo['source'] = sourceOf.get(mid) ?? 'unknown';
         const { identity } = this.#ticket;
-        return this.#options.director.addTrack({
+        const track = this.#options.director.addTrack({
           roomId,
           participantId,
           identity,
@@ -364,13 +378,16 @@ export class Session implements Audience, TrackOwner {
           codec,
           owner: this,
         });
+        this.#publishedMids.set(mid, track.trackId);
+        return track;
       } catch (error) {
         if (error instanceof AppError) refusals.push(error);
         else throw error;
         return undefined;
       }
     });
-    this.send({ type: 'answer', ...echo(frame.requestId), connection: 'publish', sdp });
+    const mids = Object.fromEntries(this.#publishedMids);
+    this.send({ type: 'answer', ...echo(frame.requestId), connection: 'publish', sdp, mids });
     for (const refusal of refusals) this.#fail(refusal, { requestId: frame.requestId, roomId });
     for (const candidate of this.#earlyPublishCandidates.splice(0)) leg.addCandidate(candidate);
   }
@@ -379,6 +396,9 @@ export class Session implements Audience, TrackOwner {
     const { director, engine } = this.#options;
     const leg: PublishLeg = await PublishLeg.open(engine, {
       removed: (track) => {
+        for (const [mid, trackId] of this.#publishedMids) {
+          if (trackId === track.trackId) this.#publishedMids.delete(mid);
+        }
         director.removeTrack(track.trackId);
       },
       parameters: (track, source) => {

@@ -51,6 +51,36 @@ t.test('rooms', async (t) => {
     t.same(await list(), ['lobby']);
   });
 
+  await t.test('tickets say what may be done; who is sent away stays away', async (t) => {
+    const admin = await enter({ may: ['admin', 'subscribe'], rooms: ['lobby'] });
+    admin.send('join', { roomId: 'elsewhere' });
+    t.match(await admin.next('error'), { code: 'forbidden' });
+    admin.send('join', { roomId: 'lobby' });
+    await admin.next('welcome');
+    const guest = await enter({ may: ['subscribe'] });
+    guest.send('join', { roomId: 'lobby' });
+    const { participantId } = await guest.next('welcome');
+    guest.send('offer', { sdp: 'v=0', roomId: 'lobby' });
+    t.match(await guest.next('error'), { code: 'forbidden', message: /not publish/ });
+    guest.send('kick', { roomId: 'lobby', participantId, requestId: 'k' });
+    t.match(await guest.next('error'), { code: 'forbidden', requestId: 'k' });
+
+    admin.send('mute', { roomId: 'lobby', participantId, muted: true, requestId: 'm' });
+    t.match(await admin.next('done'), { requestId: 'm' });
+    admin.send('kick', { roomId: 'lobby', participantId, forSeconds: 0, reason: 'Once.', requestId: 'k' });
+    t.match(await guest.next('kicked'), { roomId: 'lobby', reason: 'Once.' });
+    t.match(await admin.next('done'), { requestId: 'k' });
+    guest.send('join', { roomId: 'lobby' });
+    const again = await guest.next('welcome');
+    const path = `${ROOMS}/lobby/kick?namespace=demo`;
+    const body = { participantId: again['participantId'], forSeconds: 600 };
+    t.match(await box.api.post(path, body), { ended: 3 }, 'all of them are the same person here');
+    await guest.next('kicked');
+    guest.send('join', { roomId: 'lobby', requestId: 'j' });
+    t.match(await guest.next('error'), { code: 'kicked', requestId: 'j', message: /come back in/ });
+    t.match((await room('lobby')).participants, []);
+  });
+
   await t.test('that were made on purpose come back with another SFU process', async (t) => {
     const { sfu } = await box.status('demo');
     process.kill(sfu!.pid!, 'SIGKILL');

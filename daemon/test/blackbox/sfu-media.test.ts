@@ -111,6 +111,17 @@ t.test(
     t.match(received.encodings, [{ rid: null, width: 320, height: 240 }]);
     t.ok(received.bitsPerSecond > 0 && received.encodings[0]!.lastPacketAtMs !== null, 'figures are real');
 
+    const { participantId } = participants[1]!;
+    const mute = (muted: boolean) => sfu.control.call('rooms.mute', { roomId: room, participantId, muted });
+    t.same(await mute(true), { tracks: 1 });
+    t.match(await view.client.next('track-state'), { trackId: received.trackId, muted: true, forced: true });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const silentAt = picture.numbers.length;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    t.equal(picture.numbers.length, silentAt, 'nothing is sent while a moderator has it muted');
+    t.same(await mute(false), { tracks: 1 });
+    await picture.frames(5);
+
     first.sending.stop();
     await first.peer.close();
     const offersBefore = view.offers();

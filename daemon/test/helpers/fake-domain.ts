@@ -89,6 +89,17 @@ export class FakeRooms implements RoomControl {
     await this.get(namespace, roomId);
     this.open.delete(roomId);
   }
+  readonly asked: object[] = [];
+  async kick(namespace: string, roomId: string, kick: object) {
+    await this.get(namespace, roomId);
+    this.asked.push(kick);
+    return { ended: 1 };
+  }
+  async mute(namespace: string, roomId: string, mute: object) {
+    await this.get(namespace, roomId);
+    this.asked.push(mute);
+    return { tracks: 1 };
+  }
   requireHere(_namespace: string, roomId: string) {
     if (roomId === 'elsewhere') throw new AppError('unavailable', 'Another node serves it.');
   }
