@@ -7,6 +7,7 @@ import { addCommand } from './commands/camera/add.ts';
 import { listCommand as listCameras } from './commands/camera/list.ts';
 import { removeCommand } from './commands/camera/remove.ts';
 import { rotateCommand } from './commands/camera/rotate.ts';
+import { inspectCommand } from './commands/diagnosis/inspect.ts';
 import { monitorReportCommand } from './commands/diagnosis/monitor-report.ts';
 import { portsCommand } from './commands/diagnosis/ports.ts';
 import { createCommand } from './commands/namespace/create.ts';
@@ -79,6 +80,7 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
   program.addCommand(statusCommand(contextOf));
   noun('monitor', 'how the services of all namespaces are', [monitorReportCommand(contextOf)]);
   program.addCommand(portsCommand(contextOf));
+  program.addCommand(inspectCommand(contextOf));
   noun('namespace', 'tenants and their WebRTC', [
     createCommand(contextOf),
     listNamespaces(contextOf),

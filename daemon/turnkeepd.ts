@@ -13,6 +13,7 @@ import { CameraService } from './cameras/camera-service.ts';
 import { advertisedTunnel, listenAddress, shieldWarning } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
 import { openHostCertificates } from './host-certificates.ts';
+import { HostDiagnosis } from './host-diagnosis.ts';
 import { openNamespaces } from './host-namespaces.ts';
 import { compileServices, openServices } from './host-services.ts';
 import { Audit } from './identity/audit.ts';
@@ -74,6 +75,7 @@ async function start(): Promise<void> {
   const namespaces = await openNamespaces({
     ...{ config, database, services, certificates: certificates.turn, log: part('namespaces'), clock },
   });
+  const diagnosis = new HostDiagnosis({ config, database, problems, namespaces, clock });
   stack.push('namespaces', () => namespaces.stop());
   await namespaces.start();
 
@@ -110,6 +112,7 @@ async function start(): Promise<void> {
   const controlPlane = await openControlPlane({
     config,
     namespaces,
+    diagnosis,
     rooms: sfus,
     database: cameras && { cameras, identityStore: new SqliteIdentityStore(database), audit },
     certificate: certificates.server,

@@ -295,3 +295,30 @@ void t.test('monitor report and ports: a table, or the JSON of the API', async (
   t.match(ports.out, /No namespace has ports\. 20 more namespaces fit\./);
   t.match(JSON.parse((await cli('ports', '--json')).out), { freePlaces: 20, namespaces: [] });
 });
+
+void t.test('inspect: the findings with their remedies, exit 1 when one fails', async (t) => {
+  const { bench, cli } = await setUp(t);
+  const well = await cli('inspect');
+  t.match(well, { code: 0, out: '\nNothing fails.\n' });
+  const finding = {
+    check: 'clock',
+    subject: 'host',
+    severity: 'failure' as const,
+    sentence: 'It is behind.',
+  };
+  bench.context.diagnosis = {
+    ...bench.context.diagnosis,
+    inspect: () =>
+      Promise.resolve({
+        at: '2026-01-01T00:00:00.000Z',
+        durationMs: 5,
+        ok: false,
+        findings: [{ ...finding, remedy: 'Set it.' }],
+      }),
+  };
+  t.match(await cli('inspect'), {
+    code: 1,
+    out: 'FAIL  clock: It is behind.\n      Set it.\n\n1 check fails.\n',
+  });
+  t.match(JSON.parse((await cli('inspect', '--json')).out), { ok: false, findings: [finding] });
+});

@@ -15,12 +15,13 @@ import { Budgets } from './budgets.ts';
 import type { ApiContext, DatabaseParts } from './context.ts';
 import { LiveEvents } from './live-events.ts';
 import { openListeners } from './listeners.ts';
-import type { CameraService, NamespaceService } from './services.ts';
+import type { CameraService, Diagnosis, NamespaceService } from './services.ts';
 import { SignalingGateway } from './signaling-gateway.ts';
 
 export type ControlPlaneOptions = {
   config: LoadedConfig;
   namespaces: NamespaceService;
+  diagnosis: Diagnosis;
   rooms: ApiContext['rooms'];
   /** Cameras that have started; the caller stops them. */
   database: { cameras: CameraService; identityStore: IdentityStore; audit: Audit } | undefined;
@@ -47,6 +48,7 @@ export async function openControlPlane(
   const context: ApiContext = {
     namespaces,
     database: () => parts,
+    diagnosis: options.diagnosis,
     rooms: options.rooms,
     tickets: new SignalTickets({ clock }),
     live,

@@ -11,7 +11,7 @@ import type {
   CapturePolicy,
 } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
-import type { PortMap } from '../contract/diagnosis.ts';
+import type { Inspection, PortMap } from '../contract/diagnosis.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 import type { RoomList, RoomSettings, RoomView } from '../contract/rooms.ts';
 import type { Kick, Mute } from '../contract/signaling.ts';
@@ -123,6 +123,11 @@ export interface NamespaceService {
   ): TurnCredentials;
   /** Where the gateway finds the namespace's SFU, and the key of its tickets; undefined when not enabled. */
   signaling(name: string): { address: string; port: number; ticketKey: string } | undefined;
+}
+
+/** Examines the host; changes nothing. */
+export interface Diagnosis {
+  inspect(): Promise<Inspection>;
 }
 
 export type CameraChange = { type: 'device'; device: Device } | { type: 'device-removed'; id: string };

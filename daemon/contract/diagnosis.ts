@@ -64,3 +64,30 @@ export const monitorReportSchema = z.object({
   ),
 });
 export type MonitorReport = z.infer<typeof monitorReportSchema>;
+
+// -- Inspection ------------------------------------------------------------------------------------
+
+export const severitySchema = z.enum(['ok', 'notice', 'warning', 'failure']);
+export type Severity = z.infer<typeof severitySchema>;
+
+export const findingSchema = z.object({
+  /** Which check, in one or two words: `state file`, `ledger`. */
+  check: z.string(),
+  /** The namespace it is about, or `host`. */
+  subject: z.string(),
+  severity: severitySchema,
+  sentence: z.string(),
+  /** What to do; null when there is nothing to do. */
+  remedy: z.string().nullable(),
+});
+export type Finding = z.infer<typeof findingSchema>;
+
+/** `GET /v1/inspect`: every check says something, also when all is well. */
+export const inspectionSchema = z.object({
+  at: z.iso.datetime(),
+  durationMs: z.number(),
+  /** No finding is a failure. */
+  ok: z.boolean(),
+  findings: z.array(findingSchema),
+});
+export type Inspection = z.infer<typeof inspectionSchema>;

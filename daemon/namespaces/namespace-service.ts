@@ -252,7 +252,12 @@ export class Namespaces extends Lifecycle {
       node,
       plan: options.ports,
       store,
-      probeTurn: (name) => this.#probeTurn(name, this.#times.probeTimeoutMs),
+      services,
+      stateFile: options.stateFile,
+      enabled: this.#enabled,
+      probe: (name) => this.#ask(name),
+      isChanging: (name) => this.#operations.running(name) !== undefined,
+      broken: (name) => this.#broken.get(name),
     });
     this.turnKeys = new TurnKeyService({
       store,

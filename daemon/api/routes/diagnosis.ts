@@ -1,4 +1,4 @@
-/** What the host says of itself: `/v1/monitor`, `/v1/ports`. */
+/** What the host says of itself: `/v1/monitor`, `/v1/ports`, `/v1/inspect`. */
 import type { FastifyInstance } from 'fastify';
 import { monitorReport } from '../../health/monitor-report.ts';
 import { may, requireMay } from '../../identity/caller.ts';
@@ -20,5 +20,10 @@ export function diagnosisRoutes(server: FastifyInstance, context: ApiContext): v
   server.get('/v1/ports', options, async (request, reply) => {
     requireMay(callerOf(request), 'host.inspect');
     return reply.send(await namespaces.diagnosis.portMap());
+  });
+
+  server.get('/v1/inspect', options, async (request, reply) => {
+    requireMay(callerOf(request), 'host.inspect');
+    return reply.send(await context.diagnosis.inspect());
   });
 }

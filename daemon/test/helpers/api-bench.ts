@@ -61,6 +61,10 @@ export async function apiBench(
   const context: ApiContext = {
     namespaces,
     database: () => (state.open ? { identity, apiKeys, cameras, audit } : undefined),
+    diagnosis: {
+      inspect: () =>
+        Promise.resolve({ at: '2026-01-01T00:00:00.000Z', durationMs: 0, ok: true, findings: [] }),
+    },
     rooms: { sfu: () => undefined },
     tickets: new SignalTickets({ clock }),
     live,

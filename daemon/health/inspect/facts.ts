@@ -1,0 +1,58 @@
+/** Everything the checks judge, collected before the first of them runs. Plain data. */
+import type { NodeFacts } from '../../namespaces/node-facts.ts';
+import type { HeldPort } from '../../namespaces/system.ts';
+
+export type DatabaseFacts = {
+  path: string;
+  /** Why the real one is not open; empty when it is. */
+  problems: string[];
+  /** The file under its path: the open one, none, or another one. */
+  file: 'same' | 'missing' | 'replaced';
+  /** What SQLite finds in it; empty when it is sound. */
+  corruption: string[];
+};
+
+export type CertificateFacts = {
+  title: string;
+  /** `host`, or whose it is. */
+  subject: string;
+  path: string;
+  /** Who renews it: this product, or the operator. */
+  renewed: 'here' | 'by-operator';
+  /** Why it cannot be used; null when it can. */
+  problem: string | null;
+  fingerprint: string | null;
+  notBeforeMs: number;
+  notAfterMs: number;
+};
+
+export type ClockFacts = {
+  nowMs: number;
+  /** By how much the clock was set since this process started; positive is forward. */
+  movedMs: number;
+  /** What the system says of its time synchronisation; null when nobody can say. */
+  synchronised: boolean | null;
+};
+
+export type ResourceFacts = {
+  /** Largest socket buffers, in bytes; null when they cannot be read. */
+  receiveBufferBytes: number | null;
+  sendBufferBytes: number | null;
+  openFiles: { used: number; limit: number } | null;
+  /** Of the file system of the data. */
+  disk: { path: string; freeBytes: number; totalBytes: number } | null;
+};
+
+export type RelayFacts = { namespace: string; rttMs: number | null; problem: string | null };
+
+export type Facts = {
+  node: NodeFacts;
+  /** Who holds the sockets of the namespaces, in the order of `node`; holder undefined: nobody. */
+  holders: Map<string, HeldPort[]>;
+  database: DatabaseFacts;
+  certificates: CertificateFacts[];
+  clock: ClockFacts;
+  resources: ResourceFacts;
+  /** One real relay each: what is enabled and says it is up. */
+  relays: RelayFacts[];
+};

@@ -1,0 +1,121 @@
+/** Examines this host: brings the facts of all parts together for the inspection. */
+import { join } from 'node:path';
+import type { LoadedConfig } from './config/load.ts';
+import type { Inspection } from './contract/diagnosis.ts';
+import { collectFacts } from './health/inspect/collect.ts';
+import type { CertificateFacts } from './health/inspect/facts.ts';
+import { inspectionOf } from './health/inspect/inspect.ts';
+import { relayProof } from './health/relay-proof.ts';
+import type { Clock } from './kit/clock.ts';
+import type { NodeDiagnosis } from './namespaces/node-diagnosis.ts';
+import type { SqliteDatabase } from './store/sqlite/database.ts';
+import { DatabaseLook } from './store/sqlite/database-look.ts';
+import { certificatesIn, lookAtCertificate } from './system/certificate-facts.ts';
+import { clockMovedMs, clockSynchronised, hostResources } from './system/host-resources.ts';
+import { portHolders } from './system/port-holder.ts';
+
+export type HostDiagnosisOptions = {
+  config: LoadedConfig;
+  database: SqliteDatabase;
+  /** Why the real database is not open. */
+  problems: string[];
+  namespaces: { readonly diagnosis: NodeDiagnosis };
+  clock: Clock;
+};
+
+export class HostDiagnosis {
+  readonly #options: HostDiagnosisOptions;
+  readonly #look: DatabaseLook;
+  #running: Promise<Inspection> | undefined;
+
+  /** To be made right after the database was opened. */
+  constructor(options: HostDiagnosisOptions) {
+    this.#options = options;
+    this.#look = new DatabaseLook(options.database, this.#databasePath);
+  }
+
+  /** Whoever asks while one runs gets that one. Takes some seconds at most. */
+  inspect(): Promise<Inspection> {
+    this.#running ??= this.#inspect().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  get #databasePath(): string {
+    return join(this.#options.config.dataDir, 'turnkeep.db');
+  }
+
+  async #inspect(): Promise<Inspection> {
+    const { config, problems, clock, namespaces } = this.#options;
+    const { diagnosis } = namespaces;
+    const startedMs = clock.nowMs();
+    const facts = await collectFacts({
+      node: () => diagnosis.facts(),
+      inputs: (namespace) => diagnosis.inputs(namespace),
+      holders: portHolders,
+      database: () => ({
+        path: this.#databasePath,
+        problems,
+        file: this.#look.file(),
+        corruption: problems.length > 0 ? [] : this.#look.corruption(),
+      }),
+      certificates: (names) => this.#certificates(names),
+      trust: (namespace) => this.#trust(namespace),
+      clock: async () => ({
+        nowMs: clock.nowMs(),
+        movedMs: clockMovedMs(),
+        synchronised: await clockSynchronised(),
+      }),
+      resources: () => hostResources(config.dataDir),
+      proof: relayProof,
+    });
+    return inspectionOf(facts, { startedMs, endedMs: clock.nowMs() });
+  }
+
+  async #certificates(namespaces: readonly string[]): Promise<CertificateFacts[]> {
+    const { dataDir, turn } = this.#options.config;
+    const { certFile, keyFile } = turn.certificate;
+    const inCa = (name: string): string => join(dataDir, 'ca', name);
+    const own = certFile === null || keyFile === null;
+    const files = [
+      { title: 'certificate authority', subject: 'host', path: inCa('ca.pem'), key: inCa('ca.key') },
+      { title: 'server certificate', subject: 'host', path: inCa('server.pem'), key: inCa('server.key') },
+      ...namespaces.map((namespace) => ({
+        title: 'TURN certificate',
+        subject: namespace,
+        path: turnCertificate(dataDir, namespace),
+        key: turnCertificate(dataDir, namespace),
+      })),
+    ].map((file) => ({ ...file, renewed: 'here' as const }));
+    const operators = own
+      ? []
+      : [
+          {
+            title: 'turn.certificate',
+            subject: 'host',
+            path: certFile,
+            key: keyFile,
+            renewed: 'by-operator' as const,
+          },
+        ];
+    return Promise.all(
+      [...files, ...operators].map(async ({ key, ...file }) => ({
+        ...file,
+        ...(await lookAtCertificate(file.path, key)),
+      })),
+    );
+  }
+
+  /** The local authority; with the operator's certificate that one itself. */
+  async #trust(namespace: string): Promise<string> {
+    const { dataDir, turn } = this.#options.config;
+    return turn.certificate.certFile === null
+      ? certificatesIn(join(dataDir, 'ca', 'ca.pem'))
+      : certificatesIn(turnCertificate(dataDir, namespace));
+  }
+}
+
+function turnCertificate(dataDir: string, namespace: string): string {
+  return join(dataDir, 'turn-certificates', `${namespace}.pem`);
+}
