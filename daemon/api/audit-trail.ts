@@ -48,6 +48,8 @@ const RULES: Record<string, Rule> = {
   'POST /api/devices/tunnel': { action: 'camera.tunnel', grant: true },
   'POST /api/devices/turn': { action: 'camera.turn-credentials', grant: true },
   'POST /v1/webrtc/rooms': { action: 'room.create' },
+  'POST /v1/webrtc/rooms/:roomId/kick': { action: 'room.kick' },
+  'POST /v1/webrtc/rooms/:roomId/mute': { action: 'room.mute' },
   'DELETE /v1/webrtc/rooms/:roomId': { action: 'room.close' },
 };
 /** Mistakes of the caller and refusals before anybody knows who asks: they change nothing and tell nothing. */

@@ -5,6 +5,7 @@
 import { apiUrlOf, listenAddress } from '../config/addresses.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { Audit } from '../identity/audit.ts';
+import type { SfuDirectory } from '../cameras/system.ts';
 import { ApiKeys } from '../identity/api-keys.ts';
 import { Identity } from '../identity/identity.ts';
 import { SignalTickets } from '../identity/signal-tickets.ts';
@@ -17,12 +18,13 @@ import { LiveEvents } from './live-events.ts';
 import { openListeners } from './listeners.ts';
 import type { CameraService, Diagnosis, NamespaceService } from './services.ts';
 import { SignalingGateway } from './signaling-gateway.ts';
+import { WatchTrail } from './watch-trail.ts';
 
 export type ControlPlaneOptions = {
   config: LoadedConfig;
   namespaces: NamespaceService;
   diagnosis: Diagnosis;
-  rooms: ApiContext['rooms'];
+  rooms: SfuDirectory;
   /** Cameras that have started; the caller stops them. */
   database: { cameras: CameraService; identityStore: IdentityStore; audit: Audit } | undefined;
   certificate: { caPem: string; certPem: string; keyPem: string };
@@ -43,6 +45,7 @@ export async function openControlPlane(
   const gateway = new SignalingGateway({ namespaces, clock, log: part('gateway') });
   const parts = openParts(options, part('identity'));
   if (parts !== undefined) live.attachCameras(parts.cameras);
+  const watches = parts && openWatchTrail(options, parts.audit, part('audit'));
   const tcp = listenAddress(config.api.listen);
   let port = tcp.port;
   const context: ApiContext = {
@@ -66,6 +69,7 @@ export async function openControlPlane(
     log: part('api'),
   };
   const closeSockets = (): void => {
+    watches?.close();
     live.close();
     gateway.close();
   };
@@ -84,6 +88,11 @@ export async function openControlPlane(
     closeSockets();
     throw error;
   }
+}
+
+function openWatchTrail(options: ControlPlaneOptions, audit: Audit, log: Logger): WatchTrail {
+  const namespaces = options.namespaces.list().map(({ name }) => name);
+  return new WatchTrail({ audit, sfus: options.rooms, namespaces, log });
 }
 
 function openParts(options: ControlPlaneOptions, log: Logger): DatabaseParts | undefined {

@@ -151,6 +151,16 @@ export const sfuStatusSchema = z.object({
 });
 export type SfuStatus = z.infer<typeof sfuStatusSchema>;
 
+/** Somebody is given the media of a room. `untilMs` is null while that goes on. */
+export const watchSchema = z.object({
+  watchId: z.string(),
+  roomId: z.string(),
+  identity: z.string(),
+  sinceMs: z.number(),
+  untilMs: z.number().nullable(),
+});
+export type Watch = z.infer<typeof watchSchema>;
+
 const ingestRef = z.object({ ingestId: z.string().min(1).max(128) });
 
 export const sfuControlMethods = {
@@ -185,6 +195,8 @@ export const sfuControlMethods = {
     params: nothing,
     result: z.object({ rooms: z.array(z.object({ roomId: z.string(), subscribers: z.number() })) }),
   },
+  /** Who watches which room, and the last that did. */
+  'watches.list': { params: nothing, result: z.object({ watches: z.array(watchSchema) }) },
   /**
    * Opens (or replaces, for the same room) a camera's receive leg. The result is our offer: recvonly video
    * and, when asked, audio, with all candidates inside. A replaced ingest keeps its tracks and viewers.
@@ -222,6 +234,8 @@ export const sfuControlMethods = {
 } as const;
 
 export const sfuControlEvents = {
+  /** A watch began, or ended. */
+  watch: watchSchema,
   /** The number of subscriptions to a room's tracks (or waiting for its first track) changed. */
   demand: z.object({ roomId: z.string(), subscribers: z.number() }),
   /** A room has come into being or is gone. */

@@ -62,6 +62,7 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
   server.post('/v1/webrtc/rooms/:roomId/kick', options, async (request, reply) => {
     const { namespace, roomId } = allowed(request, 'room.change');
     const kick = parseInput(kickRequestSchema, request.body);
+    noteForAudit(request, { detail: kick });
     const answer = await namespaces.rooms.kick(namespace, roomId, kick);
     log.info({ namespace, roomId, ...kick, ...answer, by: identityOf(callerOf(request)) }, 'sent away');
     return reply.send(answer);
@@ -70,6 +71,7 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
   server.post('/v1/webrtc/rooms/:roomId/mute', options, async (request, reply) => {
     const { namespace, roomId } = allowed(request, 'room.change');
     const mute = parseInput(muteRequestSchema, request.body);
+    noteForAudit(request, { detail: mute });
     const answer = await namespaces.rooms.mute(namespace, roomId, mute);
     log.info({ namespace, roomId, ...mute, ...answer, by: identityOf(callerOf(request)) }, 'muted');
     return reply.send(answer);

@@ -2,10 +2,18 @@
 import type { ServerFrame, TrackInfo } from '../../contract/signaling.ts';
 import { participantInfo, type Member, type Room } from './room.ts';
 
+/** A member is given a track, or no longer. */
+export type WatchEffect = {
+  type: 'watch' | 'unwatch';
+  sessionId: string;
+  trackId: string;
+  roomId: string;
+  identity: string;
+};
+
 export type RoomEffect =
   | { type: 'frame'; sessionId: string; frame: ServerFrame }
-  | { type: 'watch'; sessionId: string; trackId: string }
-  | { type: 'unwatch'; sessionId: string; trackId: string }
+  | WatchEffect
   | { type: 'demand'; roomId: string; subscribers: number }
   | { type: 'room'; roomId: string; state: 'opened' | 'closed' }
   /** The publisher's section must end: its room is gone. */

@@ -14,6 +14,7 @@ import {
   toOthers,
   welcomeFrame,
   type RoomEffect,
+  type WatchEffect,
 } from './room-effects.ts';
 import { requireEntry, requireMaking, requireRight, rightsOf } from './rights.ts';
 import {
@@ -36,7 +37,7 @@ export type RoomLimits = {
   subscriptionsPerSession: number;
 };
 
-export type { RoomEffect } from './room-effects.ts';
+export type { RoomEffect, WatchEffect } from './room-effects.ts';
 
 export type Who = Pick<RoomTicket, 'identity' | 'name' | 'role' | 'rooms' | 'may'>;
 
@@ -253,7 +254,7 @@ export class Rooms {
     if (room === undefined || track === undefined) return [];
     const effects: RoomEffect[] = [];
     for (const member of room.members.values()) {
-      effects.push(...this.#unwatch(member, trackId));
+      effects.push(...this.#unwatch(room, member, trackId));
       member.wanted.delete(trackId);
       member.unwanted.delete(trackId);
     }
@@ -430,7 +431,7 @@ export class Rooms {
     if (room === undefined) throw new AppError('room_not_found', `There is no room "${roomId}".`);
     const effects = toOthers(room, null, { type: 'kicked', roomId, reason });
     for (const member of room.members.values()) {
-      for (const trackId of member.watching) effects.push(...this.#unwatch(member, trackId));
+      for (const trackId of member.watching) effects.push(...this.#unwatch(room, member, trackId));
     }
     for (const trackId of room.tracks.keys()) {
       this.#roomOfTrack.delete(trackId);
@@ -517,7 +518,7 @@ export class Rooms {
 
   #removeMember(room: Room, member: Member, nowMs: number): RoomEffect[] {
     const effects: RoomEffect[] = [];
-    for (const trackId of [...member.watching]) effects.push(...this.#unwatch(member, trackId));
+    for (const trackId of [...member.watching]) effects.push(...this.#unwatch(room, member, trackId));
     effects.push(...this.#endTracks(room, member));
     room.members.delete(member.participantId);
     if (room.members.size === 0) room.emptySinceMs = nowMs;
@@ -546,14 +547,15 @@ export class Rooms {
       if (member.sessionId === null) continue;
       for (const trackId of [...member.watching]) {
         const track = room.tracks.get(trackId);
-        if (track === undefined || !wants(member, track)) effects.push(...this.#unwatch(member, trackId));
+        if (track === undefined || !wants(member, track))
+          effects.push(...this.#unwatch(room, member, trackId));
       }
       for (const track of room.tracks.values()) {
         if (member.watching.has(track.trackId) || !wants(member, track)) continue;
         if (this.#full(member.sessionId)) break;
         member.watching.add(track.trackId);
         this.#count(member.sessionId, 1);
-        effects.push({ type: 'watch', sessionId: member.sessionId, trackId: track.trackId });
+        effects.push(watchEffect('watch', room, member.sessionId, member.identity, track.trackId));
       }
     }
     const demand = demandOf(room);
@@ -564,10 +566,10 @@ export class Rooms {
     return effects;
   }
 
-  #unwatch(member: Member, trackId: string): RoomEffect[] {
+  #unwatch(room: Room, member: Member, trackId: string): RoomEffect[] {
     if (member.sessionId === null || !member.watching.delete(trackId)) return [];
     this.#count(member.sessionId, -1);
-    return [{ type: 'unwatch', sessionId: member.sessionId, trackId }];
+    return [watchEffect('unwatch', room, member.sessionId, member.identity, trackId)];
   }
 
   #count(sessionId: string, by: number): void {
@@ -588,4 +590,14 @@ export class Rooms {
 
 function trackNotFound(): AppError {
   return new AppError('track_not_found', 'There is no such track to watch here.');
+}
+
+function watchEffect(
+  type: 'watch' | 'unwatch',
+  { roomId }: Room,
+  sessionId: string,
+  identity: string,
+  trackId: string,
+): WatchEffect {
+  return { type, sessionId, trackId, roomId, identity };
 }

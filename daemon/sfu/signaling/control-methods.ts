@@ -90,6 +90,7 @@ export function controlMethods(options: ControlDependencies) {
     'sessions.kick': ({ identity, reason }: { identity: string; reason: string }) => ({
       ended: sessions.kick(identity, reason),
     }),
+    'watches.list': () => ({ watches: sfu.watches.list() }),
     'demand.list': () => ({ rooms: rooms.demands() }),
     'ingest.open': async (params: {
       ingestId: string;

@@ -11,6 +11,7 @@ import { Ingests } from './ingests.ts';
 import { RoomDirector } from './room-director.ts';
 import { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
+import { WatchJournal } from './watch-journal.ts';
 
 type Emit = <Name extends keyof typeof sfuControlEvents>(
   event: Name,
@@ -24,6 +25,7 @@ export class NamespaceSfu {
   readonly director: RoomDirector;
   readonly ingests: Ingests;
   readonly sessions: Sessions;
+  readonly watches: WatchJournal;
   readonly #engine: MediaEngine;
   #config: SfuServiceConfig;
   #drainUntilMs: number | undefined;
@@ -33,11 +35,20 @@ export class NamespaceSfu {
     const { engine, log, emit } = options;
     this.#config = options.config;
     this.#engine = engine;
+    this.watches = new WatchJournal({
+      nowMs: () => engine.clock.nowMs(),
+      tell: (watch) => {
+        emit('watch', watch);
+      },
+    });
     this.director = new RoomDirector({
       limits: options.config.limits,
       policy: options.config.rooms,
       onRoom: (roomId, state) => {
         emit('room', { roomId, state });
+      },
+      onWatch: (effect) => {
+        this.watches[effect.type](effect);
       },
       onDemand: (roomId, subscribers) => {
         emit('demand', { roomId, subscribers });
@@ -96,6 +107,7 @@ export class NamespaceSfu {
   tick(): void {
     const nowMs = this.#engine.clock.nowMs();
     this.sessions.tick(nowMs);
+    this.watches.tick();
     this.director.apply(this.director.rooms.sweep(nowMs));
     this.director.updateSpeakers(nowMs);
   }

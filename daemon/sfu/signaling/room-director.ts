@@ -8,7 +8,7 @@ import { randomToken } from '../../kit/secret.ts';
 import { announcedProfileLevelId, h264Fmtp, mimeTypeOf, type TrackCodec } from '../media/codecs.ts';
 import type { MediaSource } from '../media/core/types.ts';
 import { MediaTrack } from '../media/media-track.ts';
-import { Rooms, type RoomEffect, type RoomLimits, type Who } from '../rooms/rooms.ts';
+import { Rooms, type RoomEffect, type RoomLimits, type WatchEffect, type Who } from '../rooms/rooms.ts';
 
 /** What the director needs of a session. Must not throw. */
 export interface Audience {
@@ -33,6 +33,7 @@ export class RoomDirector {
   readonly rooms: Rooms;
   readonly #audiences = new Map<string, Audience>();
   readonly #tracks = new Map<string, { track: MediaTrack; owner: TrackOwner }>();
+  readonly #onWatch: ((effect: WatchEffect) => void) | undefined;
   readonly #onDemand: (roomId: string, subscribers: number) => void;
   readonly #onRoom: (roomId: string, state: 'opened' | 'closed') => void;
 
@@ -40,11 +41,13 @@ export class RoomDirector {
     limits: RoomLimits;
     policy?: RoomPolicy;
     onDemand: (roomId: string, subscribers: number) => void;
+    onWatch?: (effect: WatchEffect) => void;
     onRoom?: (roomId: string, state: 'opened' | 'closed') => void;
   }) {
     const { limits, policy } = options;
     this.rooms = new Rooms({ limits, ...(policy && { policy }), newId: () => `p_${randomToken(9)}` });
     this.#onDemand = options.onDemand;
+    this.#onWatch = options.onWatch;
     this.#onRoom = options.onRoom ?? (() => undefined);
   }
 
@@ -75,11 +78,13 @@ export class RoomDirector {
           this.#audiences.get(effect.sessionId)?.send(effect.frame);
           break;
         case 'watch': {
+          this.#onWatch?.(effect);
           const known = this.#tracks.get(effect.trackId);
           if (known !== undefined) this.#audiences.get(effect.sessionId)?.watch(known.track);
           break;
         }
         case 'unwatch':
+          this.#onWatch?.(effect);
           this.#audiences.get(effect.sessionId)?.unwatch(effect.trackId);
           break;
         case 'demand':

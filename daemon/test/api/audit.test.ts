@@ -39,6 +39,8 @@ const ACROSS: [string, object?][] = [
   ['POST /v1/webrtc/rooms', { namespace: 'a', roomId: 'r' }],
   ['GET /v1/webrtc/rooms/r?namespace=a'],
   ['DELETE /v1/webrtc/rooms/r?namespace=a'],
+  ['POST /v1/webrtc/rooms/r/kick?namespace=a', { identity: 'x' }],
+  ['POST /v1/webrtc/rooms/r/mute?namespace=a', { trackId: 'x', muted: true }],
   ['GET /api/devices?namespace=a'],
   ['POST /api/devices', { name: 'two', namespace: 'a' }],
   ['GET /api/devices/cam-1'],
