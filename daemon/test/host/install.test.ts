@@ -1,10 +1,8 @@
 /** install.sh on a booted Debian: install, use, upgrade, roll back, lose power, remove. */
 import t from 'tap';
-import type { z } from 'zod';
-import { webrtcStatusSchema } from '../../contract/api.ts';
-import { setTimeout as pause } from 'node:timers/promises';
 import { bootBox, BOX_ADDRESS, type Box } from '../testbed/box.ts';
 import { makeBundle } from '../testbed/bundle.ts';
+import { namespaceStatus, untilServed } from '../testbed/installed-box.ts';
 
 t.setTimeout(580_000);
 
@@ -101,7 +99,7 @@ t.test('from install to removal', async (t) => {
   await t.test('a killed daemon comes back and finds its services as they were', async (t) => {
     const turn = await pidOf(box, 'turn');
     await box.sh('systemctl kill --signal=KILL turnkeepd');
-    await ready(box);
+    await untilServed(box, 'cam-one');
     t.equal(await pidOf(box, 'turn'), turn);
   });
 
@@ -123,28 +121,28 @@ t.test('from install to removal', async (t) => {
       const refused = await install('/root/v3', '--yes');
       t.match(refused, { code: 1, stderr: /no good[\s\S]*did not become ready; 0\.1\.1-\w+ is back/ });
       t.equal(await box.sh('readlink /opt/turnkeep/current'), current);
-      await ready(box);
+      await untilServed(box, 'cam-one');
       t.strictSame([await pidOf(box, 'turn'), await pidOf(box, 'sfu')], [turn, sfu], 'no picture was lost');
       await box.sh('rm -r /root/v2 /root/v3');
     },
   );
 
   await t.test('after a power cut everything is back on the same ports', async (t) => {
-    const { ports } = await status(box);
+    const { ports } = await namespaceStatus(box, 'cam-one');
     t.ok(ports);
     const startedMs = await box.cutPower();
-    await ready(box);
+    await untilServed(box, 'cam-one');
     t.comment(
       `from the boot of systemd to a working relay: ${String(Math.round(performance.now() - startedMs))} ms`,
     );
-    t.strictSame((await status(box)).ports, ports);
+    t.strictSame((await namespaceStatus(box, 'cam-one')).ports, ports);
   });
 
   await t.test('removal leaves nothing, and without --purge the data', async (t) => {
     t.match(await install(bundle, '--uninstall', '--yes'), { code: 0 });
     await box.sh('test -e /var/lib/turnkeep/turnkeep.db && test -e /etc/turnkeep/turnkeep.yaml');
     t.match(await install(bundle, '--yes'), { code: 0 });
-    await ready(box);
+    await untilServed(box, 'cam-one');
     t.match(await box.sh('turnkeep --json namespace list'), /cam-one/, 'the data was found again');
     t.match(await install(bundle, '--uninstall', '--purge', '--yes'), { code: 0 });
     const gone = new Set((await box.sh(SNAPSHOT)).split('\n'));
@@ -161,27 +159,3 @@ t.test('from install to removal', async (t) => {
     );
   });
 });
-
-const statusOf = webrtcStatusSchema.pick({ state: true, ports: true, turn: true, sfu: true });
-
-async function status(box: Box): Promise<z.infer<typeof statusOf>> {
-  const command = 'turnkeep --json namespace webrtc-status --namespace cam-one';
-  return statusOf.parse(JSON.parse(await box.sh(command)));
-}
-
-/** Until the daemon says that both services are up: by live probes, not from a row. */
-async function ready(box: Box): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  let last: unknown;
-  while (Date.now() < deadline) {
-    try {
-      const { state, turn, sfu } = await status(box);
-      last = { state, turn, sfu };
-      if (state === 'enabled' && turn?.up === 'up' && sfu?.up === 'up') return;
-    } catch (error) {
-      last = error; // The daemon is not there yet.
-    }
-    await pause(200);
-  }
-  throw new Error(`The namespace did not come back: ${JSON.stringify(last)} ${String(last)}`);
-}
