@@ -123,7 +123,7 @@ function openStream(options: LinkOptions): Promise<TurnLink> {
 }
 
 /** TLS options: a certificate of `trustPem` itself is trusted too, whoever signed it. */
-function verifiedBy(tls: TlsTrust | undefined): ConnectionOptions {
+export function verifiedBy(tls: TlsTrust | undefined): ConnectionOptions {
   if (tls === undefined) return {};
   const { trustPem, host } = tls;
   return {

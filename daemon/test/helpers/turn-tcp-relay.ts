@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import type { TurnServiceConfig } from '../../contract/turn-config.ts';
-import type { TlsTrust } from '../../health/relay-probe-link.ts';
+import { verifiedBy, type TlsTrust } from '../../health/relay-probe-link.ts';
 import { formatIp } from '../../kit/ip-address.ts';
 import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { ATTRIBUTE, METHOD, TRANSPORT_TCP } from '../../turn/codec/attribute-types.ts';
@@ -317,10 +317,7 @@ export class TcpPeer {
 
 async function openSocket(t: Test, { transport, address, port, tls }: Door): Promise<Socket> {
   const target = { host: address, port, allowHalfOpen: true };
-  const socket =
-    transport === 'tcp'
-      ? connect(target)
-      : connectTls({ ...target, ca: tls?.trustPem, allowPartialTrustChain: true, servername: tls?.host });
+  const socket = transport === 'tcp' ? connect(target) : connectTls({ ...target, ...verifiedBy(tls) });
   t.teardown(() => socket.destroy());
   await untilOpen(socket, transport === 'tcp' ? 'connect' : 'secureConnect');
   return socket;

@@ -1,8 +1,8 @@
 /** A public relay against peers that are no addresses of its host: they live in a network namespace beside. */
-import { execFileSync, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
 import { readDataIndication } from '../../../turn/core/client-session.ts';
+import { openPeerBeside, PEER_PORT } from '../../helpers/public-peer.ts';
 import { credential, startTurn, TurnClient } from '../../helpers/turn-client.ts';
 import { TcpAllocation } from '../../helpers/turn-tcp-relay.ts';
 
@@ -14,34 +14,10 @@ const OWN_TOO = '198.41.0.6';
 const PUBLIC = '198.41.0.5';
 /** Reachable all the same, and private. */
 const PRIVATE = '10.77.0.5';
-const PORT = 20_000;
-const ECHO = `
-const { createSocket } = require('node:dgram');
-const socket = createSocket('udp4');
-socket.on('message', (bytes, { port, address }) => socket.send(bytes, port, address));
-const tcp = require('node:net').createServer((one) => one.on('error', () => 0).pipe(one));
-socket.bind(${PORT}, () => tcp.listen(${PORT}, '0.0.0.0', () => console.log('bound')));
-process.stdin.on('end', () => process.exit()).resume();
-`;
-
 const skip = process.env['TURNKEEP_TEST_NETWORK_ADDRESS'] === undefined && 'needs a network namespace (root)';
 
 t.test('public peers are reached, private ones and the host are not', { skip }, async (t) => {
-  // The child makes its namespace before node starts in it, so what it prints comes from inside.
-  const beside = spawn('unshare', ['--net', process.execPath, '-e', ECHO], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  t.teardown(() => beside.kill('SIGKILL'));
-  await new Promise((resolve) => beside.stdout.once('data', resolve));
-  const pid = String(beside.pid);
-  const ip = (...words: string[]): unknown => execFileSync('ip', words);
-  const inside = (...words: string[]): unknown => execFileSync('nsenter', ['-t', pid, '-n', 'ip', ...words]);
-  ip('link', 'add', 'tk-own', 'type', 'veth', 'peer', 'name', 'tk-beside', 'netns', pid);
-  for (const address of [OWN, OWN_TOO, '10.77.0.4']) ip('address', 'add', `${address}/24`, 'dev', 'tk-own');
-  ip('link', 'set', 'tk-own', 'up');
-  for (const address of [PUBLIC, PRIVATE]) inside('address', 'add', `${address}/24`, 'dev', 'tk-beside');
-  inside('link', 'set', 'tk-beside', 'up');
-
+  await openPeerBeside(t, { own: [OWN, OWN_TOO, '10.77.0.4'], peer: [PUBLIC, PRIVATE] });
   const turn = await startTurn(t, {
     address: '127.0.33.21',
     config: {
@@ -51,24 +27,24 @@ t.test('public peers are reached, private ones and the host are not', { skip }, 
   });
   const client = await TurnClient.open(t, { transport: 'udp', ...turn, ...credential() });
   await client.allocate();
-  t.equal((await client.permit({ address: PUBLIC, port: PORT })).code, 'success');
-  client.send({ address: PUBLIC, port: PORT }, Buffer.from('there and back'));
+  t.equal((await client.permit({ address: PUBLIC, port: PEER_PORT })).code, 'success');
+  client.send({ address: PUBLIC, port: PEER_PORT }, Buffer.from('there and back'));
   const back = await client.next(readDataIndication);
   t.equal(back.payload.toString(), 'there and back');
-  t.equal(back.peer.port, PORT);
-  t.equal((await client.bind(0x4000, { address: PUBLIC, port: PORT })).code, 'success');
+  t.equal(back.peer.port, PEER_PORT);
+  t.equal((await client.bind(0x4000, { address: PUBLIC, port: PEER_PORT })).code, 'success');
   for (const address of [PRIVATE, OWN, OWN_TOO, '10.77.0.4', '127.0.33.21']) {
-    t.equal((await client.permit({ address, port: PORT })).code, 403, address);
-    t.equal((await client.bind(0x4001, { address, port: PORT })).code, 403, address);
+    t.equal((await client.permit({ address, port: PEER_PORT })).code, 403, address);
+    t.equal((await client.bind(0x4001, { address, port: PEER_PORT })).code, 403, address);
   }
   await t.test('the same by TCP', async (t) => {
     const { address, port } = turn;
     const allocation = await TcpAllocation.make(t, { transport: 'tcp', address, port });
     t.equal(allocation.relayed.address, OWN);
-    const link = await allocation.through(t, { address: PUBLIC, port: PORT }, 'there and back');
+    const link = await allocation.through(t, { address: PUBLIC, port: PEER_PORT }, 'there and back');
     t.equal(await link.read(14), 'there and back');
     for (const address of [PRIVATE, OWN, OWN_TOO, '10.77.0.4', '127.0.33.21']) {
-      t.same(await allocation.connect({ address, port: PORT }), { code: 403 }, address);
+      t.same(await allocation.connect({ address, port: PEER_PORT }), { code: 403 }, address);
     }
     t.equal((await allocation.client.refresh(0)).code, 'success');
     t.equal(await link.rest(), '');
@@ -81,6 +57,6 @@ t.test('public peers are reached, private ones and the host are not', { skip }, 
   writeFileSync(turn.configFile, JSON.stringify(config));
   await turn.control.call('reload', {});
   t.match((await turn.control.call('sessions', {})).items, [{ permissions: [], channels: 0 }]);
-  t.equal((await client.permit({ address: PUBLIC, port: PORT })).code, 403);
+  t.equal((await client.permit({ address: PUBLIC, port: PEER_PORT })).code, 403);
   await turn.stop();
 });
