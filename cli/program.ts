@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import { contextFactory } from './cli-context.ts';
 import { listCommand as listAudit } from './commands/audit/list.ts';
 import { verifyCommand } from './commands/audit/verify.ts';
+import { createCommand as createBackup } from './commands/backup/create.ts';
+import { restoreCommand } from './commands/backup/restore.ts';
 import { addCommand } from './commands/camera/add.ts';
 import { listCommand as listCameras } from './commands/camera/list.ts';
 import { removeCommand } from './commands/camera/remove.ts';
@@ -124,6 +126,10 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     deleteUser(contextOf),
     resetPasswordCommand(contextOf),
     signInCodeCommand(contextOf),
+  ]);
+  noun('backup', 'everything this server knows, in one encrypted file', [
+    createBackup(contextOf),
+    restoreCommand(contextOf),
   ]);
   noun('audit', 'who did what, and whether the record is whole', [
     listAudit(contextOf),

@@ -30,7 +30,8 @@ export class SqliteAuditStore implements AuditStore {
   }
 
   transaction(body: () => void): void {
-    this.#database.transaction(body)();
+    // Immediate: another program, the one that makes backups, may write a line at the same time.
+    this.#database.transaction(body).immediate();
   }
 
   append(line: AuditLine): void {

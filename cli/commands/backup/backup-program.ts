@@ -1,0 +1,74 @@
+/** Runs the daemon's backup program beside the daemon, which need not run: the passphrase goes by its standard input. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { OperationFailed } from '../../output.ts';
+
+const PROGRAM = join(import.meta.dirname, '../../../daemon/backup.ts');
+const SYSTEM_CONFIG = '/etc/turnkeep/turnkeep.yaml';
+
+export type BackupOptions = { config?: string; passphraseFile?: string };
+
+/** @returns what it printed. Rejects with its sentence. */
+export async function runBackupProgram(
+  words: string[],
+  options: BackupOptions & { confirm: boolean },
+): Promise<unknown> {
+  const passphrase = await readPassphrase(options);
+  const config = options.config ?? (existsSync(SYSTEM_CONFIG) ? SYSTEM_CONFIG : undefined);
+  const child = spawn(
+    process.execPath,
+    [PROGRAM, ...words, ...(config === undefined ? [] : ['--config', config])],
+    { stdio: ['pipe', 'pipe', 'pipe'] },
+  );
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  child.stdin.on('error', () => undefined); // It ended before it read: it says why.
+  child.stdin.end(passphrase);
+  const [code, out, err] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+  if (code === 0) return JSON.parse(out);
+  throw new Error(err.trim() === '' ? 'The backup program ended without a word.' : err.trim());
+}
+
+async function readPassphrase(options: BackupOptions & { confirm: boolean }): Promise<string> {
+  const { passphraseFile, confirm } = options;
+  if (passphraseFile !== undefined) {
+    return readFileSync(passphraseFile === '-' ? 0 : passphraseFile, 'utf8').replace(/\r?\n$/, '');
+  }
+  if (!process.stdin.isTTY) {
+    throw new Error('Give the passphrase with --passphrase-file FILE, or - for standard input.');
+  }
+  const first = await askHidden('Passphrase: ');
+  if (confirm && (await askHidden('Once more:  ')) !== first) throw new Error('The two are not the same.');
+  return first;
+}
+
+/** Reads a line from the terminal without showing it. */
+function askHidden(prompt: string): Promise<string> {
+  const { stdin, stderr } = process;
+  stderr.write(prompt);
+  stdin.setRawMode(true);
+  stdin.setEncoding('utf8');
+  stdin.resume();
+  return new Promise((resolve, reject) => {
+    let line = '';
+    const read = (chunk: string): void => {
+      for (const character of chunk) {
+        if (character === '\r' || character === '\n' || character === '\u0003' || character === '\u0004') {
+          stdin.off('data', read);
+          stdin.setRawMode(false);
+          stdin.pause();
+          stderr.write('\n');
+          if (character === '\u0003') reject(new OperationFailed('interrupted'));
+          else resolve(line);
+          return;
+        }
+        line = character === '\u007f' || character === '\b' ? line.slice(0, -1) : line + character;
+      }
+    };
+    stdin.on('data', read);
+  });
+}
