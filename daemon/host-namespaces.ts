@@ -1,6 +1,7 @@
 /** The namespaces of this host: its addresses, limits and ports from the configuration, its state from the data directory. */
 import { join } from 'node:path';
 import type { LoadedConfig } from './config/load.ts';
+import { openDns } from './host-dns.ts';
 import { openFirewall } from './host-firewall.ts';
 import { relayProof } from './health/relay-proof.ts';
 import type { Clock } from './kit/clock.ts';
@@ -50,6 +51,7 @@ export async function openNamespaces(options: {
     portProbe: new BindingPortProbe(),
     proof: relayProof,
     firewall: openFirewall(config),
+    dns: openDns(config),
     log,
     clock,
   });

@@ -123,6 +123,8 @@ export const webrtcStatusSchema = z.object({
   firewall: z
     .object({ manager: firewallManagerSchema, open: z.array(z.string()), problem: z.string() })
     .optional(),
+  /** Records of its DNS name, such as `turn.example.com A 192.0.2.7`. */
+  dns: z.object({ manager: z.string(), records: z.array(z.string()), problem: z.string() }).optional(),
 });
 export type WebrtcStatus = z.infer<typeof webrtcStatusSchema>;
 

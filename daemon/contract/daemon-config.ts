@@ -105,6 +105,37 @@ const portsSchema = z
     fits('turnRelay', 'turnRelayPerNamespace');
   });
 
+const dnsManagerSchema = z.enum(['none', 'rfc2136']);
+export type DnsManager = z.infer<typeof dnsManagerSchema>;
+
+/** A zone, in lower case and without the last dot. */
+const zoneSchema = z
+  .string()
+  .max(253)
+  .refine(
+    (text) => text.split('.').every((label) => HOST_LABEL.test(label)),
+    'must be a DNS zone in lower case, for example example.com',
+  );
+
+const serverSchema = z.string().refine((text) => {
+  const endpoint = splitEndpoint(text);
+  return endpoint !== undefined && endpoint.port > 0 && parseIp(endpoint.host) !== undefined;
+}, 'must be an IP address and a port, for example 192.0.2.53:53');
+
+const dnsSchema = z
+  .strictObject({
+    manager: dnsManagerSchema.default('none'),
+    server: serverSchema.nullable().default(null),
+    zone: zoneSchema.nullable().default(null),
+    keyFile: z.string().min(1).nullable().default(null),
+    ttlSeconds: z.number().int().min(1).max(86_400).default(60),
+  })
+  .refine(
+    ({ manager, server, zone, keyFile }) =>
+      manager === 'none' || (server !== null && zone !== null && keyFile !== null),
+    'rfc2136 needs server, zone and keyFile',
+  );
+
 export const daemonConfigSchema = z.strictObject({
   dataDir: z.string().min(1).default('./var'),
   api: z
@@ -141,6 +172,7 @@ export const daemonConfigSchema = z.strictObject({
     .prefault({}),
   shield: z.strictObject({ address: shieldSchema.default('127.0.0.1') }).prefault({}),
   ports: portsSchema.prefault({}),
+  dns: dnsSchema.prefault({}),
   firewall: z
     .strictObject({
       manager: firewallManagerSchema.default('none'),

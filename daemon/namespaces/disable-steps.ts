@@ -8,7 +8,7 @@ export function disableSteps(
   namespace: string,
   dependencies: StepDependencies,
 ): Record<DisableStepId, SagaStep> {
-  const { node, store, services, state, enabled, settings, firewall, times } = dependencies;
+  const { node, store, services, state, enabled, settings, firewall, dns, times } = dependencies;
   const { turn, sfu } = serviceRefs(namespace);
   const step = (act: () => Promise<void> | void): SagaStep => ({
     run: async () => {
@@ -35,6 +35,7 @@ export function disableSteps(
         return problem === '' ? undefined : `Not closed yet, tried again every minute: ${problem}`;
       },
     },
+    'withdraw-dns': step(() => dns.withdraw(namespace)),
     'remove-configs': step(async () => {
       await settings.idle(); // What is under way could write a file again.
       await enabled.removeConfigs(namespace);

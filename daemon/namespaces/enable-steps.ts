@@ -8,6 +8,7 @@ import { randomToken } from '../kit/secret.ts';
 import type { Clock } from '../kit/clock.ts';
 import { serviceRefs, type EnabledNamespaces } from './enabled-namespaces.ts';
 import { reachableAt } from './listener-address.ts';
+import type { NodeDns } from './node-dns.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import type { PortReservations } from './port-reservation.ts';
 import { turnHosts, turnListeners, type ServiceInputs } from './render-service-config.ts';
@@ -28,6 +29,7 @@ export type StepDependencies = {
   enabled: EnabledNamespaces;
   settings: RunningSettings;
   firewall: NodeFirewall;
+  dns: NodeDns;
   clock: Clock;
   credentialTtlSeconds: number;
   turnHostName: string | null;
@@ -56,7 +58,7 @@ export function enableSteps(
 ): Record<EnableStepId, SagaStep> {
   const { node, store, services, sealer, reservations, state, enabled, settings, clock, times, signal } =
     dependencies;
-  const { firewall } = dependencies;
+  const { firewall, dns } = dependencies;
   const { namespace } = request;
   const { encryptedOnly } = enabled;
   const { turnHostName } = dependencies;
@@ -143,6 +145,10 @@ export function enableSteps(
       undo: async () => {
         await firewall.close(namespace);
       },
+    },
+    'publish-dns': {
+      run: () => dns.publish(namespace),
+      undo: () => dns.withdraw(namespace),
     },
     'save-state': {
       run: async () => {

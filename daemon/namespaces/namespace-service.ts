@@ -17,6 +17,7 @@ import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
 import { EnabledNamespaces, notEnabled, serviceRefs, type NodeAddresses } from './enabled-namespaces.ts';
 import type { EnableRequest } from './enable-steps.ts';
 import { NodeDiagnosis } from './node-diagnosis.ts';
+import { NO_DNS, NodeDns } from './node-dns.ts';
 import { NO_FIREWALL, NodeFirewall } from './node-firewall.ts';
 import { Operations, type OperationsOptions } from './operations.ts';
 import { checkNode } from './node-check.ts';
@@ -30,6 +31,7 @@ import { planOf } from './saga.ts';
 import { StateKeeper } from './state-keeper.ts';
 import type {
   ControlConnector,
+  DnsRecords,
   Firewall,
   NamespaceStore,
   PortProbe,
@@ -42,6 +44,7 @@ import type {
   Unsubscribe,
   WebrtcRecord,
 } from './system.ts';
+import { DEFAULT_NAMESPACE_TIMES, type NamespaceTimes } from './namespace-times.ts';
 import { TurnAccessService } from './turn-access-service.ts';
 import { TurnKeyService } from './turn-key-service.ts';
 import { TurnOperations } from './turn-operations.ts';
@@ -50,27 +53,6 @@ import { serviceView, webrtcState } from './webrtc-status.ts';
 /** Shortest and longest life of a credential that a caller may ask for, in seconds. */
 const MIN_TTL_SECONDS = 30;
 const MAX_TTL_SECONDS = 86_400;
-
-export type NamespaceTimes = {
-  readyTimeoutMs: number;
-  proofTimeoutMs: number;
-  drainDeadlineMs: number;
-  /** Time limit of one live probe. */
-  probeTimeoutMs: number;
-  /** Time limit of a service that reads its file again. */
-  reloadTimeoutMs: number;
-  /** How long the start of the daemon waits for services that do not come up. */
-  bootReadyTimeoutMs: number;
-};
-
-export const DEFAULT_NAMESPACE_TIMES: NamespaceTimes = {
-  readyTimeoutMs: 30_000,
-  proofTimeoutMs: 15_000,
-  drainDeadlineMs: 5000,
-  probeTimeoutMs: 2000,
-  reloadTimeoutMs: 5000,
-  bootReadyTimeoutMs: 10_000,
-};
 
 export type NamespacesOptions = {
   node: string;
@@ -101,6 +83,8 @@ export type NamespacesOptions = {
   proof: RelayProof;
   /** Without it nothing is opened and nothing closed. */
   firewall?: Firewall;
+  /** Without it no records are made. */
+  dns?: DnsRecords;
   log: Logger;
   clock: Clock;
   random?: () => number;
@@ -132,6 +116,7 @@ export class Namespaces extends Lifecycle {
   readonly #operations: Operations;
   readonly #renewal: CertificateRenewal;
   readonly #firewall: NodeFirewall;
+  readonly #dns: NodeDns;
   readonly #listeners = new Set<(change: NamespaceChange) => void>();
   /** What was last told of each namespace, so that nothing is told twice. */
   readonly #told = new Map<string, string>();
@@ -199,6 +184,7 @@ export class Namespaces extends Lifecycle {
       probeTimeoutMs: this.#times.probeTimeoutMs,
     });
     this.#firewall = new NodeFirewall({ firewall: options.firewall ?? NO_FIREWALL, clock, log });
+    this.#dns = new NodeDns({ dns: options.dns ?? NO_DNS, store, publicAddresses, clock, log });
     const skewSeconds = options.turnSession?.clockSkewSeconds ?? 0;
     const dependencies: OperationsOptions['dependencies'] = {
       node,
@@ -212,6 +198,7 @@ export class Namespaces extends Lifecycle {
       enabled: this.#enabled,
       settings,
       firewall: this.#firewall,
+      dns: this.#dns,
       longestCredentialMs: (MAX_TTL_SECONDS + skewSeconds) * 1000,
       log,
       credentialTtlSeconds: options.credentialTtlSeconds,
@@ -403,6 +390,7 @@ export class Namespaces extends Lifecycle {
       allocations: turnAnswer?.allocations ?? null,
       relay,
       firewall: this.#firewall.view(name),
+      dns: this.#dns.view(name),
     };
   }
 
@@ -495,6 +483,7 @@ export class Namespaces extends Lifecycle {
     });
     this.#broken = broken;
     await this.#firewall.reconcile(this.#enabled.all());
+    this.#dns.reconcile(this.#enabled.all().map(({ domain }) => domain));
     await this.#operations.resume();
     this.turnAccess.start();
     this.#renewal.start();
@@ -512,7 +501,7 @@ export class Namespaces extends Lifecycle {
     await this.#renewal.stop();
     await this.turnAccess.stop();
     await this.#operations.idle();
-    await this.#firewall.stop();
+    await Promise.all([this.#firewall.stop(), this.#dns.stop()]);
     this.#links.closeAll();
     this.#listeners.clear();
   }

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { Operation, PortBlocks } from '../contract/api.ts';
 import type { sfuControlEvents, sfuControlMethods, turnControlMethods } from '../contract/control.ts';
 import type { RoomSettings } from '../contract/rooms.ts';
+import type { DnsManager } from '../contract/daemon-config.ts';
 import type { FirewallManager, FirewallOpening } from '../contract/firewall.ts';
 import type { RelayScope } from '../contract/names.ts';
 import type { SfuServiceConfig } from '../contract/sfu-config.ts';
@@ -259,6 +260,17 @@ export interface Firewall {
    * @returns what keeps the rules from having an effect, in a sentence; empty when nothing does.
    */
   apply(openings: readonly FirewallOpening[]): Promise<string>;
+}
+
+// -- DNS -----------------------------------------------------------------------------------------------
+
+export interface DnsRecords {
+  readonly manager: DnsManager;
+  /**
+   * Sees to it that the name has exactly these addresses, in one step; none: it has no address any more. Its other
+   * records stay. Rejects with an AdapterError, whose sentence names the remedy, when it cannot.
+   */
+  set(name: string, addresses: readonly string[]): Promise<void>;
 }
 
 // -- Proof -------------------------------------------------------------------------------------------

@@ -32,6 +32,13 @@ function firewallRows({ firewall }: WebrtcStatus): string[][] {
   return [['Firewall', `${title} ${open.join(', ')}`], ...(problem === '' ? [] : [['', printable(problem)]])];
 }
 
+function dnsRows({ dns }: WebrtcStatus): string[][] {
+  if (dns === undefined || dns.records.length === 0) return [];
+  const { manager, records, problem } = dns;
+  const title = manager === 'none' ? 'not managed; needed: ' : '';
+  return [['DNS', `${title}${records.join(', ')}`], ...(problem === '' ? [] : [['', printable(problem)]])];
+}
+
 function describe(status: WebrtcStatus): string {
   const { ports } = status;
   const count = (value: number | null): string => (value === null ? 'unknown' : String(value));
@@ -51,6 +58,7 @@ function describe(status: WebrtcStatus): string {
     ['Allocations', count(status.allocations)],
     ...(status.relay === undefined ? [] : [['Relay', RELAYS[status.relay]]]),
     ...firewallRows(status),
+    ...dnsRows(status),
     ['Credential TTL', `${String(status.credentialTtlSeconds)} s`],
     ...status.uris.map((uri, at) => [at === 0 ? 'TURN URIs' : '', uri]),
   ];

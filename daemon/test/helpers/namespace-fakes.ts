@@ -14,6 +14,7 @@ import { DEFAULT_PORT_PLAN } from '../../namespaces/port-ledger.ts';
 import { decodeStateFile } from '../../namespaces/state-file.ts';
 import type {
   ControlConnector,
+  DnsRecords,
   Firewall,
   NamespaceStore,
   HeldPort,
@@ -137,6 +138,18 @@ export class FakeFirewall implements Firewall {
   }
 }
 
+export class FakeDns implements DnsRecords {
+  readonly manager = 'rfc2136';
+  readonly names = new Map<string, readonly string[]>();
+  failure = '';
+  set(name: string, addresses: readonly string[]): Promise<void> {
+    if (this.failure !== '') return Promise.reject(new Error(this.failure));
+    if (addresses.length === 0) this.names.delete(name);
+    else this.names.set(name, addresses);
+    return Promise.resolve();
+  }
+}
+
 /** Services answer, if they run. */
 class FakeConnector implements ControlConnector {
   readonly #services: FakeServices;
@@ -166,6 +179,7 @@ export class World {
   readonly services = new FakeServices();
   readonly stateFile = new MemoryStateFile();
   readonly firewall = new FakeFirewall();
+  readonly dns = new FakeDns();
   readonly clock = new FakeClock();
   readonly busy: HeldPort[] = [];
   store: NamespaceStore;
@@ -209,6 +223,7 @@ export class World {
       publicAddresses: ['192.0.2.7'],
       turnBindAddresses: ['0.0.0.0'],
       turnEncryptedOnly: false,
+      turnHostName: 'turn.ns-{namespace}.example.com',
       turnCertificates: {
         ensure: () =>
           Promise.resolve({
@@ -240,6 +255,7 @@ export class World {
           ),
       },
       firewall: this.#powered(this.firewall, /^apply$/),
+      dns: this.#powered(this.dns, /^set$/),
       proof: { prove: () => Promise.resolve({ rttMs: 1.5 }) },
       log: createLogger({ name: 'test', level: 'silent' }),
       clock: this.clock,

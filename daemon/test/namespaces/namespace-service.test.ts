@@ -20,6 +20,7 @@ const noTrace = (t: Test, world: World): void => {
   t.equal(world.services.running.size, 0, 'no process');
   t.equal(world.services.configs.size, 0, 'no file');
   t.same(world.firewall.open, [], 'no open port');
+  t.equal(world.dns.names.size, 0, 'no name');
   t.same(world.stateFile.names(), [], 'nothing to boot');
   t.same(world.store.runningOperations(), [], 'nothing under way');
 };

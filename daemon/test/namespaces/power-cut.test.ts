@@ -18,6 +18,7 @@ function check(t: Test, world: World, daemon: Namespaces, what: string): 'enable
     state: world.stateFile.names(),
     signaling: daemon.signaling('demo')?.port,
     open: world.firewall.open,
+    names: [...world.dns.names.keys()],
     operationId,
   };
   const services = ['sfu-demo', 'turn-demo'];
@@ -30,6 +31,7 @@ function check(t: Test, world: World, daemon: Namespaces, what: string): 'enable
     state: ['demo'],
     signaling: 30000,
     open: ['udp 3478', 'tcp 3478', 'tcp 5349', 'udp 5349'],
+    names: ['turn.ns-demo.example.com'],
     operationId: null,
   };
   const off = {
@@ -41,6 +43,7 @@ function check(t: Test, world: World, daemon: Namespaces, what: string): 'enable
     state: [],
     signaling: undefined,
     open: [],
+    names: [],
   };
   if (webrtc !== 'enabled' && webrtc !== 'disabled') t.fail(`${what}: ${webrtc} ${JSON.stringify(facts)}`);
   t.same(facts, webrtc === 'enabled' ? on : off, what);
