@@ -221,6 +221,8 @@ export const serverFrames = {
     code: z.enum(ERROR_CODES),
     message: z.string(),
     roomId: z.string().optional(),
+    /** The connection that ended, where the error is about that. */
+    connection: connectionSchema.optional(),
   }),
 } as const;
 

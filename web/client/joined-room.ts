@@ -2,6 +2,8 @@
 import type { ParticipantInfo, ServerFrame, TrackInfo } from '../../daemon/contract/signaling.ts';
 import { Emitter } from './emitter.ts';
 import type { MediaEnvironment, MediaSession, ServerRefusal } from './media-session.ts';
+import type { Publication, PublishOptions } from './publication.ts';
+import type { Publisher } from './publisher.ts';
 import { RemoteTrack } from './remote-track.ts';
 import type { Timers } from './timers.ts';
 
@@ -29,7 +31,12 @@ export type JoinOptions = {
   subscribe?: 'auto' | 'none';
 };
 
-export type RoomPort = { session: MediaSession; media: MediaEnvironment; timers: Timers };
+export type RoomPort = {
+  session: MediaSession;
+  publisher: Publisher;
+  media: MediaEnvironment;
+  timers: Timers;
+};
 
 const REFUSAL_RETRY_MS = 20_000;
 const FINAL_REFUSALS = new Set(['forbidden', 'unauthorized', 'not_found', 'room_not_found']);
@@ -77,6 +84,20 @@ export class JoinedRoom extends Emitter<RoomEvents> {
 
   get sourceLost(): { message: string; sinceMs: number } | null {
     return this.#sourceLost;
+  }
+
+  /** What we publish here. */
+  get publications(): Publication[] {
+    return this.#port.publisher.publications(this.roomId);
+  }
+
+  /**
+   * Publishes a camera, a screen, a microphone or any other track, as many as there are. It may be called before we are
+   * in, and goes on after every reconnection until it is taken back, its source ends or the room is left.
+   */
+  publish(track: MediaStreamTrack, options: PublishOptions = {}): Publication {
+    if (this.#state === 'left') throw new Error(`The room "${this.roomId}" was left: join it again.`);
+    return this.#port.publisher.publish(this.roomId, track, options);
   }
 
   /** Leaves for good. Twice is harmless. */
@@ -190,6 +211,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     // `since` is the server's time of the first report, which `welcome` does not tell.
     const { sourceLost } = frame;
     this.#setSource(sourceLost === null ? null : { message: sourceLost, sinceMs: this.#port.timers.now() });
+    this.#port.publisher.roomJoined(this.roomId);
     this.emit('joined', undefined);
     for (const participant of frame.participants) this.#meet(participant);
     for (const track of frame.tracks) this.#know(track, !again);
@@ -252,6 +274,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     this.#cancelRetry();
     for (const trackId of [...this.#tracks.keys()]) this.#drop(trackId);
     this.#participants.clear();
+    this.#port.publisher.roomEnded(this.roomId);
     this.emit('left', { reason });
     this.clear();
   }

@@ -33,7 +33,14 @@ export type Milestones = {
   connectedAtMs: number | null;
 };
 
-export type ServerRefusal = { code: string; message: string; roomId: string | undefined };
+export type ServerRefusal = {
+  code: string;
+  message: string;
+  roomId: string | undefined;
+  requestId: string | undefined;
+  /** The connection that ended, if it is about one. */
+  connection: ServerFrameData<'error'>['connection'];
+};
 
 export type MediaSessionEvents = {
   /** Signaling, peer connection or milestones changed: it concerns every room. */
@@ -228,7 +235,8 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     const roomId = frame.roomId ?? this.#pending.get(frame.requestId ?? '');
     if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
     if (roomId === undefined && frame.code === 'negotiation_failed') this.#renewLater();
-    this.emit('refused', { code: frame.code, message: frame.message, roomId });
+    const { code, message, requestId, connection } = frame;
+    this.emit('refused', { code, message, roomId, requestId, connection });
   }
 
   // -- The subscribe leg -----------------------------------------------------------------------------

@@ -66,3 +66,12 @@ function waitAfterMs(rung: Rung, attempt: number): number {
       return Math.min(MAX_WAIT_MS, NEW_SESSION_AFTER_MS * 2 ** Math.max(0, attempt - 3));
   }
 }
+
+export type PublishRung = 'ice-restart' | 'new-connection' | 'new-session';
+
+/** The ladder of what we send. @param repairs steps taken since it was connected last. */
+export function publishRepair(repairs: number): PublishRung {
+  if (repairs === 0) return 'ice-restart';
+  // A session is shared with everything that is watched: it goes after two connections, and not at each step.
+  return repairs % 3 === 0 ? 'new-session' : 'new-connection';
+}

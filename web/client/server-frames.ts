@@ -66,7 +66,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   'peer-joined': { roomId: text, participant },
   'peer-left': { roomId: text, participantId: text },
   offer: { connection, sdp: text, mids: record(orNull(text)) },
-  answer: { connection, sdp: text, mids: optional(record(text)) },
+  answer: { requestId: optional(text), connection, sdp: text, mids: optional(record(text)) },
   'ice-candidate': { connection, candidate },
   'turn-credentials': credentials,
   'refresh-credentials': credentials,
@@ -87,7 +87,13 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   kicked: { roomId: orNull(text), reason: text },
   done: { requestId: optional(text) },
   pong: {},
-  error: { requestId: optional(text), code: text, message: text, roomId: optional(text) },
+  error: {
+    requestId: optional(text),
+    code: text,
+    message: text,
+    roomId: optional(text),
+    connection: optional(connection),
+  },
 };
 
 /** @returns undefined for anything that is not a frame of the contract: the caller ignores it. */

@@ -4,6 +4,7 @@
  */
 import type { IceServer } from '../../daemon/contract/ice.ts';
 import type { ClientFrame, ServerFrameData } from '../../daemon/contract/signaling.ts';
+import { plainCandidate } from './candidate.ts';
 import { Emitter } from './emitter.ts';
 
 export type SubscriberEvents = {
@@ -161,18 +162,4 @@ export class Subscriber extends Emitter<SubscriberEvents> {
       // A candidate of an ICE generation that is over: ICE works with the others.
     }
   }
-}
-
-function plainCandidate(candidate: RTCIceCandidate): {
-  candidate: string;
-  sdpMid: string | null;
-  sdpMLineIndex: number | null;
-  usernameFragment: string | null;
-} {
-  return {
-    candidate: candidate.candidate,
-    sdpMid: candidate.sdpMid,
-    sdpMLineIndex: candidate.sdpMLineIndex,
-    usernameFragment: candidate.usernameFragment,
-  };
 }

@@ -6,6 +6,7 @@ import type { ServerFrame } from '../../daemon/contract/signaling.ts';
 import { Emitter } from './emitter.ts';
 import { JoinedRoom, type JoinOptions } from './joined-room.ts';
 import { MediaSession, type MediaSessionOptions } from './media-session.ts';
+import { Publisher } from './publisher.ts';
 import type { RemoteTrack } from './remote-track.ts';
 import type { SignalingState } from './signaling-session.ts';
 
@@ -18,6 +19,8 @@ export type ClientState = {
   refusal: { code: string; message: string } | null;
   /** The connection that receives; `new` before there is anything to receive. */
   receiving: RTCPeerConnectionState;
+  /** The connection that publishes; `new` while nothing is published. */
+  sending: RTCPeerConnectionState;
   /** The relays that did not answer ("udp 3478") while none does; null otherwise. */
   blocked: string[] | null;
   /** Why an operator ended the session; null when none did. */
@@ -37,6 +40,7 @@ const TICK_MS = 500;
 export class TurnkeepClient extends Emitter<ClientEvents> {
   readonly #options: MediaSessionOptions;
   readonly #session: MediaSession;
+  readonly #publisher: Publisher;
   readonly #rooms = new Map<string, JoinedRoom>();
   readonly #isHidden: () => boolean;
   #wasHidden = false;
@@ -52,6 +56,15 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
     this.#session.on('connection', () => {
       this.emit('state', this.state);
     });
+    this.#publisher = new Publisher({
+      session: this.#session,
+      media: options.media,
+      timers: options.timers,
+      isJoined: (roomId) => this.#rooms.get(roomId)?.state === 'joined',
+    });
+    this.#publisher.on('connection', () => {
+      this.emit('state', this.state);
+    });
     this.#session.on('forgotten', () => {
       for (const room of this.#rooms.values()) room.forgetSession();
     });
@@ -62,9 +75,13 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
       this.#take(frame);
     });
     this.#session.on('refused', (refusal) => {
-      const room = this.#rooms.get(refusal.roomId ?? '');
-      if (room?.state === 'joining') room.refused(refusal);
-      else this.emit('error', { ...refusal, roomId: refusal.roomId ?? null });
+      const { code, message, roomId = null } = refusal;
+      const room = this.#rooms.get(roomId ?? '');
+      const aboutPublishing = this.#publisher.refused(refusal);
+      // A connection that ended is repaired; all other refusals are the page's business.
+      if (aboutPublishing && refusal.connection !== undefined) return;
+      if (!aboutPublishing && room?.state === 'joining') room.refused(refusal);
+      else this.emit('error', { code, message, roomId });
     });
     this.#session.on('slots', () => {
       for (const room of this.#rooms.values()) room.fill();
@@ -80,6 +97,7 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
       retryAtMs: nextAttemptAtMs,
       refusal: refusal === null ? null : { code: refusal.code, message: refusal.message },
       receiving: connectionState,
+      sending: this.#publisher.connectionState,
       blocked: blockedTransports,
       endedBy,
     };
@@ -95,7 +113,12 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
     const known = this.#rooms.get(roomId);
     if (known !== undefined) return known;
     const { media, timers } = this.#options;
-    const room = new JoinedRoom(roomId, options, { session: this.#session, media, timers });
+    const room = new JoinedRoom(roomId, options, {
+      session: this.#session,
+      publisher: this.#publisher,
+      media,
+      timers,
+    });
     room.on('left', () => {
       this.#rooms.delete(roomId);
     });
@@ -124,6 +147,7 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
     this.#closed = true;
     this.#cancelTick();
     for (const room of [...this.#rooms.values()]) room.end();
+    this.#publisher.close();
     this.#session.close();
     this.emit('state', this.state);
     this.clear();

@@ -34,6 +34,7 @@ export function connect({ ticket, server = import.meta.url }: ConnectOptions): T
 }
 
 export { JoinedRoom } from './joined-room.ts';
+export { Publication } from './publication.ts';
 export { RemoteTrack } from './remote-track.ts';
 export { RefusedError } from './signaling-session.ts';
 export { TurnkeepClient };

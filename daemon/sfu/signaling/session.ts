@@ -435,11 +435,12 @@ export class Session implements Audience, TrackOwner {
     return this.#options.director.rooms.roomsOf(this.sessionId);
   }
 
-  #connectionGone(connection: string, reason: string): void {
+  #connectionGone(connection: 'subscribe' | 'publish', reason: string): void {
     this.send({
       type: 'error',
       code: 'unavailable',
       message: `The ${connection} connection ended. ${reason}`,
+      connection,
     });
   }
 

@@ -1,19 +1,22 @@
 /**
- * The client library as the daemon serves it, in plain pages of another origin: a camera in the page of the README, by
- * pixels and decoded frames, through relays only.
+ * The client library as the daemon serves it, in plain pages of another origin: a camera in the page of the README;
+ * camera, screen and microphone of one page in another. By pixels and decoded frames, through relays only.
  */
 import { readFileSync } from 'node:fs';
+import { chromium, type Page } from 'playwright-core';
 import t from 'tap';
 import { Appliance } from '../helpers/appliance.ts';
 import {
+  ARGUMENTS,
   browserMissing,
+  CHROMIUM,
   firstPicture,
   instrument,
-  launchBrowser,
   motion,
   paths,
   watchPicture,
 } from './browser.ts';
+import { lookAtRoom, PUBLISHER_PAGE, VIEWER_PAGE, type Viewed } from './client-pages.ts';
 import { otherSite } from './other-site.ts';
 
 t.setTimeout(200_000);
@@ -28,7 +31,11 @@ t.test('the client library', { skip: browserMissing() ?? false }, async (t) => {
     name: 'other site',
     role: 'operator',
   });
-  const browser = await launchBrowser(t);
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [...ARGUMENTS, '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+  });
+  t.teardown(() => browser.close());
 
   await t.test('the page of the README shows a camera', async (t) => {
     const { device } = await appliance.addCamera('Packing line', { namespace: 'demo' });
@@ -70,5 +77,106 @@ t.test('the client library', { skip: browserMissing() ?? false }, async (t) => {
     t.equal(site.tickets(), 1);
     t.same(problems, [], 'the page reports no error');
     await tab.context().close();
+  });
+
+  await t.test('one page publishes camera, screen and microphone, another shows them', async (t) => {
+    const open = async (name: string, page: string, address: string, role: string): Promise<Page> => {
+      const ticket = { namespace: 'demo', role, rooms: ['lobby'], name };
+      const html = page.replaceAll('SERVER', appliance.url);
+      const site = await otherSite(t, { address, server: appliance.url, apiKey: key, ticket, page: html });
+      const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+      const tab = await context.newPage();
+      await instrument(tab);
+      await tab.goto(site.url);
+      await tab.waitForFunction(() => 'page' in globalThis);
+      return tab;
+    };
+    const viewer = await open('Bob', VIEWER_PAGE, '127.0.50.3', 'viewer');
+    const publisher = await open('Ada', PUBLISHER_PAGE, '127.0.50.4', 'publisher');
+    const until = async (what: string, enough: (seen: Viewed) => boolean): Promise<Viewed> => {
+      let seen: Viewed | undefined;
+      await appliance
+        .until(what, async () => enough((seen = await viewer.evaluate(lookAtRoom))), 40_000)
+        .catch((error: unknown) => {
+          throw new Error(`${JSON.stringify(seen, null, 1)}\n${String(error)}`);
+        });
+      return seen!;
+    };
+    const flow = ({ tracks, numbers }: Viewed, from = 0): boolean =>
+      tracks.length === 3 &&
+      tracks.every(({ source, stats }) =>
+        source === 'microphone' ? (stats?.bytes ?? 0) > 1000 : (stats?.framesDecoded ?? 0) > 30,
+      ) &&
+      numbers > from + 20;
+
+    const seen = await until('three tracks flow', flow);
+    t.match(seen, { errors: [], removed: [], participants: ['Ada', 'Bob'] });
+    t.same(
+      seen.tracks.map(({ source, stats }) => [source, stats?.codec]),
+      [
+        ['camera', 'video/VP8'],
+        ['microphone', 'audio/opus'],
+        ['screen', 'video/VP8'],
+      ],
+    );
+    for (const tab of [viewer, publisher]) {
+      const all = await paths(tab);
+      t.same(
+        all.map(({ localType }) => localType),
+        ['relay'],
+        'one connection, over a relay',
+      );
+    }
+    const sent = await publisher.evaluate(async () => {
+      const { page } = globalThis as unknown as {
+        page: { published: Record<string, { stats: () => Promise<{ framesEncoded: number } | null> }> };
+      };
+      return await page.published['screen']!.stats();
+    });
+    t.ok((sent?.framesEncoded ?? 0) > 30, `${sent?.framesEncoded ?? 0} frames encoded`);
+
+    const act = (what: string): Promise<void> =>
+      publisher.evaluate((act) => {
+        const { camera, screen } = (
+          globalThis as unknown as {
+            page: {
+              published: Record<string, { setMuted: (muted: boolean) => void; unpublish: () => void }>;
+            };
+          }
+        ).page.published;
+        if (act === 'mute') camera!.setMuted(true);
+        else screen!.unpublish();
+      }, what);
+    await act('mute');
+    await until('the viewer knows that the camera is muted', ({ tracks }) => tracks[0]?.muted === true);
+    await act('unpublish');
+    const after = await until('the screen is gone', ({ removed }) => removed.length > 0);
+    t.same(after.removed, ['screen']);
+    t.same(
+      after.tracks.map(({ source }) => source),
+      ['camera', 'microphone'],
+    );
+
+    await t.test('a viewer may not publish, and is told', async (t) => {
+      const told = await viewer.evaluate(async () => {
+        const { page } = globalThis as unknown as {
+          page: {
+            room: {
+              publish: (track: MediaStreamTrack) => {
+                on: (name: 'ended', heard: (data: { reason: string | null }) => void) => void;
+              };
+            };
+          };
+        };
+        const [track] = document.createElement('canvas').captureStream().getVideoTracks();
+        const publication = page.room.publish(track!);
+        return await new Promise<string | null>((resolve) => {
+          publication.on('ended', ({ reason }) => {
+            resolve(reason);
+          });
+        });
+      });
+      t.match(told, /may watch, but not publish/);
+    });
   });
 });

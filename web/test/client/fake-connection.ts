@@ -44,13 +44,48 @@ export class FakeConnection {
     return Promise.resolve();
   }
   getTransceivers() {
-    return this.transceivers;
+    return this.senders.length > 0 ? this.senders : this.transceivers;
   }
+  restarts = 0;
+  restartIce() {
+    this.restarts += 1;
+  }
+  addTransceiver(track: { kind: string }, init: object) {
+    const transceiver = new FakeSender(String(this.senders.length), track, init);
+    this.senders.push(transceiver);
+    return transceiver;
+  }
+  senders: FakeSender[] = [];
   becomes(state: string) {
     this.connectionState = state;
     this.onconnectionstatechange?.();
   }
   close() {
     this.closed = true;
+  }
+}
+
+export class FakeSender {
+  mid: string;
+  direction = 'sendonly';
+  currentDirection = 'sendonly';
+  receiver: { track: { kind: string } };
+  sent: unknown;
+  init: object;
+  sender = {
+    replaceTrack: (track: unknown) => {
+      this.sent = track;
+      return Promise.resolve();
+    },
+    getParameters: () => ({ encodings: [{}] }),
+  };
+  constructor(mid: string, track: { kind: string }, init: object) {
+    this.mid = mid;
+    this.sent = track;
+    this.receiver = { track: { kind: track.kind } };
+    this.init = init;
+  }
+  setCodecPreferences() {
+    // Nothing to choose from.
   }
 }
