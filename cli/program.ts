@@ -24,6 +24,7 @@ import { kickCommand } from './commands/room/kick.ts';
 import { listCommand as listRooms } from './commands/room/list.ts';
 import { muteCommand, unmuteCommand } from './commands/room/mute.ts';
 import { showCommand as showRoom } from './commands/room/show.ts';
+import { whyCommand } from './commands/room/why.ts';
 import { statusCommand } from './commands/status/show.ts';
 import { credentialsCommand } from './commands/turn/credentials.ts';
 import { disconnectCommand } from './commands/turn/disconnect.ts';
@@ -114,6 +115,7 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
   noun('room', 'rooms of a namespace: who is in them, and what they send', [
     listRooms(contextOf),
     showRoom(contextOf),
+    whyCommand(contextOf),
     createRoom(contextOf),
     kickCommand(contextOf),
     muteCommand(contextOf),

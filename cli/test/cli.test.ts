@@ -132,6 +132,25 @@ void t.test('rooms: create, list, show, close', async (t) => {
   const { out } = await cli('room', 'show', 'lobby', '-n', 'a');
   t.match(out, /p_1 +ada +session +yes +1 +3\n/);
   t.match(out, /t_1 +ada +camera +video\/VP8 +lo +640x360 +30 fps +1\.30 Mbit\/s +2 +on/);
+  t.match(await cli('room', 'why', 'lobby', '-n', 'a'), { out: /Nobody watches/ });
+  bench.namespaces.rooms.viewing = [
+    {
+      ...{ participantId: 'p_1', identity: 'ada', figures: {} },
+      timelines: [
+        {
+          ...{ trackId: 't_1', kind: 'video', missing: 'allocation', sentence: 'It has no relay.' },
+          steps: [
+            { id: 'credential', done: true, atMs: 1000 },
+            { id: 'allocation', done: false, atMs: null },
+          ],
+        },
+      ],
+    },
+  ];
+  t.equal(
+    (await cli('room', 'why', 'lobby', '-n', 'a')).out,
+    'ada (p_1), track t_1\n  ✓ credential  +0 ms\n  · relay\n  It has no relay.\n',
+  );
   const kicked = await cli('room', 'kick', 'lobby', 'p_1', '-n', 'a', '--for', '60', '--reason', 'Quiet.');
   t.match(kicked, { code: 0, out: '1 participant sent away.\n' });
   t.match(await cli('room', 'kick', 'lobby', 'p_1', '-n', 'a', '--for', 'ever'), { code: 2 });

@@ -13,7 +13,7 @@ import type {
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { Inspection, PortMap } from '../contract/diagnosis.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
-import type { RoomList, RoomSettings, RoomView } from '../contract/rooms.ts';
+import type { RoomList, RoomSettings, RoomView, RoomViewers } from '../contract/rooms.ts';
 import type { Kick, Mute } from '../contract/signaling.ts';
 import type {
   RegisterTurnKey,
@@ -82,6 +82,8 @@ export interface RoomControl {
   create(namespace: string, roomId: string, settings: RoomSettings): Promise<RoomView>;
   /** Throws room_not_found. */
   close(namespace: string, roomId: string): Promise<void>;
+  /** Throws room_not_found or participant_not_found. */
+  viewers(namespace: string, roomId: string, participantId?: string): Promise<RoomViewers>;
   /** Throws room_not_found, participant_not_found, or invalid_request for a camera. */
   kick(namespace: string, roomId: string, kick: Kick): Promise<{ ended: number }>;
   /** Throws room_not_found or participant_not_found. */

@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { iceCandidateInitSchema, sdpSchema } from './ice.ts';
 import { roomIdSchema } from './names.ts';
-import { roomSchema, roomSettingsSchema } from './rooms.ts';
+import { roomSchema, roomSettingsSchema, roomViewersSchema } from './rooms.ts';
 import { kickSchema, muteSchema } from './signaling.ts';
 import { turnRefusalRecordSchema } from './turn-refusal.ts';
 import { disconnectedSchema, disconnectTargetSchema, turnSessionListSchema } from './turn-session.ts';
@@ -175,6 +175,11 @@ export const sfuControlMethods = {
   },
   /** Everybody in the room gets `kicked`; the room is gone. */
   'rooms.close': { params: z.object({ roomId: roomIdSchema }), result: nothing },
+  /** How far each viewer, or one, has come towards a picture, and what is missing. */
+  'rooms.viewers': {
+    params: z.object({ roomId: roomIdSchema, participantId: z.string().max(128).optional() }),
+    result: roomViewersSchema,
+  },
   /** Sends people away. Refused with room_not_found or participant_not_found. */
   'rooms.kick': {
     params: kickSchema.extend({ roomId: roomIdSchema }),

@@ -113,3 +113,45 @@ export const kickRequestSchema = z.strictObject(kickSchema.shape);
 export const kickedSchema = z.object({ ended: z.number() });
 export const muteRequestSchema = z.strictObject(muteSchema.shape);
 export const mutedSchema = z.object({ tracks: z.number() });
+
+// -- Why is it black? ------------------------------------------------------------------------------------
+
+/** From the credential to the picture, each the cause of the next. */
+export const viewerStepSchema = z.object({
+  id: z.enum(['credential', 'allocation', 'ice', 'dtls', 'packet', 'key-frame', 'decoded']),
+  done: z.boolean(),
+  /** Server time; null: not yet, or nobody has seen when. */
+  atMs: z.number().nullable(),
+});
+export type ViewerStep = z.infer<typeof viewerStepSchema>;
+
+export const viewerTimelineSchema = z.object({
+  /** null: there is no track to watch. */
+  trackId: z.string().nullable(),
+  kind: z.enum(['audio', 'video']),
+  steps: z.array(viewerStepSchema),
+  /** The first step that has not happened; null: it has a picture. */
+  missing: viewerStepSchema.shape.id.nullable(),
+  sentence: z.string(),
+});
+export type ViewerTimeline = z.infer<typeof viewerTimelineSchema>;
+
+export const roomViewerSchema = z.object({
+  participantId: z.string(),
+  identity: z.string(),
+  /** What its browser last reported, by track. */
+  figures: z.record(z.string(), z.record(z.string(), z.number())).default({}),
+  timelines: z.array(viewerTimelineSchema),
+});
+export type RoomViewer = z.infer<typeof roomViewerSchema>;
+
+export const roomViewersQuerySchema = z.object({
+  namespace: namespaceNameSchema.optional(),
+  participant: z.string().min(1).max(128).optional(),
+});
+export const roomViewersSchema = z.object({ roomId: z.string(), viewers: z.array(roomViewerSchema) });
+export type RoomViewers = z.infer<typeof roomViewersSchema>;
+
+/** `GET /api/devices/:id/explain`: the caller's own viewers of a camera; who may read rooms sees all. */
+export const deviceExplanationSchema = roomViewersSchema.extend({ sentence: z.string() });
+export type DeviceExplanation = z.infer<typeof deviceExplanationSchema>;

@@ -3,7 +3,7 @@
  * for each that is open. Rooms made on purpose are made again when an SFU process has taken another's place.
  */
 import { AppError } from '../contract/errors.ts';
-import type { Room, RoomList, RoomSettings, RoomView } from '../contract/rooms.ts';
+import type { Room, RoomList, RoomSettings, RoomView, RoomViewers } from '../contract/rooms.ts';
 import type { Kick, Mute } from '../contract/signaling.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
@@ -76,6 +76,13 @@ export class RoomService {
   async close(namespace: string, roomId: string): Promise<void> {
     await this.#call(namespace, (sfu, options) => sfu.call('rooms.close', { roomId }, options));
     this.#options.store.deleteRoomAffinity(namespace, roomId);
+  }
+
+  /** How far each viewer, or one, has come towards a picture. */
+  async viewers(namespace: string, roomId: string, participantId?: string): Promise<RoomViewers> {
+    return this.#call(namespace, (sfu, options) =>
+      sfu.call('rooms.viewers', { roomId, ...(participantId !== undefined && { participantId }) }, options),
+    );
   }
 
   /** Sends people away. @returns how many participants that were. */

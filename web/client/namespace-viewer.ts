@@ -129,6 +129,7 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
     const room = this.#rooms.get(roomId);
     if (room === undefined) return;
     room.lastFrameAtMs = Math.max(atMs, room.lastFrameAtMs ?? 0);
+    this.#tellFirstFrame(room);
     if (room.recovery === null) return;
     room.recovery = null;
     this.emit('room', roomId);
@@ -398,6 +399,13 @@ export class NamespaceViewer extends Emitter<ViewerEvents> {
   #askKeyFrame(room: WatchedRoom): void {
     const { video } = room;
     if (video !== undefined) this.#send({ type: 'key-frame', trackId: video.trackId });
+  }
+
+  /** The last step of the server's answer to "why is it black": only the browser sees it. */
+  #tellFirstFrame(room: WatchedRoom): void {
+    const trackId = room.video?.trackId;
+    if (trackId === undefined || trackId === room.toldFrameOf || room.told !== 'play') return;
+    if (this.#send({ type: 'stats', trackId, figures: { framesDecoded: 1 } })) room.toldFrameOf = trackId;
   }
 
   // -- Small things --------------------------------------------------------------------------------

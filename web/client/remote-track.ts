@@ -44,6 +44,8 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   #sinceMs: number;
   #figures: ReceivedFigures | null = null;
   #ended = false;
+  /** The server knows of the first frame in this session. */
+  #toldFrame = false;
 
   constructor({ info, subscribed, session, timers, playable }: RemoteTrackOptions) {
     super();
@@ -192,6 +194,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
 
   /** @internal A session that knows nothing of it, or knows only what the room's mode says. */
   sayAgain(roomMode: 'auto' | 'none'): void {
+    this.#toldFrame = false;
     // The ladder keeps its place: sessions that bring no picture are begun less and less often.
     if (this.#subscribed && roomMode === 'none') this.#request({ type: 'subscribe', ...this.#where });
     if (!this.#subscribed && roomMode === 'auto') this.#request({ type: 'unsubscribe', ...this.#where });
@@ -283,6 +286,10 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
 
   #frameShown(): void {
     this.#lastFrameAtMs = this.#timers.now();
+    if (!this.#toldFrame) {
+      const { trackId } = this;
+      this.#toldFrame = this.#session.send({ type: 'stats', trackId, figures: { framesDecoded: 1 } });
+    }
     if (this.#recovery === null) return;
     this.#recovery = null;
     this.emit('change', undefined);

@@ -27,6 +27,8 @@ export class WatchedRoom {
   playSinceMs = 0;
   lastFrameAtMs: number | null = null;
   firstPacketAtMs: number | null = null;
+  /** The video track whose first frame the server was told of in this session. */
+  toldFrameOf: string | null = null;
   cancelRetry: () => void = () => undefined;
 
   constructor(roomId: string, stream: MediaStream) {
@@ -45,6 +47,7 @@ export class WatchedRoom {
     this.refusal = null;
     this.serverPaused = null;
     this.firstPacketAtMs = null;
+    this.toldFrameOf = null;
     this.cancelRetry();
   }
 }

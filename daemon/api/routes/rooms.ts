@@ -1,19 +1,25 @@
 /** The rooms of a namespace: `/v1/webrtc/rooms`. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { roomIdSchema } from '../../contract/names.ts';
+import { cameraRoomId, roomIdSchema } from '../../contract/names.ts';
+import type { Device } from '../../contract/api.ts';
+import { AppError } from '../../contract/errors.ts';
 import {
   createRoomSchema,
   kickRequestSchema,
   muteRequestSchema,
   roomsQuerySchema,
+  roomViewersQuerySchema,
+  type DeviceExplanation,
+  type RoomViewer,
 } from '../../contract/rooms.ts';
-import { identityOf, requireMay, type Action } from '../../identity/caller.ts';
+import { identityOf, may, requireMay, type Action } from '../../identity/caller.ts';
 import { randomToken } from '../../kit/secret.ts';
 import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import type { ApiContext } from '../context.ts';
 import { namespaceOf, namespaceQuery, parseInput } from '../input.ts';
+import { findDevice } from './devices.ts';
 
 const roomParams = z.object({ roomId: roomIdSchema });
 
@@ -59,6 +65,31 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
     return reply.send(await namespaces.rooms.get(namespace, roomId));
   });
 
+  server.get('/v1/webrtc/rooms/:roomId/viewers', options, async (request, reply) => {
+    const { namespace, roomId } = allowed(request, 'room.read');
+    const { participant } = parseInput(roomViewersQuerySchema, request.query);
+    return reply.send(await namespaces.rooms.viewers(namespace, roomId, participant));
+  });
+
+  /** The viewers of a camera: the caller's own, or all for who may read rooms. */
+  server.get('/api/devices/:id/explain', options, async (request, reply) => {
+    const caller = callerOf(request);
+    const { device } = findDevice(context, request, 'live_view');
+    const { namespace, id } = device;
+    const roomId = cameraRoomId(id);
+    const all = await viewersOf(context, namespace, roomId);
+    const identity = identityOf(caller);
+    const viewers = may(caller, 'room.read', namespace)
+      ? all
+      : all.filter((viewer) => viewer.identity === identity);
+    const own = viewers.findLast((viewer) => viewer.identity === identity);
+    const answer: DeviceExplanation = {
+      ...{ roomId, viewers },
+      sentence: own?.timelines[0]?.sentence ?? notWatching(device),
+    };
+    return reply.send(answer);
+  });
+
   server.post('/v1/webrtc/rooms/:roomId/kick', options, async (request, reply) => {
     const { namespace, roomId } = allowed(request, 'room.change');
     const kick = parseInput(kickRequestSchema, request.body);
@@ -83,4 +114,19 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
     log.info({ namespace, roomId, by: identityOf(callerOf(request)) }, 'room closed');
     return reply.code(204).send();
   });
+}
+
+/** A room that nobody is in has no viewers. */
+async function viewersOf(context: ApiContext, namespace: string, roomId: string): Promise<RoomViewer[]> {
+  try {
+    return (await context.namespaces.rooms.viewers(namespace, roomId)).viewers;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'room_not_found') return [];
+    throw error;
+  }
+}
+
+function notWatching({ name, online }: Device): string {
+  const session = `You do not watch ${name}: no signaling session of yours is in its room.`;
+  return online ? session : `${session} The camera itself is offline.`;
 }

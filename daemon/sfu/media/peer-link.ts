@@ -13,6 +13,16 @@ import type { LocalTransport, SecureTransport } from './secure-transport.ts';
 /** Candidates that come before the description they belong to. */
 const MAX_EARLY_CANDIDATES = 64;
 
+/** When what happened first, in ms since the epoch; for "why is it black". */
+export type LinkMilestones = {
+  /** The first candidate of a relay. */
+  relayAtMs: number | null;
+  /** Candidates that were not taken. */
+  otherCandidates: number;
+  iceAtMs: number | null;
+  dtlsAtMs: number | null;
+};
+
 export type PeerLinkEvents = {
   /** DTLS is up; sources and downlinks may be added. */
   connected(peer: CorePeer): void;
@@ -28,6 +38,12 @@ export class PeerLink {
   #early: IceCandidateInit[] = [];
   #remote: { ufrag: string; password: string; fingerprint: string } | undefined;
   #closed = false;
+  readonly #milestones: LinkMilestones = {
+    relayAtMs: null,
+    otherCandidates: 0,
+    iceAtMs: null,
+    dtlsAtMs: null,
+  };
 
   private constructor(engine: MediaEngine, events: PeerLinkEvents) {
     this.#engine = engine;
@@ -43,7 +59,11 @@ export class PeerLink {
     const transport = await engine.transports.create({
       controlling: options.controlling,
       events: {
+        pathFound: () => {
+          link.#milestones.iceAtMs ??= engine.clock.nowMs();
+        },
         connected: (keys) => {
+          link.#milestones.dtlsAtMs ??= engine.clock.nowMs();
           const peer = engine.addPeer(keys, (datagram) => {
             transport.send(datagram);
           });
@@ -64,6 +84,10 @@ export class PeerLink {
     });
     link.#transport = transport;
     return link;
+  }
+
+  get milestones(): Readonly<LinkMilestones> {
+    return this.#milestones;
   }
 
   get peer(): CorePeer | undefined {
@@ -154,8 +178,13 @@ export class PeerLink {
 
   #take(text: string): void {
     const verdict = admitCandidate(text, this.#engine.relays);
-    if (verdict.ok) this.#transport?.addCandidate(verdict.candidate);
-    else this.#engine.candidateDrops.add(verdict.drop);
+    if (verdict.ok) {
+      this.#milestones.relayAtMs ??= this.#engine.clock.nowMs();
+      this.#transport?.addCandidate(verdict.candidate);
+      return;
+    }
+    this.#milestones.otherCandidates += 1;
+    this.#engine.candidateDrops.add(verdict.drop);
   }
 }
 

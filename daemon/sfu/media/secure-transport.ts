@@ -22,6 +22,8 @@ export type RemoteTransport = { ufrag: string; password: string; fingerprints: F
 export type TransportState = 'new' | 'connecting' | 'connected' | 'closed';
 
 export type SecureTransportEvents = {
+  /** ICE has found a path, the first or after a restart. */
+  pathFound?(): void;
   /** DTLS is up and the peer has proved its fingerprint. Called once. */
   connected(keys: SrtpKeys): void;
   /** SRTP or SRTCP, not before `connected`. The buffer is the handler's until it returns. */

@@ -12,7 +12,7 @@ import { PayloadTypes, slotKeyOf } from './codecs.ts';
 import type { HeldTrack, PathStats } from './core/types.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { MediaTrack } from './media-track.ts';
-import { PeerLink } from './peer-link.ts';
+import { PeerLink, type LinkMilestones } from './peer-link.ts';
 import { parseSdp, SdpError } from './sdp/parse-sdp.ts';
 import { writeSdp } from './sdp/write-sdp.ts';
 import { SubscribeSlot } from './subscribe-slot.ts';
@@ -55,6 +55,9 @@ export class SubscribeLeg {
   #pending: (SubscribeOffer & { slots: SubscribeSlot[] }) | undefined;
   #cancelAnswerTimeout: Cancel = () => undefined;
   #closed = false;
+  #offeredAtMs: number | null = null;
+  #answeredAtMs: number | null = null;
+  #ended: string | null = null;
 
   constructor(options: { engine: MediaEngine; maxSlots: number; events: SubscribeLegEvents }) {
     this.#engine = options.engine;
@@ -67,6 +70,7 @@ export class SubscribeLeg {
           for (const slot of this.#slots) slot.connect(peer);
         },
         closed: (reason) => {
+          this.#ended = reason;
           this.#end();
           options.events.closed(reason);
         },
@@ -98,6 +102,29 @@ export class SubscribeLeg {
   get pendingOffer(): SubscribeOffer | undefined {
     const pending = this.#pending;
     return pending === undefined ? undefined : { sdp: pending.sdp, mids: this.#mids(pending.slots) };
+  }
+
+  /** How far the connection has come; `ended`: why it ended by itself. */
+  milestones(): LinkMilestones & {
+    offeredAtMs: number | null;
+    answeredAtMs: number | null;
+    ended: string | null;
+  } {
+    const link = this.#open?.milestones;
+    return {
+      offeredAtMs: this.#offeredAtMs,
+      answeredAtMs: this.#answeredAtMs,
+      relayAtMs: link?.relayAtMs ?? null,
+      otherCandidates: link?.otherCandidates ?? 0,
+      iceAtMs: link?.iceAtMs ?? null,
+      dtlsAtMs: link?.dtlsAtMs ?? null,
+      ended: this.#ended,
+    };
+  }
+
+  /** When a track's first packet and key frame were sent; `held`: its path does not carry it now. */
+  sentAtMs(trackId: string): { packetAtMs: number | null; keyFrameAtMs: number | null; held: boolean } {
+    return this.#slotOf(trackId)?.sentAtMs() ?? { packetAtMs: null, keyFrameAtMs: null, held: false };
   }
 
   /** Which track each section carries now. */
@@ -186,6 +213,7 @@ export class SubscribeLeg {
     }
     link.setRemote(description);
     this.#cancelAnswerTimeout();
+    this.#answeredAtMs ??= this.#engine.clock.nowMs();
     this.#pending = undefined;
     for (const [index, slot] of pending.slots.entries()) {
       const media = description.media[index];
@@ -259,6 +287,7 @@ export class SubscribeLeg {
       this.#pending = undefined;
       if (!this.#closed) this.#events.failed('The offer was not answered in time.');
     });
+    this.#offeredAtMs ??= this.#engine.clock.nowMs();
     this.#events.offer({ sdp, mids: this.#mids(slots) });
   }
 

@@ -37,6 +37,8 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
   #height: number | undefined;
   #paused = false;
   #isHeld = false;
+  /** What the section had sent when it took its track. */
+  #since = { atMs: 0, packets: 0, bursts: 0 };
   readonly #onHeld: (trackId: string, held: HeldTrack | undefined) => void;
 
   constructor(options: {
@@ -73,10 +75,30 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
   setTrack(track: MediaTrack | undefined, paused: boolean): void {
     this.#track?.removeSink(this);
     this.#track = track;
+    const sent = this.#downlink?.stats();
+    const atMs = this.#engine.clock.nowMs();
+    this.#since = { atMs, packets: sent?.packets ?? 0, bursts: sent?.bursts ?? 0 };
     this.setHeight(undefined);
     this.setPaused(paused);
     if (track === undefined) this.sourcesChanged([]);
     else track.addSink(this);
+  }
+
+  /** When the first packet and key frame of its present track were sent; null: not yet. */
+  sentAtMs(): { packetAtMs: number | null; keyFrameAtMs: number | null; held: boolean } {
+    const sent = this.#downlink?.stats();
+    if (sent === undefined) return { packetAtMs: null, keyFrameAtMs: null, held: false };
+    const { atMs, packets, bursts } = this.#since;
+    // The downlink's own times are those of the first track that the section ever carried.
+    const first = (firstAtMs: number | null, since: boolean): number | null => {
+      if (firstAtMs === null) return null;
+      return firstAtMs >= atMs ? firstAtMs : since ? atMs : null;
+    };
+    return {
+      held: sent.isHeld,
+      packetAtMs: first(sent.firstPacketAtMs, sent.packets > packets),
+      keyFrameAtMs: first(sent.firstKeyFrameAtMs, sent.bursts > bursts),
+    };
   }
 
   sourcesChanged(sources: readonly MediaSource[]): void {

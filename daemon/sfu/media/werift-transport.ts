@@ -391,6 +391,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
         if (generation !== this.#iceGeneration) return;
         this.#target = this.#insides.nominated?.remoteAddr;
         this.#iceUp = true;
+        this.#events.pathFound?.();
         if (this.#state === 'connected') this.#cancelTimeout();
         const early = this.#earlyDtls;
         this.#earlyDtls = [];

@@ -7,6 +7,7 @@ import type { MediaEngine } from '../media/media-engine.ts';
 import type { Ingests } from './ingests.ts';
 import type { NamespaceSfu } from './namespace-sfu.ts';
 import { roomView } from './room-view.ts';
+import { viewerView } from './viewer-view.ts';
 
 const MAX_SLOW_VIEWERS = 50;
 
@@ -76,6 +77,20 @@ export function controlMethods(options: ControlDependencies) {
     'rooms.close': ({ roomId }: { roomId: string }) => {
       director.apply(rooms.close(roomId, 'The room was closed.'));
       return {};
+    },
+    'rooms.viewers': ({ roomId, participantId }: { roomId: string; participantId?: string | undefined }) => {
+      const room = rooms.get(roomId);
+      if (room === undefined) throw new AppError('room_not_found', `There is no room "${roomId}".`);
+      const viewers = [...room.members.values()].flatMap((member) => {
+        const session = member.sessionId === null ? undefined : sessions.get(member.sessionId);
+        const asked = participantId === undefined || participantId === member.participantId;
+        if (session === undefined || !asked || !member.rights.has('subscribe')) return [];
+        return [viewerView(room, member, session, { director, nowMs: nowMs() })];
+      });
+      if (participantId !== undefined && viewers.length === 0) {
+        throw new AppError('participant_not_found', `No viewer in the room "${roomId}" has this id.`);
+      }
+      return { roomId, viewers };
     },
     'rooms.kick': ({ roomId, ...kick }: Kick & { roomId: string }) => {
       const { ended, effects } = rooms.kick(roomId, kick, nowMs());

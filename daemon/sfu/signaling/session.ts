@@ -13,8 +13,10 @@ import type { MediaTrack } from '../media/media-track.ts';
 import { parseOffer, PublishLeg } from '../media/publish-leg.ts';
 import { SdpError } from '../media/sdp/parse-sdp.ts';
 import { SubscribeLeg } from '../media/subscribe-leg.ts';
+import type { ConnectionFacts } from '../rooms/why-black.ts';
 import { Outbox } from './outbox.ts';
 import { whoOf, type Audience, type RoomDirector, type TrackOwner } from './room-director.ts';
+import type { ViewerSession } from './viewer-view.ts';
 
 /** Frames of one client that wait for the one before them. */
 const MAX_PENDING_FRAMES = 256;
@@ -37,11 +39,14 @@ export type SessionOptions = {
   log: Logger;
 };
 
-export class Session implements Audience, TrackOwner {
+export class Session implements Audience, TrackOwner, ViewerSession {
   readonly sessionId: string;
+  readonly openedAtMs: number;
   readonly outbox = new Outbox();
   /** What the client reports of its picture, by track. */
   readonly figures = new Map<string, Record<string, number>>();
+  /** When the client first said that it had decoded a frame, by track. */
+  readonly #decodedAtMs = new Map<string, number>();
   readonly #options: SessionOptions;
   readonly #watched = new Map<string, MediaTrack>();
   readonly #paused = new Set<string>();
@@ -60,6 +65,7 @@ export class Session implements Audience, TrackOwner {
 
   constructor(options: SessionOptions) {
     this.sessionId = options.sessionId;
+    this.openedAtMs = options.engine.clock.nowMs();
     this.#options = options;
     this.#ticket = options.ticket;
     options.director.addAudience(options.sessionId, this);
@@ -114,6 +120,8 @@ export class Session implements Audience, TrackOwner {
     this.#watched.delete(trackId);
     this.#paused.delete(trackId);
     this.#heights.delete(trackId);
+    this.figures.delete(trackId);
+    this.#decodedAtMs.delete(trackId);
     this.#subscribe?.unwatch(trackId);
   }
 
@@ -244,9 +252,7 @@ export class Session implements Audience, TrackOwner {
         this.send({ type: 'done', ...echo(frame.requestId) });
         return;
       case 'stats':
-        if (this.#watched.has(frame.trackId) && this.figures.size < MAX_STATS_TRACKS) {
-          this.figures.set(frame.trackId, frame.figures);
-        }
+        this.#takeFigures(frame.trackId, frame.figures, nowMs);
         return;
       case 'ping':
         this.send(PONG);
@@ -256,6 +262,31 @@ export class Session implements Audience, TrackOwner {
       default:
         assertNever(frame);
     }
+  }
+
+  #takeFigures(trackId: string, figures: Record<string, number>, nowMs: number): void {
+    if (!this.#watched.has(trackId)) return;
+    if (!this.figures.has(trackId) && this.figures.size >= MAX_STATS_TRACKS) return;
+    this.figures.set(trackId, figures);
+    if ((figures['framesDecoded'] ?? 0) > 0 && !this.#decodedAtMs.has(trackId)) {
+      this.#decodedAtMs.set(trackId, nowMs);
+    }
+  }
+
+  /** How far the receiving connection has come; null while there is none. */
+  connectionFacts(): ConnectionFacts | null {
+    return this.#subscribe?.milestones() ?? null;
+  }
+
+  /** How far a track has come on it. */
+  trackFacts(trackId: string): ReturnType<ViewerSession['trackFacts']> {
+    const sent = this.#subscribe?.sentAtMs(trackId) ?? { packetAtMs: null, keyFrameAtMs: null, held: false };
+    return {
+      ...sent,
+      paused: this.#paused.has(trackId),
+      decodedAtMs: this.#decodedAtMs.get(trackId) ?? null,
+      reports: this.figures.has(trackId),
+    };
   }
 
   // -- Watching --------------------------------------------------------------------------------------

@@ -79,6 +79,10 @@ export class Sessions {
     return count;
   }
 
+  get(sessionId: string): Session | undefined {
+    return this.#entries.get(sessionId)?.session;
+  }
+
   all(): Session[] {
     return [...this.#entries.values()].map((entry) => entry.session);
   }

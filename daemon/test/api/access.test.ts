@@ -51,6 +51,8 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /v1/webrtc/rooms/none?namespace=a', undefined, [401, 403, 404, 404, 403, 404, 403, 404]],
   ['POST /v1/webrtc/rooms', { namespace: 'a', roomId: '' }, [401, 400, 400, 400, 400, 400, 400, 400]],
   ['POST /v1/webrtc/rooms', { namespace: 'a', roomId: 'lobby' }, [401, 403, 201, 409, 403, 409, 403, 409]],
+  ['GET /v1/webrtc/rooms/none/viewers?namespace=a', undefined, [401, 403, 404, 404, 403, 404, 403, 404]],
+  ['GET /api/devices/cam-1/explain', undefined, [401, 200, 200, 200, 200, 200, 404, 200]],
   ['POST /v1/webrtc/rooms/x/kick?namespace=a', {}, [401, 403, 400, 400, 403, 400, 403, 400]],
   ['POST /v1/webrtc/rooms/x/mute?namespace=a', {}, [401, 403, 400, 400, 403, 400, 403, 400]],
   ['DELETE /v1/webrtc/rooms/none?namespace=a', undefined, [401, 403, 403, 404, 403, 404, 403, 404]],

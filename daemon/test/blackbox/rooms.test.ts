@@ -51,6 +51,23 @@ t.test('rooms', async (t) => {
     t.same(await list(), ['lobby']);
   });
 
+  await t.test('tell why a viewer sees nothing', async (t) => {
+    const client = await enter();
+    client.send('join', { roomId: 'lobby' });
+    const { participantId } = await client.next('welcome');
+    const path = `${ROOMS}/lobby/viewers?namespace=demo&participant=`;
+    t.match(await box.api.get(`${path}${participantId as string}`), {
+      roomId: 'lobby',
+      viewers: [
+        { participantId, timelines: [{ missing: 'allocation', sentence: 'Nobody publishes in this room.' }] },
+      ],
+    });
+    const none = await box.api.get(`${path}p_none`).catch((error: unknown) => error as ApiError);
+    t.match(none, { status: 404, code: 'participant_not_found' });
+    client.close();
+    await client.closed;
+  });
+
   await t.test('tickets say what may be done; who is sent away stays away', async (t) => {
     const admin = await enter({ may: ['admin', 'subscribe'], rooms: ['lobby'] });
     admin.send('join', { roomId: 'elsewhere' });

@@ -111,6 +111,23 @@ t.test(
     t.match(received.encodings, [{ rid: null, width: 320, height: 240 }]);
     t.ok(received.bitsPerSecond > 0 && received.encodings[0]!.lastPacketAtMs !== null, 'figures are real');
 
+    const why = async () => {
+      const { viewers } = await sfu.control.call('rooms.viewers', { roomId: room });
+      t.match(
+        viewers,
+        [{ identity: 'ada', participantId: welcome['participantId'] }],
+        'a camera is no viewer',
+      );
+      return viewers[0]!.timelines[0]!;
+    };
+    const before = await why();
+    t.match(before, { missing: 'decoded', sentence: /has not reported a decoded frame/ });
+    const times = before.steps.slice(0, -1).map(({ atMs }) => atMs ?? NaN);
+    t.same(times, [...times].sort(), 'every step was seen, in order');
+    view.client.send('stats', { trackId: received.trackId, figures: { framesDecoded: 3 } });
+    view.client.send('ping');
+    await view.client.next('pong');
+    t.match(await why(), { missing: null, sentence: 'It has a picture.' });
     const { participantId } = participants[1]!;
     const mute = (muted: boolean) => sfu.control.call('rooms.mute', { roomId: room, participantId, muted });
     t.same(await mute(true), { tracks: 1 });

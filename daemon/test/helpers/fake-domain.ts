@@ -1,6 +1,6 @@
 /** In-memory namespaces and cameras that keep the contracts of api/services.ts, for tests of the API. */
 import type { Device, EnableWebrtc, Namespace, Operation } from '../../contract/api.ts';
-import type { RoomSettings, RoomView } from '../../contract/rooms.ts';
+import type { RoomSettings, RoomView, RoomViewer } from '../../contract/rooms.ts';
 import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
 import {
@@ -90,6 +90,11 @@ export class FakeRooms implements RoomControl {
     this.open.delete(roomId);
   }
   readonly asked: object[] = [];
+  viewing: RoomViewer[] = [];
+  async viewers(namespace: string, roomId: string) {
+    await this.get(namespace, roomId);
+    return { roomId, viewers: this.viewing };
+  }
   async kick(namespace: string, roomId: string, kick: object) {
     await this.get(namespace, roomId);
     this.asked.push(kick);

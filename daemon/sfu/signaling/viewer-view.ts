@@ -1,0 +1,87 @@
+/** Facts of one viewer in one room, for the sentence that says why it is black. */
+import type { RoomViewer, ViewerTimeline } from '../../contract/rooms.ts';
+import type { TrackInfo } from '../../contract/signaling.ts';
+import { wants, type Member, type Room } from '../rooms/room.ts';
+import { viewerTimeline, type ConnectionFacts, type ViewerFacts } from '../rooms/why-black.ts';
+import type { RoomDirector } from './room-director.ts';
+
+/** Of more tracks than these nobody asks at once. */
+const MAX_TIMELINES = 8;
+
+/** What a session tells of itself. */
+export interface ViewerSession {
+  readonly openedAtMs: number;
+  readonly figures: ReadonlyMap<string, Record<string, number>>;
+  connectionFacts(): ConnectionFacts | null;
+  trackFacts(
+    trackId: string,
+  ): Pick<ViewerFacts, 'paused' | 'held' | 'packetAtMs' | 'keyFrameAtMs' | 'decodedAtMs' | 'reports'>;
+}
+
+/** @param session of this member. */
+export function viewerView(
+  room: Room,
+  member: Member,
+  session: ViewerSession,
+  context: { director: Pick<RoomDirector, 'track'>; nowMs: number },
+): RoomViewer {
+  const others = [...room.tracks.values()].filter((track) => track.participantId !== member.participantId);
+  const videos = others.filter((track) => track.kind === 'video');
+  const shown = (videos.length > 0 ? videos : others).slice(0, MAX_TIMELINES);
+  const line = (track: TrackInfo | null): ViewerTimeline =>
+    viewerTimeline(factsOf({ room, member, session, track, ...context }));
+  const { participantId, identity } = member;
+  const own = others.flatMap(({ trackId }) => {
+    const figures = session.figures.get(trackId);
+    return figures === undefined ? [] : [[trackId, figures] as const];
+  });
+  return {
+    ...{ participantId, identity, figures: Object.fromEntries(own) },
+    timelines: shown.length === 0 ? [line(null)] : shown.map(line),
+  };
+}
+
+function factsOf({
+  room,
+  member,
+  session,
+  track,
+  director,
+  nowMs,
+}: {
+  room: Room;
+  member: Member;
+  session: ViewerSession;
+  track: TrackInfo | null;
+  director: Pick<RoomDirector, 'track'>;
+  nowMs: number;
+}): ViewerFacts {
+  const stats = (track === null ? [] : (director.track(track.trackId)?.sources ?? [])).map((source) =>
+    source.stats(nowMs),
+  );
+  const packets = stats.flatMap(({ lastPacketAtMs }) => (lastPacketAtMs === null ? [] : [lastPacketAtMs]));
+  const nothing = {
+    paused: false,
+    held: false,
+    packetAtMs: null,
+    keyFrameAtMs: null,
+    decodedAtMs: null,
+    reports: false,
+  };
+  return {
+    nowMs,
+    trackId: track?.trackId ?? null,
+    kind: track?.kind ?? 'video',
+    sessionAtMs: session.openedAtMs,
+    connected: member.connected,
+    source: {
+      lost: room.sourceLost?.message ?? null,
+      mutedBy: track?.muted !== true ? null : track.forced ? 'moderator' : 'publisher',
+      lastPacketAtMs: packets.length === 0 ? null : Math.max(...packets),
+      keyFrames: stats.reduce((sum, one) => sum + one.keyFrames, 0),
+    },
+    unwanted: track !== null && !wants(member, track),
+    connection: session.connectionFacts(),
+    ...(track === null ? nothing : session.trackFacts(track.trackId)),
+  };
+}
