@@ -3,7 +3,7 @@
  * all its readers, and no longer than it has one. A service that does not answer is told as such.
  */
 import type { TurnLive } from '../contract/turn-operations.ts';
-import { turnOperationsStatusSchema } from '../contract/turn-operations.ts';
+import { NO_TURN_STATUS } from '../contract/turn-operations.ts';
 import { AppError } from '../contract/errors.ts';
 import type { Cancel, Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
@@ -93,7 +93,7 @@ export class TurnWatch {
       const sentence = error instanceof AppError ? error.message : `It cannot be asked: ${messageOf(error)}`;
       return {
         namespace,
-        status: { ...NO_ANSWER, sentence },
+        status: { ...NO_TURN_STATUS, sentence },
         sessions: NO_SESSIONS,
         refusals: { items: [] },
       };
@@ -102,13 +102,3 @@ export class TurnWatch {
 }
 
 const NO_SESSIONS: TurnLive['sessions'] = { items: [], total: 0 };
-const NO_ANSWER = turnOperationsStatusSchema.parse({
-  ready: false,
-  draining: false,
-  listeners: [],
-  allocations: 0,
-  connections: 0,
-  relayed: { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 },
-  drops: {},
-  refusals: {},
-});

@@ -17,6 +17,17 @@ export {
 /** `GET status`. A service that does not answer is not `ready`, its numbers are 0, `sentence` says why. */
 export const turnOperationsStatusSchema = turnStatusSchema.extend({ sentence: z.string().default('') });
 export type TurnOperationsStatus = z.infer<typeof turnOperationsStatusSchema>;
+/** Of a service that does not answer; the sentence is to be said. */
+export const NO_TURN_STATUS: TurnOperationsStatus = turnOperationsStatusSchema.parse({
+  ready: false,
+  draining: false,
+  listeners: [],
+  allocations: 0,
+  connections: 0,
+  relayed: { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 },
+  drops: {},
+  refusals: {},
+});
 
 /** Query of `GET sessions`. */
 export const turnSessionsQuerySchema = z.object({ limit: sessionLimitSchema });

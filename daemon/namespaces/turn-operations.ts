@@ -1,6 +1,10 @@
 /** What operators ask of, and do to, the running TURN service of one namespace. Over its control link only. */
 import { AppError } from '../contract/errors.ts';
-import type { TurnOperationsStatus, TurnRefusalList } from '../contract/turn-operations.ts';
+import {
+  NO_TURN_STATUS,
+  type TurnOperationsStatus,
+  type TurnRefusalList,
+} from '../contract/turn-operations.ts';
 import { refusalSentence } from '../contract/turn-refusal.ts';
 import type { DisconnectTarget, TurnSessionList } from '../contract/turn-session.ts';
 import type { ControlLinks } from './control-links.ts';
@@ -30,7 +34,7 @@ export class TurnOperations {
     requireEnabled(namespace);
     const answer = await links.probeTurn(namespace, probeTimeoutMs);
     const { sentence } = serviceView('turn', services.status({ kind: 'turn', namespace }), answer);
-    return { ...(answer ?? NO_ANSWER), sentence };
+    return { ...(answer ?? NO_TURN_STATUS), sentence };
   }
 
   async sessions(namespace: string, options: { limit: number }): Promise<TurnSessionList> {
@@ -73,16 +77,3 @@ export class TurnOperations {
     throw new AppError('unavailable', sentence, { retryAfterSeconds: 5 });
   }
 }
-
-const NO_ANSWER: Omit<TurnOperationsStatus, 'sentence'> = {
-  ready: false,
-  draining: false,
-  listeners: [],
-  allocations: 0,
-  connections: 0,
-  relayed: { toPeerPackets: 0, toPeerBytes: 0, toClientPackets: 0, toClientBytes: 0 },
-  drops: {},
-  refusals: {},
-  kernelDrops: 0,
-  limits: [],
-};

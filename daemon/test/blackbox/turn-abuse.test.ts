@@ -1,18 +1,16 @@
 /** What strangers and greedy clients may do to a TURN process, and what it costs us. */
 import { createSocket } from 'node:dgram';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { DEFAULT_TURN_LIMITS } from '../../contract/turn-config.ts';
-import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { METHOD, TRANSPORT_UDP } from '../../turn/codec/attribute-types.ts';
 import { requestedTransport } from '../../turn/codec/attributes.ts';
 import { buildChannelData } from '../../turn/codec/channel-data.ts';
 import { buildStun } from '../../turn/codec/stun-message.ts';
-import { tempDir } from '../helpers/temp-dir.ts';
+import { testCertificate } from '../helpers/turn-certificate.ts';
 import { credential, relayedPort, startTurn, TestPeer, TurnClient } from '../helpers/turn-client.ts';
 
 const SERVER = '127.0.35.10';
@@ -111,12 +109,7 @@ t.test('connections of one source are bounded, refused by name and counted', asy
 });
 
 t.test('TLS handshakes under way are bounded; one that is done makes room', async (t) => {
-  const dir = tempDir(t);
-  const subject = { names: ['turn.test'], addresses: [], nowMs: Date.now() };
-  const { certPem, keyPem } = await loadOrCreateLocalCa(join(dir, 'ca'), subject);
-  const certificate = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
-  writeFileSync(certificate.certFile, certPem);
-  writeFileSync(certificate.keyFile, keyPem);
+  const certificate = await testCertificate(t);
   const limits = { ...DEFAULT_TURN_LIMITS, halfOpenConnections: 2 };
   const config = { limits, relay, certificate };
   const turn = await startTurn(t, { address: SERVER, transports: ['tls'], config });

@@ -1,13 +1,11 @@
 /** TCP relaying (RFC 6062) for tests: a control client, data connections, and peers that are TCP servers. */
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import type { TurnServiceConfig } from '../../contract/turn-config.ts';
 import { verifiedBy, type TlsTrust } from '../../health/relay-probe-link.ts';
 import { formatIp } from '../../kit/ip-address.ts';
-import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { ATTRIBUTE, METHOD, TRANSPORT_TCP } from '../../turn/codec/attribute-types.ts';
 import {
   addressFamily,
@@ -24,7 +22,7 @@ import {
   type StunMessage,
 } from '../../turn/codec/stun-message.ts';
 import { ClientSession } from '../../turn/core/client-session.ts';
-import { tempDir } from './temp-dir.ts';
+import { testCertificate } from './turn-certificate.ts';
 import { credential, freePort, startTurn, TurnClient, type TurnProcess } from './turn-client.ts';
 
 type Test = Parameters<typeof TurnClient.open>[0];
@@ -49,12 +47,8 @@ export async function startTcpRelay(
   },
 ): Promise<TcpRelayService> {
   const { addresses, minPort } = options;
-  const dir = tempDir(t);
-  const certificate = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
-  const subject = { names: ['turn.test'], addresses: [], nowMs: Date.now() };
-  const { certPem, keyPem } = await loadOrCreateLocalCa(join(dir, 'ca'), subject);
-  writeFileSync(certificate.certFile, certPem);
-  writeFileSync(certificate.keyFile, keyPem);
+  const certificate = await testCertificate(t);
+  const trustPem = readFileSync(certificate.certFile, 'utf8');
   const tlsPort = await freePort(...addresses);
   const port = await freePort(...addresses);
   const turn = await startTurn(t, {
@@ -80,7 +74,7 @@ export async function startTcpRelay(
     door: (transport, address = addresses[0]!) =>
       transport === 'tcp'
         ? { transport, address, port }
-        : { transport, address, port: tlsPort, tls: { trustPem: certPem, host: 'turn.test' } },
+        : { transport, address, port: tlsPort, tls: { trustPem, host: 'turn.test' } },
   };
 }
 

@@ -3,15 +3,13 @@
  * coturn's own server. The client's exit code says little, so its totals are read; a row that fails on both
  * servers is the client's fault and reported as such.
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
 import { DEFAULT_TURN_LIMITS } from '../../contract/turn-config.ts';
 import { issueV1Credential } from '../../credentials/turn-v1.ts';
-import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { loadDtlsEngine } from '../../turn/server/dtls/openssl-engine.ts';
 import { runTool, startEcho, startTurnserver, withTools, type Run, type Target } from '../helpers/coturn.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
+import { testCertificate } from '../helpers/turn-certificate.ts';
 import { freePort, startTurn, TEST_SECRET } from '../helpers/turn-client.ts';
 
 t.setTimeout(280_000);
@@ -118,11 +116,7 @@ withTools(t, 'turnutils_stunclient', ['turnutils_stunclient'], async (t) => {
 
 withTools(t, 'turnutils_uclient', ['turnutils_uclient', 'turnutils_peer', 'turnserver'], async (t) => {
   const dir = tempDir(t);
-  const certificate = { certFile: join(dir, 'cert.pem'), keyFile: join(dir, 'key.pem') };
-  const subject = { names: ['turnkeep.test'], addresses: [], nowMs: Date.now() };
-  const { certPem, keyPem } = await loadOrCreateLocalCa(join(dir, 'ca'), subject);
-  writeFileSync(certificate.certFile, certPem);
-  writeFileSync(certificate.keyFile, keyPem);
+  const certificate = await testCertificate(t, 'turnkeep.test');
   const peerPort = await startEcho(t, [PEER, '::1']);
   const ours: Target = {
     v4: OURS,

@@ -1,13 +1,12 @@
 /** Connect (RFC 6062 section 5.2), in two halves round the peer's answer. */
-import { ATTRIBUTE, METHOD } from '../codec/attribute-types.ts';
-import { connectionId, readXorAddress } from '../codec/attributes.ts';
-import { attributeOf, buildStun } from '../codec/stun-message.ts';
+import { METHOD } from '../codec/attribute-types.ts';
+import { connectionId } from '../codec/attributes.ts';
+import { buildStun } from '../codec/stun-message.ts';
 import { formatEndpoint, type IpAddress } from '../../kit/ip-address.ts';
 import type { Action } from './actions.ts';
 import type { Allocation, ConnectRequest, PeerConnection } from './allocation.ts';
 import type { ClientRef, RelayRef } from './endpoints.ts';
-import { decidePeer } from './peer-policy.ts';
-import { peerNotAllowed } from './refusal-journal.ts';
+import { requestedPeer } from './requested-peer.ts';
 import { refuse, refuseFull, type TurnRequest } from './request.ts';
 import type { TurnState } from './turn-state.ts';
 
@@ -28,35 +27,20 @@ export function handleConnect<C extends ClientRef, R extends RelayRef>(
     return [refuse(state, request, 403, { detail: { reason: 'relay-kind' } })];
   }
   // 2. A peer that may be one.
-  const value = attributeOf(message, ATTRIBUTE.XOR_PEER_ADDRESS);
-  const peer = value === undefined ? undefined : readXorAddress(value, message.transactionId);
-  if (peer === undefined) return [refuse(state, request, 400)];
-  const decision = decidePeer(state.settings.policy, peer.address, {
-    families: allocation.families,
-    port: peer.port,
-  });
-  if (!decision.allowed) {
-    return [refuse(state, request, decision.code, { detail: peerNotAllowed(peer, decision) })];
-  }
-  const { address, ip } = decision;
-  const relay = allocation.relayOf(ip.family);
-  if (relay === undefined) return [refuse(state, request, 443)];
+  const peer = requestedPeer(state, request, allocation);
+  if ('refused' in peer) return [peer.refused];
+  const { address, ip, port, relay } = peer;
   // 3. One connection to a peer at a time.
   for (const one of allocation.connections) {
-    if (one.port !== peer.port || one.address !== address) continue;
-    const told = formatEndpoint(address, peer.port);
+    if (one.port !== port || one.address !== address) continue;
+    const told = formatEndpoint(address, port);
     return [refuse(state, request, 446, { detail: { reason: 'connection-exists', peer: told } })];
   }
-  const connection = takeConnection(
-    state,
-    { allocation, relay, address, ip, port: peer.port },
-    'connecting',
-    {
-      transactionId: Buffer.from(message.transactionId),
-      hash: request.hash,
-      fingerprint: message.fingerprint,
-    },
-  );
+  const connection = takeConnection(state, { allocation, relay, address, ip, port }, 'connecting', {
+    transactionId: Buffer.from(message.transactionId),
+    hash: request.hash,
+    fingerprint: message.fingerprint,
+  });
   if (typeof connection === 'string') return refuseFull(state, request, connection);
   state.deadlines.set(connection, nowMs + CONNECT_MS);
   return [{ type: 'connect-peer', connection }];

@@ -9,6 +9,7 @@ import type { ClientRef, RelayRef } from './endpoints.ts';
 import type { Allocation } from './allocation.ts';
 import { decidePeer } from './peer-policy.ts';
 import { peerNotAllowed } from './refusal-journal.ts';
+import { requestedPeer } from './requested-peer.ts';
 import { refuse, refuseFull, success, type TurnRequest } from './request.ts';
 import type { TurnState } from './turn-state.ts';
 
@@ -52,34 +53,24 @@ export function handleChannelBind<C extends ClientRef, R extends RelayRef>(
   if (allocation.relayTransport !== 'udp') {
     return [refuse(state, request, 403, { detail: { reason: 'relay-kind' } })];
   }
-  // 1. Both attributes, of the right shape.
+  // 1. The number, in its range.
   const numberValue = attributeOf(message, ATTRIBUTE.CHANNEL_NUMBER);
-  const peerValue = attributeOf(message, ATTRIBUTE.XOR_PEER_ADDRESS);
-  if (numberValue === undefined || peerValue === undefined) return [refuse(state, request, 400)];
-  const number = readChannelNumber(numberValue);
-  const peer = readXorAddress(peerValue, message.transactionId);
-  if (number === undefined || peer === undefined) return [refuse(state, request, 400)];
-  // 2. The number's range.
-  if (number < CHANNEL_FIRST || number > state.settings.lastChannel) return [refuse(state, request, 400)];
-  // 3. The peer, with its port.
-  const decision = decidePeer(state.settings.policy, peer.address, {
-    families: allocation.families,
-    port: peer.port,
-  });
-  if (!decision.allowed) {
-    return [refuse(state, request, decision.code, { detail: peerNotAllowed(peer, decision) })];
+  const number = numberValue === undefined ? undefined : readChannelNumber(numberValue);
+  if (number === undefined || number < CHANNEL_FIRST || number > state.settings.lastChannel) {
+    return [refuse(state, request, 400)];
   }
-  const { address, ip } = decision;
-  const relay = allocation.relayOf(ip.family);
-  if (relay === undefined) return [refuse(state, request, 443)];
-  // 4. Neither bound otherwise: a binding is one to one for its whole life.
+  // 2. The peer, with its port.
+  const peer = requestedPeer(state, request, allocation);
+  if ('refused' in peer) return [peer.refused];
+  const { address, ip, port, relay } = peer;
+  // 3. Neither bound otherwise: a binding is one to one for its whole life.
   const sameNumber = allocation.channels.get(number);
-  const samePeer = allocation.hosts.get(address)?.channels.get(peer.port);
+  const samePeer = allocation.hosts.get(address)?.channels.get(port);
   if (sameNumber !== samePeer) return [refuse(state, request, 400)];
   const full = takeChannel(state, allocation, { address, isNew: sameNumber === undefined });
   if (full !== undefined) return refuseFull(state, request, full);
   const host = permit(state, allocation, { address, ip, nowMs });
-  const channel = sameNumber ?? allocation.bind(number, host, peer.port, relay);
+  const channel = sameNumber ?? allocation.bind(number, host, port, relay);
   state.deadlines.set(channel, nowMs + CHANNEL_MS);
   return [success(request, [])];
 }
