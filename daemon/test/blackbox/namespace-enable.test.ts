@@ -8,7 +8,8 @@ import { ended, realNode, type RealNode } from '../helpers/namespace-real.ts';
 import { temporaryDirectory } from '../helpers/namespace-directory.ts';
 
 t.jobs = 1;
-const address = '127.0.15.1';
+/** Of this run: another one on the same machine uses the same ports. */
+const address = `127.0.15.${String(1 + (process.pid % 250))}`;
 
 const isGone = (pid: number | null): boolean => {
   if (pid === null) return true;
