@@ -64,6 +64,7 @@ main() {
     find_source
     check_host
     choose_addresses
+    choose_firewall
     show_plan
     install_all
   fi
@@ -128,6 +129,17 @@ check_ports() {
   done
 }
 
+# Who opens the ports of namespaces: the firewall this machine already uses.
+choose_firewall() {
+  if command -v ufw >/dev/null && ufw status 2>/dev/null | grep -q '^Status: active'; then
+    FIREWALL=ufw
+  elif command -v nft >/dev/null; then
+    FIREWALL=nftables
+  else
+    FIREWALL=none
+  fi
+}
+
 choose_addresses() {
   if [ -e $ETC/turnkeep.yaml ]; then
     SHIELD=$(cat $ETC/shield)
@@ -152,7 +164,8 @@ show_plan() {
   say "  data      $STATE"
   say "  user      turnkeep (system user without a shell)"
   say "  units     turnkeepd.service, turnkeep-turn@, turnkeep-sfu@, turnkeep-shield.service, turnkeep.slice"
-  say "  rights    polkit rule: the daemon may start and stop its own turnkeep-*@ units"
+  say "  rights    polkit rule: the daemon may start and stop its own turnkeep-*@ units, and its firewall helper"
+  [ -e $ETC/turnkeep.yaml ] || say "  firewall  $FIREWALL opens the TURN ports of namespaces that are on"
   say "  network   $SHIELD on turnkeep0 (private, for SFUs and relays)${PUBLIC:+; viewers reach $PUBLIC}"
   say "  kernel    net.core.rmem_max and wmem_max at least 8 MiB"
   [ -e /usr/share/polkit-1 ] || say "  packages  polkitd"
@@ -222,6 +235,8 @@ tunnels:
   embedded:
     listen: 0.0.0.0:8443
     advertise: $PUBLIC:8443
+firewall:
+  manager: $FIREWALL
 services:
   manager: systemd
   stopOnExit: false
@@ -245,8 +260,8 @@ install_units() {
   local from=$PREFIX/releases/$RELEASE/systemd work
   UNITS_CHANGED=no
   work=$(mktemp -d)
-  for unit in turnkeepd.service turnkeep-turn@.service turnkeep-sfu@.service turnkeep-shield.service turnkeep.slice; do
-    put "$from/$unit" "$UNITS/$unit" 0644
+  for unit in "$from"/*.service "$from"/*.slice; do
+    put "$unit" "$UNITS/$(basename "$unit")" 0644
   done
   put "$from/turnkeep-.slice.d/limits.conf" $UNITS/turnkeep-.slice.d/limits.conf 0644
   printf '# Made by install.sh: the shield, and this host itself.\n[Service]\nIPAddressAllow=%s localhost%s\n' \
@@ -325,8 +340,8 @@ roll_back() {
   rm -f $STATE/turnkeep.db-wal $STATE/turnkeep.db-shm
   find $STATE/before-upgrade -type f -exec cp -p {} $STATE/ \;
   switch_to "$PREVIOUS"
-  for unit in turnkeepd.service turnkeep-turn@.service turnkeep-sfu@.service turnkeep-shield.service turnkeep.slice; do
-    cmp -s "$PREFIX/current/systemd/$unit" "$UNITS/$unit" || install -m 0644 "$PREFIX/current/systemd/$unit" "$UNITS/$unit"
+  for unit in "$PREFIX/current/systemd"/*.service "$PREFIX/current/systemd"/*.slice; do
+    install -m 0644 "$unit" "$UNITS/$(basename "$unit")"
   done
   systemctl daemon-reload
   systemctl reset-failed turnkeepd.service 2>/dev/null || true
@@ -371,10 +386,13 @@ remove() {
   ask "Remove?"
   systemctl disable --quiet --now turnkeepd.service 2>/dev/null || true
   systemctl stop 'turnkeep-turn@*.service' 'turnkeep-sfu@*.service' 2>/dev/null || true
+  if [ -e $PREFIX/current ] && [ -e $ETC/turnkeep.yaml ]; then
+    $PREFIX/current/runtime/node $PREFIX/current/daemon/firewall-helper.ts --config $ETC/turnkeep.yaml --remove ||
+      say "  Some firewall rules could not be removed: look for the comment \"turnkeep\"."
+  fi
   systemctl disable --quiet --now turnkeep-shield.service 2>/dev/null || true
   systemctl stop turnkeep.slice 2>/dev/null || true
-  rm -rf $UNITS/turnkeepd.service $UNITS/turnkeep-turn@.service* $UNITS/turnkeep-sfu@.service* \
-    $UNITS/turnkeep-shield.service $UNITS/turnkeep.slice $UNITS/turnkeep-.slice.d \
+  rm -rf $UNITS/turnkeepd.service* $UNITS/turnkeep-*.service* $UNITS/turnkeep.slice* $UNITS/turnkeep-*.slice.d \
     /etc/polkit-1/rules.d/50-turnkeep.rules /etc/tmpfiles.d/turnkeep.conf /etc/sysctl.d/60-turnkeep.conf \
     /usr/local/bin/turnkeep $PREFIX $CACHE /run/turnkeep
   systemctl daemon-reload

@@ -79,6 +79,7 @@ t.test('from install to removal', async (t) => {
       { code: 0, stdout: /answered through the relay[\s\S]*WebRTC is enabled/ },
       enabled.stderr,
     );
+    t.match(await box.sh('nft list table inet turnkeep'), /3478/, 'its ports are open');
     t.match(await box.sh('systemctl status turnkeep.slice'), /turnkeep-cam\\x2done\.slice/);
     for (const unit of [
       'turnkeepd.service',
@@ -136,6 +137,7 @@ t.test('from install to removal', async (t) => {
       `from the boot of systemd to a working relay: ${String(Math.round(performance.now() - startedMs))} ms`,
     );
     t.strictSame((await namespaceStatus(box, 'cam-one')).ports, ports);
+    t.match(await box.sh('nft list table inet turnkeep'), /3478/, 'and open');
   });
 
   await t.test('removal leaves nothing, and without --purge the data', async (t) => {
