@@ -2,12 +2,13 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** tmp + fsync + rename + fsync(dir). The file is `mode` (default 0600). */
+/** tmp + fsync + rename + fsync(dir). The file is `mode` (default 0600), whatever the umask: the daemon's is 077. */
 export async function replaceFile(path: string, text: string, mode = 0o600): Promise<void> {
   const temporary = `${path}.tmp`;
   await rm(temporary, { force: true }); // A leftover of a crash may have another mode or owner.
   const file = await open(temporary, 'wx', mode);
   try {
+    await file.chmod(mode);
     await file.writeFile(text);
     await file.sync();
   } catch (error) {
