@@ -74,6 +74,32 @@ export function announcedProfileLevelId(sps: string): string {
   return sps.toLowerCase();
 }
 
+/**
+ * Whether a receiver that was told `offered` is told enough for `now`: the same configuration, or for H.264 the
+ * same profile at no higher level.
+ */
+export function covers(offered: Pick<TrackCodec, 'name' | 'fmtp'>, now: TrackCodec): boolean {
+  if (offered.fmtp === now.fmtp) return true;
+  if (!hasSameProfile(offered, now) || now.name !== 'H264') return false;
+  return levelOf(offered.fmtp) >= levelOf(now.fmtp);
+}
+
+/** False when another decoder may be needed: another profile of H.264 or VP9, or another codec. */
+export function hasSameProfile(
+  a: Pick<TrackCodec, 'name' | 'fmtp'>,
+  b: Pick<TrackCodec, 'name' | 'fmtp'>,
+): boolean {
+  if (a.name !== b.name) return false;
+  const [one, other] = [parseFmtp(a.fmtp), parseFmtp(b.fmtp)];
+  const profile = (fmtp: Map<string, string>): string | undefined =>
+    fmtp.get('profile-level-id')?.slice(0, 4);
+  return profile(one) === profile(other) && one.get('profile-id') === other.get('profile-id');
+}
+
+function levelOf(fmtp: string): number {
+  return parseInt(parseFmtp(fmtp).get('profile-level-id')?.slice(4, 6) ?? '1f', 16);
+}
+
 /** fmtp of an H.264 track with the profile and level of its SPS. */
 export function h264Fmtp(profileLevelId: string): string {
   return `level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=${profileLevelId}`;

@@ -9,6 +9,8 @@ import type { TrackCodec } from './codecs.ts';
 export interface TrackSink {
   /** What feeds the track: nothing, one source, or several encodings of one picture. */
   sourcesChanged(sources: readonly MediaSource[]): void;
+  /** The stream is another one than it was told to be. `isFirst`: nothing had been measured before. */
+  codecChanged(isFirst: boolean): void;
 }
 
 export class MediaTrack {
@@ -16,6 +18,7 @@ export class MediaTrack {
   /** The `a=msid` stream: browsers synchronise audio and video of one stream (RFC 8830). */
   readonly streamId: string;
   #codec: TrackCodec;
+  #isMeasured = false;
   #sources: readonly MediaSource[] = [];
   readonly #sinks = new Set<TrackSink>();
   #silent = false;
@@ -39,9 +42,13 @@ export class MediaTrack {
     return this.#sources;
   }
 
-  /** What is really sent, for viewers that come later. The codec's name never changes. */
+  /** What is really sent. The codec's name never changes. */
   setFmtp(fmtp: string): void {
+    const isFirst = !this.#isMeasured;
+    this.#isMeasured = true;
+    if (this.#codec.fmtp === fmtp) return;
     this.#codec = { ...this.#codec, fmtp };
+    for (const sink of this.#sinks) sink.codecChanged(isFirst);
   }
 
   /** Moves all viewers to a source; undefined leaves them waiting. */

@@ -8,7 +8,7 @@ import type { IceCandidateInit } from '../../contract/ice.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { Cancel } from '../../kit/clock.ts';
 import { messageOf } from '../../kit/errors.ts';
-import { PayloadTypes, slotKeyOf } from './codecs.ts';
+import { hasSameProfile, PayloadTypes, slotKeyOf } from './codecs.ts';
 import type { HeldTrack, PathStats } from './core/types.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { MediaTrack } from './media-track.ts';
@@ -141,6 +141,7 @@ export class SubscribeLeg {
     );
     if (free !== undefined) {
       free.setTrack(track, paused);
+      this.#fit(free, false);
       // A section of an offer that is still to come tells its track there.
       if (free.state === 'live' || this.#pending?.slots.includes(free) === true) {
         this.#events.slot(free.mid, track.trackId);
@@ -158,7 +159,12 @@ export class SubscribeLeg {
     const mid = String(this.#nextMid++);
     const slot = new SubscribeSlot({
       ...{ engine: this.#engine, mid, cname: this.#cname, track, codec },
-      held: this.#events.held,
+      held: (trackId, held) => {
+        this.#events.held(trackId, held);
+      },
+      codecChanged: (changed, isFirst) => {
+        this.#fit(changed, isFirst);
+      },
     });
     slot.setPaused(paused);
     // A rejected section's place is taken by a new mid (RFC 8829 section 5.2.2).
@@ -240,6 +246,22 @@ export class SubscribeLeg {
     this.#pending = undefined;
     for (const slot of this.#slots) slot.close();
     this.#open?.close();
+  }
+
+  /**
+   * Brings a section in line with what its track really is. A payload type means one configuration in the whole
+   * group (RFC 9143 section 9.2), so another profile or a higher level needs another one, and an offer. A level that
+   * was only announced too low waits for the next offer: decoders start by the stream, and an offer restarts them.
+   */
+  #fit(slot: SubscribeSlot, isFirst: boolean): void {
+    const codec = slot.track?.codec;
+    if (codec === undefined || slot.state === 'rejected' || slot.covers(codec)) return;
+    const before = { name: codec.name, fmtp: slot.codec.fmtp };
+    const wanted = this.#payloadTypes.codecFor(codec);
+    // Without a free payload type it is sent as it was: most decoders follow the stream.
+    if (wanted === undefined) return;
+    slot.setCodec(wanted);
+    if (!isFirst || !hasSameProfile(before, codec)) this.#needOffer();
   }
 
   #slotOf(trackId: string): SubscribeSlot | undefined {

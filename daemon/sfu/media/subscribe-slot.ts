@@ -1,7 +1,7 @@
 /** One sending media section of a viewer's connection: what is offered, and which track it carries now. */
 import { randomInt } from 'node:crypto';
 import type { CorePeer, Downlink, DownlinkOptions, HeldTrack, MediaSource } from './core/types.ts';
-import { slotKeyOf, type TrackCodec } from './codecs.ts';
+import { covers, slotKeyOf, type TrackCodec } from './codecs.ts';
 import type { DownlinkOwner, MediaEngine } from './media-engine.ts';
 import type { MediaTrack, TrackSink } from './media-track.ts';
 import { EXTENSION_URI, type SdpMedia } from './sdp/session-description.ts';
@@ -14,17 +14,21 @@ const PROTOCOL = 'UDP/TLS/RTP/SAVPF';
 /** `new`: not in an answered offer yet; `live`: the viewer takes it; `rejected`: the viewer cannot. */
 export type SlotState = 'new' | 'live' | 'rejected';
 
-type Negotiated = Pick<
-  DownlinkOptions,
-  'rtxPayloadType' | 'midExtensionId' | 'transportCcExtensionId' | 'nack'
->;
+type Negotiated = Pick<DownlinkOptions, 'midExtensionId' | 'transportCcExtensionId' | 'nack'> & {
+  hasRtx: boolean;
+};
 
 export class SubscribeSlot implements TrackSink, DownlinkOwner {
   readonly mid: string;
   readonly key: string;
   readonly #engine: MediaEngine;
   readonly #kind: 'audio' | 'video';
-  readonly #codec: LocalCodec;
+  /** What the next offer says. */
+  #codec: LocalCodec;
+  /** What the last offer said: the wanted configuration, then the one in use. */
+  #offered: readonly LocalCodec[] = [];
+  /** What the viewer took, and is sent. */
+  #answered: LocalCodec | undefined;
   readonly #cname: string;
   readonly #ssrc = randomInt(1, 0xffffffff);
   readonly #rtxSsrc: number | undefined;
@@ -40,6 +44,7 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
   /** What the section had sent when it took its track. */
   #since = { atMs: 0, packets: 0, bursts: 0 };
   readonly #onHeld: (trackId: string, held: HeldTrack | undefined) => void;
+  readonly #onCodec: (slot: SubscribeSlot, isFirst: boolean) => void;
 
   constructor(options: {
     engine: MediaEngine;
@@ -49,10 +54,13 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
     codec: LocalCodec;
     /** The viewer's path does not carry the track at all, or does again. */
     held: (trackId: string, held: HeldTrack | undefined) => void;
+    /** The track is of another configuration than it was told to be. */
+    codecChanged: (slot: SubscribeSlot, isFirst: boolean) => void;
   }) {
     const codec: TrackCodec = options.track.codec;
     this.#engine = options.engine;
     this.#onHeld = options.held;
+    this.#onCodec = options.codecChanged;
     this.mid = options.mid;
     this.key = slotKeyOf(codec);
     this.#kind = codec.kind;
@@ -106,6 +114,24 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
     this.#feed();
   }
 
+  codecChanged(isFirst: boolean): void {
+    this.#onCodec(this, isFirst);
+  }
+
+  get codec(): LocalCodec {
+    return this.#codec;
+  }
+
+  /** Whether what is offered, or will be, tells the viewer enough for this. */
+  covers(codec: TrackCodec): boolean {
+    return covers({ name: codec.name, fmtp: this.#codec.fmtp }, codec);
+  }
+
+  /** The next offer asks for this configuration; until it is answered the track is sent as before. */
+  setCodec(codec: LocalCodec): void {
+    this.#codec = codec;
+  }
+
   /** Lines the viewer shows the picture at; undefined: as many as there are. */
   setHeight(height: number | undefined): void {
     this.#height = height;
@@ -146,41 +172,63 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
   /** Reads the viewer's answer for this section. @returns the state it has now. */
   applyAnswer(media: SdpMedia, peer: CorePeer | undefined): SlotState {
     if (this.#state === 'rejected') return this.#state;
-    const codec = media.codecs.find((one) => one.payloadType === this.#codec.payloadType);
+    const taken = this.#offered.find((one) => isTaken(one, media));
     const takes = media.direction === 'recvonly' || media.direction === 'sendrecv';
-    if (media.port === 0 || codec === undefined || !takes) {
+    if (media.port === 0 || taken === undefined || !takes) {
       this.#state = 'rejected';
       this.#downlink?.close();
       this.#downlink = undefined;
       return this.#state;
     }
     this.#state = 'live';
-    const rtxAnswered = media.codecs.some((one) => one.payloadType === this.#codec.rtxPayloadType);
-    const extension = (uri: string): number | undefined =>
-      media.extensions.find((one) => one.uri === uri)?.id;
-    this.#negotiated ??= {
-      rtxPayloadType: rtxAnswered ? this.#codec.rtxPayloadType : undefined,
-      midExtensionId: extension(EXTENSION_URI.mid),
-      transportCcExtensionId: codec.feedback.includes('transport-cc')
-        ? extension(EXTENSION_URI.transportCc)
-        : undefined,
-      nack: codec.feedback.includes('nack'),
-    };
+    this.#negotiated ??= this.#negotiate(taken, media);
+    this.#use(taken, media);
     this.connect(peer);
     return this.#state;
+  }
+
+  #negotiate(codec: LocalCodec, media: SdpMedia): Negotiated {
+    const answered = media.codecs.find((one) => one.payloadType === codec.payloadType);
+    const feedback = answered?.feedback ?? [];
+    const extension = (uri: string): number | undefined =>
+      media.extensions.find((one) => one.uri === uri)?.id;
+    return {
+      hasRtx: hasRtx(codec, media),
+      midExtensionId: extension(EXTENSION_URI.mid),
+      transportCcExtensionId: feedback.includes('transport-cc')
+        ? extension(EXTENSION_URI.transportCc)
+        : undefined,
+      nack: feedback.includes('nack'),
+    };
+  }
+
+  /** Sends by what the viewer took from now on; with another decoder it needs a key frame. */
+  #use(codec: LocalCodec, media: SdpMedia): void {
+    const before = this.#answered;
+    // Retransmission cannot be taken up or given up on the way: the numbers of its stream depend on it.
+    if (before !== undefined && hasRtx(codec, media) !== this.#negotiated?.hasRtx) return;
+    this.#answered = codec;
+    if (before === undefined || before.payloadType === codec.payloadType) return;
+    this.#downlink?.setPayloadTypes(
+      codec.payloadType,
+      this.#negotiated?.hasRtx === true ? codec.rtxPayloadType : undefined,
+    );
+    this.rejoin();
   }
 
   /** Starts sending as soon as both the answer and DTLS are there. */
   connect(peer: CorePeer | undefined): void {
     const negotiated = this.#negotiated;
-    if (peer === undefined || negotiated === undefined || this.#downlink !== undefined) return;
+    const codec = this.#answered;
+    if (peer === undefined || negotiated === undefined || codec === undefined || this.#downlink !== undefined)
+      return;
     const nowMs = this.#engine.clock.nowMs();
     const options: DownlinkOptions = {
       kind: this.#kind,
-      payloadType: this.#codec.payloadType,
-      rtxPayloadType: negotiated.rtxPayloadType,
+      payloadType: codec.payloadType,
+      rtxPayloadType: negotiated.hasRtx ? codec.rtxPayloadType : undefined,
       ssrc: this.#ssrc,
-      rtxSsrc: negotiated.rtxPayloadType === undefined ? undefined : this.#rtxSsrc,
+      rtxSsrc: negotiated.hasRtx ? this.#rtxSsrc : undefined,
       mid: this.mid,
       midExtensionId: negotiated.midExtensionId,
       transportCcExtensionId: negotiated.transportCcExtensionId,
@@ -193,8 +241,14 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
     this.#feed();
   }
 
+  /** For the offer that is made now. */
   section(): LocalSection {
     const rejected = this.#state === 'rejected';
+    const inUse = this.#answered;
+    this.#offered =
+      inUse === undefined || inUse.payloadType === this.#codec.payloadType
+        ? [this.#codec]
+        : [this.#codec, inUse];
     return {
       mid: this.mid,
       kind: this.#kind,
@@ -202,7 +256,7 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
       rejected,
       formats: [String(this.#codec.payloadType)],
       direction: 'sendonly',
-      codecs: [this.#codec],
+      codecs: this.#offered,
       extensions: [
         { id: MID_EXTENSION_ID, uri: EXTENSION_URI.mid },
         { id: TRANSPORT_CC_EXTENSION_ID, uri: EXTENSION_URI.transportCc },
@@ -218,4 +272,12 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
     this.#downlink?.close();
     this.#downlink = undefined;
   }
+}
+
+function isTaken(codec: LocalCodec, media: SdpMedia): boolean {
+  return media.codecs.some((one) => one.payloadType === codec.payloadType);
+}
+
+function hasRtx(codec: LocalCodec, media: SdpMedia): boolean {
+  return media.codecs.some((one) => one.payloadType === codec.rtxPayloadType);
 }

@@ -1,5 +1,6 @@
 /** Camera to viewer through a real SFU process: ingest, subscribe, reconnect, slots, ICE restart. */
 import t, { type Test } from 'tap';
+import { useH264 } from 'werift';
 import { SfuProcess } from '../helpers/sfu-process.ts';
 import { SignalingClient, type Frame } from '../helpers/sfu-signaling-client.ts';
 import {
@@ -23,13 +24,13 @@ const sfu = await SfuProcess.start(SHIELD, (config) => ({
 t.teardown(() => sfu.stop());
 
 type Closable = { close: () => Promise<unknown> };
-async function camera(t: Test, ingestId: string, roomId: string) {
+async function camera(t: Test, ingestId: string, roomId: string, sps?: Buffer) {
   const { sdp } = await sfu.control.call('ingest.open', { ingestId, roomId, identity: 'door' });
-  const peer = weriftPeer(CAMERA);
+  const peer = weriftPeer(CAMERA, sps === undefined ? undefined : [useH264()]);
   const transceiver = peer.addTransceiver('video', { direction: 'sendonly' });
   const answer = await answerOffer(peer, sdp);
   await sfu.control.call('ingest.answer', { ingestId, sdp: answer });
-  const sending = startCamera(transceiver.sender);
+  const sending = startCamera(transceiver.sender, sps);
   t.teardown(async () => {
     sending.stop();
     await (peer as Closable).close();
@@ -187,6 +188,38 @@ t.test('a free section is used again for the same codec, and pausing stops the p
   view.client.send('track-state', { trackId: slot['trackId'], paused: false });
   await picture.frames(5);
 });
+
+t.test(
+  'a camera that restarts with another profile: offered anew, and sent as before until then',
+  async (t) => {
+    const baseline = Buffer.from('6742c01fd9005005bb0110000003001000000303c0f1832480', 'hex');
+    const main = Buffer.from('674d401ed900a02ff970110000030001000003003c0f162e48', 'hex');
+    const { sending } = await camera(t, 'ingest-p', 'camera:p', baseline);
+    const view = await viewer(t);
+    view.client.send('join', { roomId: 'camera:p' });
+    const picture = await firstPicture(view.pictures);
+    await picture.frames(40);
+    t.equal(view.offers(), 1);
+    const before = picture.payloadType;
+    sending.sps = main;
+    const offer = await view.client.next('offer', (frame) => String(frame['sdp']).includes('4d001e'));
+    const sdp = String(offer['sdp']);
+    const types = /m=video 9 \S+ ([\d ]+)/.exec(sdp)![1]!.split(' ').map(Number);
+    t.ok(types.includes(before), 'what is in use is offered too');
+    t.match(sdp, new RegExp(`a=fmtp:${types[0]} .*profile-level-id=4d001e`), 'the new one first');
+    const [track] = (await sfu.control.call('rooms.get', { roomId: 'camera:p' })).participants.flatMap(
+      (one) => one.tracks,
+    );
+    t.match(track!.fmtp, /4d001e/);
+    await picture.frames(40);
+    t.equal(picture.payloadType, types[0], 'sent by the new payload type');
+    // Back again: both configurations have their payload types for good.
+    sending.sps = baseline;
+    await picture.frames(70);
+    t.equal(view.offers(), 3);
+    t.equal(picture.payloadType, before);
+  },
+);
 
 t.test('an ICE restart moves the picture to new credentials', async (t) => {
   await camera(t, 'ingest-r', 'camera:r');

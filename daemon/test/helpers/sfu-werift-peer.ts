@@ -22,7 +22,8 @@ export function relayOf(address: string): { address: string; minPort: number; ma
   return { address, ...RELAY_PORTS };
 }
 
-export function weriftPeer(address: string): RTCPeerConnection {
+/** `video`: the codecs it speaks, all of them by default. */
+export function weriftPeer(address: string, video?: RTCRtpCodecParameters[]): RTCPeerConnection {
   const vp9 = new RTCRtpCodecParameters({
     mimeType: 'video/VP9',
     clockRate: 90_000,
@@ -38,7 +39,7 @@ export function weriftPeer(address: string): RTCPeerConnection {
     iceServers: [{ urls: `stun:${address}:9` }],
     iceStunGatherTimeout: 0.01,
     bundlePolicy: 'max-bundle',
-    codecs: { audio: [useOPUS()], video: [useVP8(), useH264(), vp9] },
+    codecs: { audio: [useOPUS()], video: video ?? [useVP8(), useH264(), vp9] },
     headerExtensions: { audio: [useSdesMid()], video: [useSdesMid()] },
   });
 }
@@ -84,34 +85,63 @@ export function numberOf(payload: Buffer): number {
   return payload.readUInt32BE(payload.length - 4);
 }
 
-/** Sends VP8 frames at 30 a second with a key frame each second until stopped. */
-export function startCamera(sender: RTCRtpSender): { stop: () => void } {
+/** Single NAL units (RFC 6184 section 5.6); `number` stands at the end of the picture. */
+export function h264Frame(number: number, sps: Buffer | undefined): Buffer[] {
+  const picture = Buffer.alloc(11 + PICTURE_BYTES);
+  picture[0] = sps === undefined ? 0x41 : 0x65;
+  picture[1] = 0x88;
+  picture.writeUInt32BE(number, picture.length - 4);
+  return sps === undefined ? [picture] : [sps, Buffer.from('68ce3c80', 'hex'), picture];
+}
+
+export type SentCamera = {
+  stop: () => void;
+  /** H.264: the parameter set of the next key frames. */
+  sps: Buffer | undefined;
+};
+
+/** Sends frames at 30 a second with a key frame each second until stopped: VP8, or H.264 with an SPS. */
+export function startCamera(sender: RTCRtpSender, sps?: Buffer): SentCamera {
   let number = 0;
-  const timer = setInterval(() => {
-    const header = new RtpHeader({
-      payloadType: 96,
-      sequenceNumber: (1000 + number) & 0xffff,
-      timestamp: (90_000 + number * 3000) >>> 0,
-      marker: true,
-      ssrc: 1,
-    });
-    void sender.sendRtp(new RtpPacket(header, vp8Frame(number, number % 30 === 0)));
-    number += 1;
-  }, 33);
-  return {
+  let sequenceNumber = 1000;
+  const camera: SentCamera = {
     stop: () => {
       clearInterval(timer);
     },
+    sps,
   };
+  const timer = setInterval(() => {
+    const isKey = number % 30 === 0;
+    const payloads =
+      camera.sps === undefined
+        ? [vp8Frame(number, isKey)]
+        : h264Frame(number, isKey ? camera.sps : undefined);
+    for (const [at, payload] of payloads.entries()) {
+      const header = new RtpHeader({
+        payloadType: 96,
+        sequenceNumber: sequenceNumber & 0xffff,
+        timestamp: (90_000 + number * 3000) >>> 0,
+        marker: at === payloads.length - 1,
+        ssrc: 1,
+      });
+      sequenceNumber += 1;
+      void sender.sendRtp(new RtpPacket(header, payload));
+    }
+    number += 1;
+  }, 33);
+  return camera;
 }
 
 /** Collects frame numbers a track receives. */
 export class Picture {
   readonly numbers: number[] = [];
+  /** Of the newest packet. */
+  payloadType = 0;
   #wake: () => void = () => undefined;
 
   constructor(track: MediaStreamTrack) {
     track.onReceiveRtp.subscribe((packet) => {
+      this.payloadType = packet.header.payloadType;
       if (packet.payload.length !== 11 + PICTURE_BYTES) return;
       this.numbers.push(numberOf(packet.payload));
       this.#wake();

@@ -3,15 +3,18 @@
  * resumes, changes source and recovers by one and the same re-join: parameter sets, then the cached group
  * of pictures paced on the send clock, then live. Sequence numbers and timestamps never break.
  */
+import { AudioNumbers } from './audio-numbers.ts';
 import type { BurstPacer, Bursting } from './burst-pacer.ts';
 import { randomBelow, type CoreContext, type Timed } from './core-context.ts';
 import { FrameGate } from './frame-gate.ts';
-import type { Gop } from './gop-cache.ts';
+import { framesFrom, type Gop } from './gop-cache.ts';
+import { keyFrameDueMs } from './key-frame-due.ts';
 import type { MediaPacket } from './media-packet.ts';
 import { OutboundStream, type StreamTransport } from './outbound-stream.ts';
 import type { ReportBlock } from './rtcp-packet.ts';
+import { JoinLoss } from './join-loss.ts';
 import { LayerSwitch } from './layer-switch.ts';
-import { CoreSource, type SourceListener } from './source.ts';
+import { ownSource, type CoreSource, type SourceListener } from './source.ts';
 import type { SlowTracks, SpareableDownlink } from './slow-tracks.ts';
 import type { Downlink, DownlinkOptions, DownlinkStats, HeldTrack, MediaSource } from './types.ts';
 import type { LayeredDownlink, ViewerLayers } from './viewer-layers.ts';
@@ -20,20 +23,13 @@ import { Vp8Continuity } from './vp8-continuity.ts';
 
 /** One re-join per half second: what a viewer asks for meanwhile is on its way. */
 export const REJOIN_INTERVAL_MS = 500;
-/** A key frame due this soon is cheaper than a burst. */
-export const KEY_FRAME_DUE_MS = 150;
 /** How late the awaited key frame may be before the burst starts after all. */
 const KEY_FRAME_GRACE_MS = 100;
 /** A frame younger than this is live: the viewer has caught up. */
 const CAUGHT_UP_MS = 25;
 /** A key frame this young makes asking for another pointless. */
 const FRESH_KEY_FRAME_MS = 1000;
-/** A burst of which more than this part is asked for again does not fit the path. */
-const NARROW_PATH_SHARE = 0.25;
-const NARROW_PATH_MIN_PACKETS = 20;
 const REPORT_MS = 1000;
-/** Audio packets missing in a row that are still shown as missing, not as a new start. */
-const MAX_AUDIO_GAP = 3000;
 
 /**
  * `waiting`: for the next key frame. `bursting`: behind, the pacer sends. `live`: each packet as it comes.
@@ -63,8 +59,7 @@ export class CoreDownlink
   #lastJoinMs = -Infinity;
   /** Where the last re-join began: older packets are not worth repeating. */
   #joinIndex = 0;
-  #joinPackets = 0;
-  #joinNacked = 0;
+  readonly #joinLoss = new JoinLoss();
 
   /** A move to another encoding, until its key frame comes. */
   #switch: LayerSwitch | undefined;
@@ -76,7 +71,7 @@ export class CoreDownlink
   #isFrameOpen = false;
   #continuity: Vp8Continuity | undefined;
 
-  #audioBase: { sequence: number; index: number } | undefined;
+  readonly #audioNumbers = new AudioNumbers();
   /** Deadlines behind the one entry in the queue. */
   #reportDueMs: number | undefined;
   #burstDueMs: number | undefined;
@@ -133,7 +128,7 @@ export class CoreDownlink
   /** @throws TypeError for a source of another core or of the other kind. */
   setSource(source: MediaSource | undefined, nowMs: number): void {
     if (this.#state === 'closed') return;
-    const own = source === undefined ? undefined : this.#own(source);
+    const own = source === undefined ? undefined : ownSource(source, this.options.kind);
     this.#layers.delete(this);
     this.#moveTo(own, nowMs);
   }
@@ -141,9 +136,15 @@ export class CoreDownlink
   /** @throws TypeError as `setSource`. */
   setLayers(sources: readonly MediaSource[], nowMs: number): void {
     if (this.#state === 'closed') return;
-    const own = sources.map((source) => this.#own(source)).filter((source) => !source.isClosed);
+    const own = sources
+      .map((source) => ownSource(source, this.options.kind))
+      .filter((source) => !source.isClosed);
     if (this.#source !== undefined && !own.includes(this.#source)) this.#moveTo(undefined, nowMs);
     this.#layers.set(this, own, this.#height, nowMs);
+  }
+
+  setPayloadTypes(payloadType: number, rtxPayloadType: number | undefined): void {
+    this.#stream.setPayloadTypes(payloadType, rtxPayloadType);
   }
 
   setHeight(height: number | undefined, nowMs: number): void {
@@ -172,7 +173,8 @@ export class CoreDownlink
   }
 
   probe(bytes: number, nowMs: number): number {
-    return this.#state === 'live' && this.options.kind === 'video' ? this.#stream.probe(bytes, nowMs) : 0;
+    const isOfUse = this.options.kind === 'video' && (this.#isHeld || this.#state === 'live');
+    return isOfUse ? this.#stream.probe(bytes, nowMs) : 0;
   }
 
   setPaused(paused: boolean, nowMs: number): void {
@@ -185,9 +187,8 @@ export class CoreDownlink
   }
 
   setHeld(held: HeldTrack | undefined, nowMs: number): void {
-    const isHeld = held !== undefined;
-    if (this.#state === 'closed' || isHeld === this.#isHeld) return;
-    this.#isHeld = isHeld;
+    if (this.#state === 'closed') return;
+    this.#isHeld = held !== undefined;
     if (!this.#isPaused) this.#stopOrJoin(nowMs);
     this.#context.events.downlinkHeld(this, held);
   }
@@ -197,13 +198,7 @@ export class CoreDownlink
   }
 
   leastBitsPerSecond(nowMs: number): number {
-    return this.#layers.has(this)
-      ? this.#layers.leastBitsPerSecond(this, nowMs)
-      : this.sourceBitsPerSecond(nowMs);
-  }
-
-  probeHeld(bytes: number, nowMs: number): number {
-    return this.#isHeld ? this.#stream.probe(bytes, nowMs) : 0;
+    return this.#layers.leastBitsPerSecond(this, nowMs) ?? this.sourceBitsPerSecond(nowMs);
   }
 
   #stopOrJoin(nowMs: number): void {
@@ -270,7 +265,7 @@ export class CoreDownlink
       }
       case 'bursting':
         // Everything unsent is old news; on the send clock the jump shows as no gap.
-        this.#countUnsent();
+        this.#framesDropped += framesFrom(this.#gop, this.#cursor);
         this.#pacer.delete(this);
         break;
       case 'waiting':
@@ -320,7 +315,7 @@ export class CoreDownlink
   onCacheDiscarded(): void {
     if (this.#state !== 'bursting') return;
     this.#pacer.delete(this);
-    this.#countUnsent();
+    this.#framesDropped += framesFrom(this.#gop, this.#cursor);
     this.#await();
   }
 
@@ -353,7 +348,7 @@ export class CoreDownlink
       return 0;
     }
     this.#cursor += 1;
-    this.#joinPackets += 1;
+    this.#joinLoss.onSent();
     return this.#sendVideo(packet, false, nowMs);
   }
 
@@ -368,18 +363,14 @@ export class CoreDownlink
     for (const sequenceNumber of sequenceNumbers) {
       this.#nacksReceived += 1;
       const index = this.#stream.indexOf(sequenceNumber);
-      if (this.#state === 'bursting' && index >= this.#joinIndex) this.#joinNacked += 1;
+      if (this.#state === 'bursting' && index >= this.#joinIndex) this.#joinLoss.onAsked();
       const verdict = this.#stream.resend(sequenceNumber, this.#roundTripMs ?? undefined, nowMs);
       if (verdict !== 'gone') continue;
       this.#nacksUnanswerable += 1;
       // What was sent before the last key frame is of no use to the viewer any more.
       if (index >= this.#joinIndex) isHopeless = true;
     }
-    if (
-      this.#state === 'bursting' &&
-      this.#joinNacked > NARROW_PATH_MIN_PACKETS &&
-      this.#joinNacked > this.#joinPackets * NARROW_PATH_SHARE
-    ) {
+    if (this.#state === 'bursting' && this.#joinLoss.isTooMuch) {
       this.#stopBurst();
       return;
     }
@@ -411,17 +402,6 @@ export class CoreDownlink
   }
 
   // --- states ---
-
-  /** @throws TypeError for a source of another core or of the other kind. */
-  #own(source: MediaSource): CoreSource {
-    if (!(source instanceof CoreSource)) {
-      throw new TypeError('The source belongs to no media core of this implementation');
-    }
-    if (source.kind !== this.options.kind) {
-      throw new TypeError(`Cannot send ${source.kind} on a media section of kind ${this.options.kind}`);
-    }
-    return source;
-  }
 
   #moveTo(source: CoreSource | undefined, nowMs: number): void {
     if (source === this.#source) return;
@@ -465,18 +445,18 @@ export class CoreDownlink
     this.#isFrameOpen = false;
     if (this.#state === 'bursting') {
       this.#pacer.delete(this);
-      this.#countUnsent();
+      this.#framesDropped += framesFrom(this.#gop, this.#cursor);
     }
     this.#state = 'idle';
     this.#gop = undefined;
     this.#burstDueMs = undefined;
-    this.#audioBase = undefined;
+    this.#audioNumbers.restart();
   }
 
   /** The path is too narrow for a burst: more of it would only delay the next key frame. */
   #stopBurst(): void {
     this.#pacer.delete(this);
-    this.#countUnsent();
+    this.#framesDropped += framesFrom(this.#gop, this.#cursor);
     this.#joinIndex = this.#stream.nextIndex;
     this.#await();
   }
@@ -504,7 +484,7 @@ export class CoreDownlink
     const gop = source.gops.current;
     if (gop === undefined || nowMs - gop.startMs > FRESH_KEY_FRAME_MS) source.requestKeyFrame(nowMs);
     if (gop === undefined) return;
-    const dueMs = this.#keyFrameDueMs(source, gop, nowMs);
+    const dueMs = keyFrameDueMs(source, gop, nowMs);
     if (dueMs === undefined) {
       this.#burst(gop, nowMs);
     } else {
@@ -523,20 +503,12 @@ export class CoreDownlink
     const gop = source.gops.current;
     if (gop === undefined || this.#state === 'waiting') return;
     // Live goes on until the key frame comes: stopping it would not help anybody.
-    if (this.#keyFrameDueMs(source, gop, nowMs) !== undefined) return;
+    if (keyFrameDueMs(source, gop, nowMs) !== undefined) return;
     if (this.#state === 'bursting') {
       this.#pacer.delete(this);
-      this.#countUnsent();
+      this.#framesDropped += framesFrom(this.#gop, this.#cursor);
     }
     this.#burst(gop, nowMs);
-  }
-
-  /** Time until a key frame that is due so soon that a burst does not pay; undefined otherwise. */
-  #keyFrameDueMs(source: CoreSource, gop: Gop, nowMs: number): number | undefined {
-    const dueMs = source.gops.nextKeyFrameInMs(nowMs);
-    if (dueMs === undefined || dueMs < 0 || dueMs > KEY_FRAME_DUE_MS) return undefined;
-    // With key frames this dense the cached one is as good.
-    return nowMs - gop.startMs > KEY_FRAME_DUE_MS ? dueMs : undefined;
   }
 
   #burst(gop: Gop, nowMs: number): void {
@@ -549,8 +521,7 @@ export class CoreDownlink
     this.#gop = gop;
     this.#cursor = 0;
     this.#joinIndex = this.#stream.nextIndex;
-    this.#joinPackets = 0;
-    this.#joinNacked = 0;
+    this.#joinLoss.restart();
     this.#timeline.newFrame();
     this.#continuity?.restart();
     this.#timeline.anchor(this.#source?.clock, nowMs);
@@ -586,23 +557,15 @@ export class CoreDownlink
   #sendAudio(packet: MediaPacket, nowMs: number): void {
     if (!this.#timeline.follows(packet.clock)) {
       this.#timeline.anchor(packet.clock, nowMs);
-      this.#audioBase = undefined;
+      this.#audioNumbers.restart();
     }
-    let base = this.#audioBase;
-    let isRestart = false;
-    const next = this.#stream.nextIndex;
-    if (base === undefined || packet.sequence - base.sequence + base.index > next + MAX_AUDIO_GAP) {
-      base = { sequence: packet.sequence, index: next };
-      this.#audioBase = base;
-      isRestart = true;
-      if (this.#stream.packets === 0) this.#sendReport(nowMs);
-    }
-    // Lost packets stay visible as gaps: the decoder conceals them.
-    const index = packet.sequence - base.sequence + base.index;
-    if (packet.sequence < base.sequence) {
+    const place = this.#audioNumbers.place(packet.sequence, this.#stream.nextIndex);
+    if (place === undefined) {
       this.#context.drops.add('before-join');
       return;
     }
+    const { index, isRestart } = place;
+    if (isRestart && this.#stream.packets === 0) this.#sendReport(nowMs);
     const timestamp = this.#timeline.ofAudio(packet, isRestart);
     this.#transmit(index, packet.payload, packet.marker, timestamp, nowMs);
   }
@@ -632,12 +595,5 @@ export class CoreDownlink
     const atMs = Math.min(this.#reportDueMs ?? Infinity, this.#burstDueMs ?? Infinity);
     if (atMs === Infinity) this.#context.deadlines.delete(this);
     else this.#context.deadlines.set(this, atMs);
-  }
-
-  #countUnsent(): void {
-    const packets = this.#gop?.packets ?? [];
-    for (let at = this.#cursor; at < packets.length; at += 1) {
-      if (packets[at]?.isFrameStart === true) this.#framesDropped += 1;
-    }
   }
 }

@@ -96,3 +96,11 @@ export class GopCache {
     if (this.#current !== undefined) this.#current.isGrowing = false;
   }
 }
+
+/** Pictures that begin at or after this packet. */
+export function framesFrom(gop: Gop | undefined, first: number): number {
+  const packets = gop?.packets ?? [];
+  let frames = 0;
+  for (let at = first; at < packets.length; at += 1) if (packets[at]?.isFrameStart === true) frames += 1;
+  return frames;
+}

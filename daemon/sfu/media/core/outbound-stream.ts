@@ -97,6 +97,13 @@ export class OutboundStream {
     return this.#transmit(index, payload, marker, timestamp, nowMs);
   }
 
+  /** From the next packet on. The ring is emptied: a copy with another header would repeat the cipher's nonce. */
+  setPayloadTypes(payloadType: number, rtxPayloadType: number | undefined): void {
+    this.#ring.clear();
+    this.#media.setPayloadType(payloadType);
+    if (rtxPayloadType !== undefined) this.#retransmission?.setPayloadType(rtxPayloadType);
+  }
+
   /** Answers a request for a packet by its 16 bit number. @param roundTripMs of the viewer, if known. */
   resend(sequenceNumber: number, roundTripMs: number | undefined, nowMs: number): ResendVerdict {
     const index = extendSequence(sequenceNumber, this.#nextIndex);

@@ -129,7 +129,7 @@ export function stripPadding(payload: Buffer, hasPadding: boolean): Buffer | und
 export class RtpHeaderTemplate {
   readonly headerBytes: number;
   readonly #firstByte: number;
-  readonly #payloadType: number;
+  #payloadType: number;
   readonly #ssrc: number;
   readonly #extensionWords: number[];
   /** Where the transport-wide number goes; 0 without one. */
@@ -153,6 +153,10 @@ export class RtpHeaderTemplate {
     }
     this.#firstByte = extension === undefined ? 0x80 : 0x90;
     this.headerBytes = RTP_FIXED_HEADER_BYTES + (extension?.length ?? 0);
+  }
+
+  setPayloadType(payloadType: number): void {
+    this.#payloadType = payloadType;
   }
 
   /** Writes the header at the start of `out`. Sequence number and timestamp are taken modulo their size. */

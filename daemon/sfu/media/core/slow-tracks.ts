@@ -42,7 +42,7 @@ export interface SpareableDownlink {
   /** Stops it, or starts it again by a re-join, and tells the shell. */
   setHeld(held: HeldTrack | undefined, nowMs: number): void;
   /** Sends about `bytes` of what the viewer has already. @returns what was sent. */
-  probeHeld(bytes: number, nowMs: number): number;
+  probe(bytes: number, nowMs: number): number;
 }
 
 type Sample = { atMs: number; due: number; spared: number };
@@ -218,7 +218,7 @@ export class SlowTracks implements Timed {
       if (nowMs === probe.lastMs) return;
       probe.lastMs = nowMs;
       // A viewer that cannot be probed is given the pictures: they are the probe.
-      if (probe.downlink.probeHeld(bytes, nowMs) === 0) this.#giveBack(probe.downlink, probe.entry, nowMs);
+      if (probe.downlink.probe(bytes, nowMs) === 0) this.#giveBack(probe.downlink, probe.entry, nowMs);
       return;
     }
     if (nowMs < probe.untilMs + PROBE_ANSWER_MS) return;

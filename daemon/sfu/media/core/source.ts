@@ -413,3 +413,14 @@ export class CoreSource implements MediaSource, Timed {
     this.#context.deadlines.set(this, atMs);
   }
 }
+
+/** @throws TypeError for a source of another core or of the other kind. */
+export function ownSource(source: MediaSource, kind: 'audio' | 'video'): CoreSource {
+  if (!(source instanceof CoreSource)) {
+    throw new TypeError('The source belongs to no media core of this implementation');
+  }
+  if (source.kind !== kind) {
+    throw new TypeError(`Cannot send ${source.kind} on a media section of kind ${kind}`);
+  }
+  return source;
+}

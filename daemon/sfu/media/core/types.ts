@@ -189,6 +189,11 @@ export interface Downlink {
   setLayers(sources: readonly MediaSource[], nowMs: number): void;
   /** Lines the viewer shows the picture at; undefined: as large as there is. Counts with several encodings. */
   setHeight(height: number | undefined, nowMs: number): void;
+  /**
+   * Another configuration of the codec was negotiated for this section. What was sent before is not repeated any
+   * more. @param rtxPayloadType undefined exactly when it was so before.
+   */
+  setPayloadTypes(payloadType: number, rtxPayloadType: number | undefined): void;
   /** Nothing is sent while paused; resume is a re-join. Either ends that it is held back. */
   setPaused(paused: boolean, nowMs: number): void;
   stats(): DownlinkStats;

@@ -71,9 +71,10 @@ export class ViewerLayers implements Timed {
     return downlink.current === active(entry.sources, nowMs)[0];
   }
 
-  /** Of its smallest encoding; 0 while none is sent. */
-  leastBitsPerSecond(downlink: LayeredDownlink, nowMs: number): number {
-    return active(this.#entries.get(downlink)?.sources ?? [], nowMs)[0]?.bitsPerSecond(nowMs) ?? 0;
+  /** Of its smallest encoding, 0 while none is sent; undefined when it has nothing to choose from. */
+  leastBitsPerSecond(downlink: LayeredDownlink, nowMs: number): number | undefined {
+    const entry = this.#entries.get(downlink);
+    return entry && (active(entry.sources, nowMs)[0]?.bitsPerSecond(nowMs) ?? 0);
   }
 
   /** Takes up a downlink or its new encodings, and chooses at once. */
@@ -231,7 +232,7 @@ export class ViewerLayers implements Timed {
     probe.lastMs = nowMs;
     for (const downlink of this.#entries.keys()) {
       if (bytes <= 0) break;
-      bytes -= downlink.probe(bytes, nowMs);
+      if (downlink.isSending) bytes -= downlink.probe(bytes, nowMs);
     }
     if (nowMs < probe.untilMs) return;
     this.#probe = undefined;

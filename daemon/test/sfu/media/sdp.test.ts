@@ -3,6 +3,9 @@ import fc from 'fast-check';
 import t from 'tap';
 import {
   announcedProfileLevelId,
+  covers,
+  h264Fmtp,
+  hasSameProfile,
   PayloadTypes,
   receiveCodecs,
   slotKeyOf,
@@ -200,6 +203,26 @@ t.test('no text makes the parser fail in another way than by SdpError', (t) => {
   t.throws(() => parseSdp('v=0\n' + 'a=x\n'.repeat(9000)), SdpError);
   t.throws(() => parseSdp('v=0\n' + 'm=audio 9 UDP/TLS/RTP/SAVPF 0\n'.repeat(300)), SdpError);
   t.throws(() => parseSdp(BROWSER_OFFER.replace('a=mid:1', 'a=mid:0')), SdpError);
+  t.end();
+});
+
+t.test('what a receiver was told covers the same profile at no higher level', (t) => {
+  const h264 = (profileLevelId: string) => ({
+    ...({ name: 'H264', kind: 'video', clockRate: 90_000, channels: undefined } as const),
+    fmtp: h264Fmtp(profileLevelId),
+  });
+  const cases: [string, string, boolean, boolean][] = [
+    ['42e01f', '42e01f', true, true],
+    ['42e028', '42e01f', true, true],
+    ['42e01f', '42e028', false, true],
+    ['42e01f', '4d001f', false, false],
+    ['640028', '640c1f', false, false],
+  ];
+  for (const [offered, now, isCovered, isSame] of cases) {
+    t.equal(covers(h264(offered), h264(now)), isCovered, `${offered} covers ${now}`);
+    t.equal(hasSameProfile(h264(offered), h264(now)), isSame);
+  }
+  t.notOk(covers({ name: 'VP8', fmtp: '' }, h264('42e01f')));
   t.end();
 });
 

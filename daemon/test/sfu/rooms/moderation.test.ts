@@ -148,14 +148,20 @@ t.test('a silent track feeds nobody, whatever comes and goes', (t) => {
   const codec = { kind: 'audio', name: 'opus', clockRate: 48_000, channels: 2, fmtp: '' } as never;
   const track = new MediaTrack({ trackId: 't', streamId: 's', codec });
   const fed: number[] = [];
-  const sink = { sourcesChanged: (sources: readonly unknown[]) => fed.push(sources.length) };
+  const sink = {
+    sourcesChanged: (sources: readonly unknown[]) => fed.push(sources.length),
+    codecChanged: () => {},
+  };
   const [one, two] = [{}, {}] as MediaSource[];
   track.addSink(sink);
   track.attach(one);
   track.setSilent(true);
   track.setSilent(true);
   track.attach(two);
-  track.addSink({ sourcesChanged: (sources) => fed.push(sources.length * 100) });
+  track.addSink({
+    sourcesChanged: (sources) => fed.push(sources.length * 100),
+    codecChanged: () => {},
+  });
   track.setSilent(false);
   t.same(fed, [0, 1, 0, 0, 1, 100]);
   t.end();
