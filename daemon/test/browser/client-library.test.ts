@@ -17,7 +17,7 @@ import {
   watchPicture,
 } from './browser.ts';
 import { lookAtRoom, PUBLISHER_PAGE, VIEWER_PAGE, type Viewed } from './client-pages.ts';
-import { otherSite } from './other-site.ts';
+import { otherSite, type OtherSite } from './other-site.ts';
 
 t.setTimeout(200_000);
 const BOX = '127.0.50.1';
@@ -80,7 +80,12 @@ t.test('the client library', { skip: browserMissing() ?? false }, async (t) => {
   });
 
   await t.test('one page publishes camera, screen and microphone, another shows them', async (t) => {
-    const open = async (name: string, page: string, address: string, role: string): Promise<Page> => {
+    const open = async (
+      name: string,
+      page: string,
+      address: string,
+      role: string,
+    ): Promise<{ tab: Page; site: OtherSite }> => {
       const ticket = { namespace: 'demo', role, rooms: ['lobby'], name };
       const html = page.replaceAll('SERVER', appliance.url);
       const site = await otherSite(t, { address, server: appliance.url, apiKey: key, ticket, page: html });
@@ -89,10 +94,10 @@ t.test('the client library', { skip: browserMissing() ?? false }, async (t) => {
       await instrument(tab);
       await tab.goto(site.url);
       await tab.waitForFunction(() => 'page' in globalThis);
-      return tab;
+      return { tab, site };
     };
-    const viewer = await open('Bob', VIEWER_PAGE, '127.0.50.3', 'viewer');
-    const publisher = await open('Ada', PUBLISHER_PAGE, '127.0.50.4', 'publisher');
+    const { tab: viewer, site } = await open('Bob', VIEWER_PAGE, '127.0.50.3', 'viewer');
+    const { tab: publisher } = await open('Ada', PUBLISHER_PAGE, '127.0.50.4', 'publisher');
     const until = async (what: string, enough: (seen: Viewed) => boolean): Promise<Viewed> => {
       let seen: Viewed | undefined;
       await appliance
@@ -156,6 +161,33 @@ t.test('the client library', { skip: browserMissing() ?? false }, async (t) => {
       after.tracks.map(({ source }) => source),
       ['camera', 'microphone'],
     );
+
+    const idsOf = ({ tracks }: Viewed): string[] => tracks.map(({ trackId }) => trackId);
+    const decoded = ({ tracks }: Viewed): number => tracks[0]?.stats?.framesDecoded ?? 0;
+
+    await t.test('the daemon is killed: the session is resumed, no track is lost', async (t) => {
+      const [before, asked] = [await viewer.evaluate(lookAtRoom), site.tickets()];
+      process.kill(appliance.daemon.pid!, 'SIGKILL');
+      await until('the session is open by another ticket', (seen) => {
+        return site.tickets() > asked && seen.signaling === 'open';
+      });
+      const again = await until('frames are decoded', (seen) => decoded(seen) > decoded(before) + 20);
+      t.same(idsOf(again), idsOf(before));
+    });
+
+    await t.test('the SFU is killed: both pages join anew, what was muted stays muted', async (t) => {
+      const before = await viewer.evaluate(lookAtRoom);
+      process.kill((await appliance.status('demo')).sfu!.pid!, 'SIGKILL');
+      const again = await until('other tracks flow', (seen) => {
+        const known = idsOf(before);
+        const fresh = idsOf(seen).filter((id) => !known.includes(id));
+        return fresh.length === 2 && decoded(seen) > 20 && seen.tracks[0]?.muted === true;
+      });
+      t.same(
+        again.tracks.map(({ source }) => source),
+        ['camera', 'microphone'],
+      );
+    });
 
     await t.test('a viewer may not publish, and is told', async (t) => {
       const told = await viewer.evaluate(async () => {

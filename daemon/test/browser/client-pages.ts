@@ -72,7 +72,9 @@ export type Viewed = {
   removed: string[];
   numbers: number;
   participants: string[];
+  signaling: string;
   tracks: {
+    trackId: string;
     source: string;
     muted: boolean;
     stats: { framesDecoded: number; bytes: number; codec: string | null } | null;
@@ -83,9 +85,12 @@ export type Viewed = {
 export async function lookAtRoom(): Promise<Viewed> {
   const { page } = globalThis as unknown as {
     page: {
+      client: { state: { signaling: string } };
       room: {
         participants: { name: string }[];
-        tracks: { source: string; muted: boolean; stats: () => Promise<Viewed['tracks'][number]['stats']> }[];
+        tracks: (Omit<Viewed['tracks'][number], 'stats'> & {
+          stats: () => Promise<Viewed['tracks'][number]['stats']>;
+        })[];
       };
       errors: string[];
       removed: string[];
@@ -94,6 +99,7 @@ export async function lookAtRoom(): Promise<Viewed> {
   };
   const tracks = await Promise.all(
     page.room.tracks.map(async (track) => ({
+      trackId: track.trackId,
       source: track.source,
       muted: track.muted,
       stats: await track.stats(),
@@ -102,6 +108,7 @@ export async function lookAtRoom(): Promise<Viewed> {
   return {
     errors: page.errors,
     removed: page.removed,
+    signaling: page.client.state.signaling,
     numbers: page.numbers.size,
     participants: page.room.participants.map(({ name }) => name).sort(),
     tracks: tracks.sort((a, b) => a.source.localeCompare(b.source)),
