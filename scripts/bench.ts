@@ -1,9 +1,11 @@
 /**
  * `npm run bench`: each work beside a peer in the same run on the same machine, as CPU time per packet from the
  * kernel's accounting. Figures are ratios to quote, not limits to assert. Parts: `npm run bench -- turn|sfu
- * [--quick]`; the whole of a part writes its section of daemon/BENCHMARKS.md.
+ * |pair|late|storm [--quick]`; the whole of a part writes its section of daemon/BENCHMARKS.md.
  */
 import { cpus } from 'node:os';
+import { lateCommand, stormCommand } from './bench/joins.ts';
+import { pairCommand } from './bench/pair.ts';
 import { sfuCommand } from './bench/sfu.ts';
 import { turnCommand } from './bench/turn.ts';
 
@@ -11,6 +13,9 @@ const [part, ...rest] = process.argv.slice(2);
 const parts: Record<string, () => Promise<void>> = {
   turn: () => turnCommand(rest),
   sfu: () => sfuCommand(rest),
+  pair: () => pairCommand(rest),
+  late: () => lateCommand(rest),
+  storm: () => stormCommand(rest),
 };
 if (part !== undefined && parts[part] === undefined) {
   console.error(`There is no benchmark ${part}. Parts: ${Object.keys(parts).join(', ')}.`);

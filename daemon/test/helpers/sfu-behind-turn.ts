@@ -107,6 +107,11 @@ export class SfuBehindTurn {
     return new SfuBehindTurn({ sfu, listeners, caPem, turn, control, directory });
   }
 
+  /** The processes of the two services. */
+  get pids(): { turn: number; sfu: number } {
+    return { turn: this.#turn.pid ?? 0, sfu: this.sfu.pid };
+  }
+
   /** `host:port` of a listener. */
   endpoint(transport: RelayTransport): string {
     const { address, port } = this.#listener(transport);
