@@ -1,6 +1,7 @@
 /** What the API is built from. The composition root makes one and builds both listeners with it. */
 import type { SfuDirectory } from '../cameras/system.ts';
 import { AppError } from '../contract/errors.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import type { Audit } from '../identity/audit.ts';
 import type { ApiKeys } from '../identity/api-keys.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -16,6 +17,7 @@ import type { SignalingGateway } from './signaling-gateway.ts';
 export type DatabaseParts = { identity: Identity; apiKeys: ApiKeys; cameras: CameraService; audit: Audit };
 
 export type ApiContext = {
+  config: LoadedConfig;
   namespaces: NamespaceService;
   /** Undefined while the database does not open: services go on, changes are refused. */
   database: () => DatabaseParts | undefined;

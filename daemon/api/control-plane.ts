@@ -49,6 +49,7 @@ export async function openControlPlane(
   const tcp = listenAddress(config.api.listen);
   let port = tcp.port;
   const context: ApiContext = {
+    config,
     namespaces,
     database: () => parts,
     diagnosis: options.diagnosis,

@@ -13,6 +13,7 @@ import type { ApiContext, ListenerKind } from './context.ts';
 import { installErrorHandler, sendError } from './error-handler.ts';
 import { installSecurityHeaders } from './headers.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { configRoutes } from './routes/config.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { deviceWebrtcRoutes } from './routes/device-webrtc.ts';
 import { diagnosisRoutes } from './routes/diagnosis.ts';
@@ -75,6 +76,7 @@ export async function buildServer(
   sessionRoutes(server, context);
   userRoutes(server, context);
   auditRoutes(server, context);
+  configRoutes(server, context);
   namespaceRoutes(server, context);
   turnRoutes(server, context);
   turnKeyRoutes(server, context);

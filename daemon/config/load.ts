@@ -52,7 +52,15 @@ export function loadConfig(options: {
 }): LoadedConfig {
   const { path, environment } = options;
   const text = path === undefined ? '' : readConfigFile(path);
-  const config = parseConfig(text, { source: path ?? 'The environment', environment });
+  return resolvedConfig(text, { source: path ?? 'The environment', environment });
+}
+
+/** A text with the paths a daemon of this working directory would use. @throws ConfigError. */
+export function resolvedConfig(
+  text: string,
+  options: { source: string; environment: Record<string, string | undefined> },
+): LoadedConfig {
+  const config = parseConfig(text, options);
   const dataDir = resolve(config.dataDir);
   const socket =
     config.api.socket === null ? join(dataDir, 'run', 'turnkeepd.sock') : resolve(config.api.socket);

@@ -34,6 +34,7 @@ const ACTIONS = {
   'monitor.read': { minRole: 'operator', scope: 'namespace' },
   /** Ports, findings and probes of the whole host. */
   'host.inspect': { minRole: 'operator', scope: 'host' },
+  'config.read': { minRole: 'owner', scope: 'host' },
   'audit.read': { minRole: 'owner', scope: 'host' },
   'user.read': { minRole: 'owner', scope: 'host' },
   'user.change': { minRole: 'owner', scope: 'host' },

@@ -41,6 +41,8 @@ const ACROSS: [string, object?][] = [
   ['DELETE /v1/webrtc/rooms/r?namespace=a'],
   ['POST /v1/webrtc/rooms/r/kick?namespace=a', { identity: 'x' }],
   ['POST /v1/webrtc/rooms/r/mute?namespace=a', { trackId: 'x', muted: true }],
+  ['GET /v1/webrtc/rooms/r/viewers?namespace=a'],
+  ['GET /api/devices/cam-1/explain'],
   ['GET /api/devices?namespace=a'],
   ['POST /api/devices', { name: 'two', namespace: 'a' }],
   ['GET /api/devices/cam-1'],

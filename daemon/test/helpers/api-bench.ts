@@ -5,6 +5,7 @@ import { Budgets } from '../../api/budgets.ts';
 import type { ApiContext } from '../../api/context.ts';
 import { LiveEvents } from '../../api/live-events.ts';
 import { buildServer } from '../../api/server.ts';
+import { loadConfig } from '../../config/load.ts';
 import { SignalingGateway } from '../../api/signaling-gateway.ts';
 import type { Role } from '../../contract/api.ts';
 import { Audit } from '../../identity/audit.ts';
@@ -59,6 +60,7 @@ export async function apiBench(
   live.attachCameras(cameras);
   const state = { open: true };
   const context: ApiContext = {
+    config: loadConfig({ path: undefined, environment: {} }),
     namespaces,
     database: () => (state.open ? { identity, apiKeys, cameras, audit } : undefined),
     diagnosis: {

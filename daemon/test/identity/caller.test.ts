@@ -29,6 +29,7 @@ const HOST: Action[] = [
   'namespace.create',
   'namespace.delete',
   'host.inspect',
+  'config.read',
   'audit.read',
   'user.read',
   'user.change',
