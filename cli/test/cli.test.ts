@@ -119,6 +119,7 @@ void t.test('rooms: create, list, show, close', async (t) => {
     ...{ trackId: 't_1', roomId: 'lobby', participantId: 'p_1', identity: 'ada', kind: 'video' as const },
     ...{ source: 'camera' as const, mimeType: 'video/VP8', fmtp: '', muted: false, watchers: 2 },
     bitsPerSecond: 2_600_000,
+    problem: 'The camera sends B-frames.',
     encodings: ['lo', 'hi'].map((rid) => ({
       ...{ rid, bitsPerSecond: 1_300_000, framesPerSecond: 29.97, width: 640, height: 360 },
       ...{ keyFrameIntervalMs: null, packetsLost: 0, packetsRecovered: 0, lastPacketAtMs: 1 },
@@ -131,6 +132,7 @@ void t.test('rooms: create, list, show, close', async (t) => {
   t.match(await cli('room', 'list', '-n', 'a'), { out: /lobby +1 +1 +1 +2\.60 Mbit\/s +3 / });
   const { out } = await cli('room', 'show', 'lobby', '-n', 'a');
   t.match(out, /p_1 +ada +session +yes +1 +3\n/);
+  t.match(out, /t_1: The camera sends B-frames\./);
   t.match(out, /t_1 +ada +camera +video\/VP8 +lo +640x360 +30 fps +1\.30 Mbit\/s +2 +on/);
   t.match(await cli('room', 'why', 'lobby', '-n', 'a'), { out: /Nobody watches/ });
   bench.namespaces.rooms.viewing = [

@@ -47,6 +47,8 @@ export const roomTrackSchema = trackInfoSchema.extend({
   bitsPerSecond: z.number().default(0),
   encodings: z.array(encodingSchema).default([]),
   watchers: z.number().default(0),
+  /** What is wrong with the stream itself, as a sentence with its remedy. */
+  problem: z.string().optional(),
 });
 export type RoomTrack = z.infer<typeof roomTrackSchema>;
 

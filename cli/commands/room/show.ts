@@ -47,7 +47,10 @@ export function describe(room: RoomView): string {
     return encodings.map((encoding) => [...common, ...cells(encoding), String(track.watchers), state]);
   });
   const heads = ['TRACK', 'IDENTITY', 'SOURCE', 'CODEC', 'LAYER', 'SIZE', 'RATE', 'RECEIVED', 'WATCHERS'];
-  return [...lines, '', table([...heads, 'STATE'], rows)].join('\n');
+  const problems = tracks.flatMap(({ trackId, problem }) =>
+    problem === undefined ? [] : [printable(`${trackId}: ${problem}`)],
+  );
+  return [...lines, '', table([...heads, 'STATE'], rows), ...problems].join('\n');
 }
 
 function cells(encoding: Encoding | null): string[] {

@@ -2,6 +2,7 @@
 import type { Encoding, Room as RoomView, RoomTrack } from '../../contract/rooms.ts';
 import type { TrackInfo } from '../../contract/signaling.ts';
 import type { SourceStats } from '../media/core/types.ts';
+import { B_FRAMES } from './ingests.ts';
 import type { Room } from '../rooms/room.ts';
 import type { RoomDirector } from './room-director.ts';
 
@@ -34,13 +35,13 @@ function trackView(
   director: Pick<RoomDirector, 'track'>,
   nowMs: number,
 ): RoomTrack {
-  const encodings = (director.track(track.trackId)?.sources ?? []).map((source) =>
-    encodingOf(source.stats(nowMs)),
-  );
+  const received = (director.track(track.trackId)?.sources ?? []).map((source) => source.stats(nowMs));
+  const encodings = received.map(encodingOf);
+  const problem = received.some((one) => one.hasBFrames) ? B_FRAMES : undefined;
   let watchers = 0;
   for (const member of room.members.values()) if (member.watching.has(track.trackId)) watchers += 1;
   const bitsPerSecond = encodings.reduce((sum, one) => sum + one.bitsPerSecond, 0);
-  return { ...track, bitsPerSecond, encodings, watchers };
+  return { ...track, bitsPerSecond, encodings, watchers, ...(problem && { problem }) };
 }
 
 function encodingOf(stats: SourceStats): Encoding {
