@@ -1,4 +1,5 @@
 /** One room: who is in it, what they publish, who wants what. Pure state, changed only by rooms.ts. */
+import { AppError } from '../../contract/errors.ts';
 import type { RoomSettings } from '../../contract/rooms.ts';
 import { ActiveSpeaker } from './active-speaker.ts';
 import type { ParticipantInfo, RoomRight, TrackInfo } from '../../contract/signaling.ts';
@@ -93,4 +94,8 @@ export function publishersOf(room: Room): Set<string> {
 export function memberOfSession(room: Room, sessionId: string): Member | undefined {
   for (const member of room.members.values()) if (member.sessionId === sessionId) return member;
   return undefined;
+}
+
+export function trackNotFound(): AppError {
+  return new AppError('track_not_found', 'There is no such track to watch here.');
 }

@@ -23,6 +23,7 @@ import {
   memberOfSession,
   newRoom,
   participantInfo,
+  trackNotFound,
   publishersOf,
   wants,
   type Member,
@@ -586,10 +587,6 @@ export class Rooms {
     const limit = String(this.#limits.subscriptionsPerSession);
     return new AppError('track_limit', `One session can watch ${limit} tracks at a time.`);
   }
-}
-
-function trackNotFound(): AppError {
-  return new AppError('track_not_found', 'There is no such track to watch here.');
 }
 
 function watchEffect(

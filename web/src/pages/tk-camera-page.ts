@@ -28,12 +28,15 @@ export class TkCameraPage extends LitElement {
     level: { state: true },
     sample: { state: true },
     copied: { state: true },
+    why: { state: true },
   };
   declare context: ConsoleContext;
   declare cameraId: string;
   declare level: StatsLevel;
   declare sample: StatsSample | null;
   declare copied: boolean;
+  /** What the server says of this viewer, once it was asked. */
+  declare why: string | null;
   #feed: CameraFeed | null = null;
   #unsample: () => void = () => undefined;
   /** The last that was known of a camera that has been deleted meanwhile. */
@@ -45,6 +48,7 @@ export class TkCameraPage extends LitElement {
     this.level = 0;
     this.sample = null;
     this.copied = false;
+    this.why = null;
     new WatchController(this, () => {
       const redraw = (): void => {
         this.requestUpdate();
@@ -291,8 +295,13 @@ export class TkCameraPage extends LitElement {
         <h2>${title}</h2>
         <span class="faint tiny grow desk"
           >${came ? 'How this picture reached you' : 'From your browser to the camera'}</span
-        ><span class="grow phone-only"></span
-        ><button
+        ><span class="grow phone-only"></span>${
+          came
+            ? nothing
+            : html`<button class="tk-button ghost small" @click=${() => void this.#askWhy(device)}>
+                Ask the server
+              </button>`
+        }<button
           class="tk-button ghost small"
           @click=${() => {
             void this.#copy(journeyText(device.name, title, steps, view));
@@ -301,8 +310,19 @@ export class TkCameraPage extends LitElement {
           ${this.copied ? 'Copied' : came ? 'Copy as text' : 'Copy for support'}
         </button>
       </header>
-      <div class="body"><tk-journey .steps=${steps}></tk-journey></div>
+      <div class="body">
+        <tk-journey .steps=${steps}></tk-journey>
+        ${came || this.why === null ? nothing : html`<p role="status">${this.why}</p>`}
+      </div>
     </section>`;
+  }
+
+  async #askWhy({ id }: Device): Promise<void> {
+    try {
+      this.why = await this.context.api.whyBlack(id);
+    } catch (error) {
+      this.why = error instanceof Error ? error.message : String(error);
+    }
   }
 
   /** On a phone the figures stand below the picture. */

@@ -55,6 +55,13 @@ export class Api {
     await this.#call('DELETE', `/api/devices/${encodeURIComponent(device.id)}`);
   }
 
+  /** The server's sentence for this browser and one camera. */
+  async whyBlack(deviceId: string): Promise<string> {
+    const answer = await this.#call('GET', `/api/devices/${encodeURIComponent(deviceId)}/explain`);
+    if (isObject(answer) && typeof answer['sentence'] === 'string') return answer['sentence'];
+    throw unreadable();
+  }
+
   /** A ticket opens one signaling socket within 30 s. */
   async signalTicket(namespace: string, signal: AbortSignal): Promise<string> {
     const answer = await this.#call('POST', '/v1/webrtc/tickets', { namespace }, signal);
