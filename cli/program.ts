@@ -10,6 +10,7 @@ import { addCommand } from './commands/camera/add.ts';
 import { listCommand as listCameras } from './commands/camera/list.ts';
 import { removeCommand } from './commands/camera/remove.ts';
 import { rotateCommand } from './commands/camera/rotate.ts';
+import { doctorCommand } from './commands/diagnosis/doctor.ts';
 import { inspectCommand } from './commands/diagnosis/inspect.ts';
 import { monitorReportCommand } from './commands/diagnosis/monitor-report.ts';
 import { portsCommand } from './commands/diagnosis/ports.ts';
@@ -85,6 +86,7 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
   noun('monitor', 'how the services of all namespaces are', [monitorReportCommand(contextOf)]);
   program.addCommand(portsCommand(contextOf));
   program.addCommand(inspectCommand(contextOf));
+  program.addCommand(doctorCommand(contextOf));
   noun('namespace', 'tenants and their WebRTC', [
     createCommand(contextOf),
     listNamespaces(contextOf),

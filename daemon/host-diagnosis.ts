@@ -1,9 +1,14 @@
-/** Examines this host: brings the facts of all parts together for the inspection. */
+/** Examines this host: brings the facts of all parts together for the inspection, and sends the doctor. */
 import { join } from 'node:path';
+import { listenAddress } from './config/addresses.ts';
 import type { LoadedConfig } from './config/load.ts';
-import type { Inspection } from './contract/diagnosis.ts';
+import type { DoctorReport, DoctorRequest, Inspection } from './contract/diagnosis.ts';
+import { AppError } from './contract/errors.ts';
+import { attack, examine } from './health/doctor.ts';
+import { checkClock } from './health/inspect/check-clock.ts';
+import { checkResources } from './health/inspect/check-resources.ts';
 import { collectFacts } from './health/inspect/collect.ts';
-import type { CertificateFacts } from './health/inspect/facts.ts';
+import type { CertificateFacts, ClockFacts } from './health/inspect/facts.ts';
 import { inspectionOf } from './health/inspect/inspect.ts';
 import { relayProof } from './health/relay-proof.ts';
 import type { Clock } from './kit/clock.ts';
@@ -27,6 +32,7 @@ export class HostDiagnosis {
   readonly #options: HostDiagnosisOptions;
   readonly #look: DatabaseLook;
   #running: Promise<Inspection> | undefined;
+  #doctorRuns = false;
 
   /** To be made right after the database was opened. */
   constructor(options: HostDiagnosisOptions) {
@@ -40,6 +46,71 @@ export class HostDiagnosis {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  /** Throws webrtc_not_enabled, or operation_in_progress while another one runs. */
+  async doctor(request: DoctorRequest): Promise<DoctorReport> {
+    if (this.#doctorRuns) {
+      throw new AppError(
+        'operation_in_progress',
+        'The doctor is at work already: try again in a few seconds.',
+      );
+    }
+    this.#doctorRuns = true;
+    try {
+      return await this.#doctor(request);
+    } finally {
+      this.#doctorRuns = false;
+    }
+  }
+
+  async #doctor({ namespace, probes, attack: attacks }: DoctorRequest): Promise<DoctorReport> {
+    const { clock, config, namespaces } = this.#options;
+    const { diagnosis } = namespaces;
+    const names = namespace === undefined ? diagnosis.served() : [namespace];
+    const patients = await Promise.all(
+      names.map(async (name) => {
+        const inputs = diagnosis.inputs(name);
+        if (inputs === undefined) {
+          throw new AppError('webrtc_not_enabled', `WebRTC is not enabled for the namespace "${name}".`);
+        }
+        return { inputs, trustPem: await this.#trust(name) };
+      }),
+    );
+    const nowMs = clock.nowMs();
+    const ownPorts = [config.api.listen, config.tunnels.embedded.listen].map(
+      (one) => listenAddress(one).port,
+    );
+    const report: DoctorReport = {
+      at: new Date(nowMs).toISOString(),
+      ok: true,
+      transports: [],
+      attacks: [],
+      host: [],
+    };
+    if (attacks) {
+      report.attacks = await Promise.all(patients.map((one) => attack(one, { nowMs, ownPorts })));
+    } else {
+      report.transports = (await Promise.all(patients.map((one) => examine(one, { probes, nowMs })))).flat();
+      const [node, resources, clockFacts] = await Promise.all([
+        diagnosis.facts(),
+        hostResources(config.dataDir),
+        this.#clock(),
+      ]);
+      report.host = [...checkClock({ clock: clockFacts, node }), ...checkResources({ resources })];
+    }
+    report.ok =
+      [...report.transports, ...report.attacks].every(({ ok }) => ok) &&
+      !report.host.some(({ severity }) => severity === 'failure');
+    return report;
+  }
+
+  async #clock(): Promise<ClockFacts> {
+    return {
+      nowMs: this.#options.clock.nowMs(),
+      movedMs: clockMovedMs(),
+      synchronised: await clockSynchronised(),
+    };
   }
 
   get #databasePath(): string {
@@ -62,11 +133,7 @@ export class HostDiagnosis {
       }),
       certificates: (names) => this.#certificates(names),
       trust: (namespace) => this.#trust(namespace),
-      clock: async () => ({
-        nowMs: clock.nowMs(),
-        movedMs: clockMovedMs(),
-        synchronised: await clockSynchronised(),
-      }),
+      clock: () => this.#clock(),
       resources: () => hostResources(config.dataDir),
       proof: relayProof,
     });

@@ -343,3 +343,41 @@ void t.test('inspect: the findings with their remedies, exit 1 when one fails', 
   });
   t.match(JSON.parse((await cli('inspect', '--json')).out), { ok: false, findings: [finding] });
 });
+
+void t.test('doctor: a row for each transport, the sweep, exit 1 when something fails', async (t) => {
+  const { bench, cli } = await setUp(t);
+  t.match(await cli('doctor'), { code: 0, out: 'No namespace has WebRTC enabled.\n' });
+  t.match(await cli('doctor', '--probes', '0'), { code: 2, err: /whole number from 1 to 100/ });
+  const way = { namespace: 'a', host: '192.0.2.7', address: '192.0.2.7', port: 3478, steps: [] };
+  const asked: object[] = [];
+  bench.context.diagnosis = {
+    ...bench.context.diagnosis,
+    doctor: (request) => {
+      asked.push(request);
+      const rttMs = { min: 1, average: 2, max: 3 };
+      return Promise.resolve({
+        at: '2026-01-01T00:00:00.000Z',
+        ok: false,
+        transports: [
+          { ...way, transport: 'udp', ok: true, sentence: null, sent: 7, lost: 1, rttMs },
+          {
+            ...way,
+            transport: 'tcp',
+            ok: false,
+            sentence: 'Nothing answers.',
+            sent: 0,
+            lost: 0,
+            rttMs: null,
+          },
+        ],
+        attacks: [{ namespace: 'a', ok: false, tried: 2, refused: 1, open: ['x'], sentence: 'It is open.' }],
+        host: [],
+      });
+    },
+  };
+  const { code, out } = await cli('doctor', '-n', 'a', '--probes', '7', '--attack');
+  t.equal(code, 1);
+  t.match(out, /a +udp +192\.0\.2\.7 port 3478 +ok +1\.0 \/ 2\.0 \/ 3\.0 +1 of 7\n/);
+  t.match(out, /FAIL +a tcp: Nothing answers\.\nFAIL +a: It is open\.\n {6}x\n/);
+  t.strictSame(asked, [{ namespace: 'a', probes: 7, attack: true }]);
+});

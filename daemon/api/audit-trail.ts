@@ -21,6 +21,7 @@ const RULES: Record<string, Rule> = {
   'POST /v1/config/check': { action: 'config.check' },
   'POST /v1/session': { action: 'session.open' },
   'DELETE /v1/session': { action: 'session.close' },
+  'POST /v1/doctor': { action: 'doctor.run' },
   'POST /v1/users': { action: 'user.create' },
   'DELETE /v1/users/:name': { action: 'user.delete' },
   'POST /v1/users/:name/reset-password': { action: 'user.reset-password' },

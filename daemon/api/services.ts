@@ -11,7 +11,7 @@ import type {
   CapturePolicy,
 } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
-import type { Inspection, PortMap } from '../contract/diagnosis.ts';
+import type { DoctorReport, DoctorRequest, Inspection, PortMap } from '../contract/diagnosis.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 import type { RoomList, RoomSettings, RoomView, RoomViewers } from '../contract/rooms.ts';
 import type { Kick, Mute } from '../contract/signaling.ts';
@@ -130,6 +130,8 @@ export interface NamespaceService {
 /** Examines the host; changes nothing. */
 export interface Diagnosis {
   inspect(): Promise<Inspection>;
+  /** Throws webrtc_not_enabled, or operation_in_progress while another one runs. */
+  doctor(request: DoctorRequest): Promise<DoctorReport>;
 }
 
 export type CameraChange = { type: 'device'; device: Device } | { type: 'device-removed'; id: string };

@@ -91,3 +91,61 @@ export const inspectionSchema = z.object({
   findings: z.array(findingSchema),
 });
 export type Inspection = z.infer<typeof inspectionSchema>;
+
+// -- Doctor ----------------------------------------------------------------------------------------
+
+export const DOCTOR_MAX_PROBES = 100;
+
+/** `POST /v1/doctor` */
+export const doctorRequestSchema = z.strictObject({
+  /** Without it every enabled namespace. */
+  namespace: namespaceNameSchema.optional(),
+  /** Round trips for each transport. */
+  probes: z.number().int().min(1).max(DOCTOR_MAX_PROBES).default(10),
+  /** Tries peers that must be refused, instead of what a viewer does. */
+  attack: z.boolean().default(false),
+});
+export type DoctorRequest = z.infer<typeof doctorRequestSchema>;
+
+/** One transport to one address of a namespace's TURN service, as a viewer would. */
+const doctorRowSchema = z.object({
+  namespace: namespaceNameSchema,
+  transport: z.enum(['udp', 'tcp', 'tls']),
+  /** As it stands in the URI, and what was dialled; null when the name does not resolve. */
+  host: z.string(),
+  address: z.string().nullable(),
+  port: portSchema,
+  ok: z.boolean(),
+  /** Why it failed. */
+  sentence: z.string().nullable(),
+  steps: z.array(
+    z.object({ name: z.string(), ok: z.boolean(), durationMs: z.number(), sentence: z.string().nullable() }),
+  ),
+  /** Round trips to the SFU through the relay. */
+  sent: z.number().int(),
+  lost: z.number().int(),
+  rttMs: z.object({ min: z.number(), average: z.number(), max: z.number() }).nullable(),
+});
+export type DoctorRow = z.infer<typeof doctorRowSchema>;
+
+const attackRowSchema = z.object({
+  namespace: namespaceNameSchema,
+  ok: z.boolean(),
+  /** Requests for peers that must be refused, and how many were. */
+  tried: z.number().int(),
+  refused: z.number().int(),
+  /** Those that were not: method and peer. At most 50 are named. */
+  open: z.array(z.string()),
+  sentence: z.string(),
+});
+export type AttackRow = z.infer<typeof attackRowSchema>;
+
+export const doctorReportSchema = z.object({
+  at: z.iso.datetime(),
+  ok: z.boolean(),
+  transports: z.array(doctorRowSchema),
+  attacks: z.array(attackRowSchema),
+  /** Clock and host. */
+  host: z.array(findingSchema),
+});
+export type DoctorReport = z.infer<typeof doctorReportSchema>;

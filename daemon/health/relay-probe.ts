@@ -31,6 +31,7 @@ import {
   type ClientAnswer,
   type ClientRequest,
 } from '../turn/core/client-session.ts';
+import { echoes, type EchoResult } from './relay-echo.ts';
 import { openTurnLink, type TlsTrust, type TurnLink } from './relay-probe-link.ts';
 
 const DEFAULT_TIMEOUT_MS = 5000;
@@ -39,6 +40,7 @@ const RETRANSMIT_MS = 250;
 const MAX_RETRANSMIT_MS = 2000;
 /** The release has its own limit: a proof that ran out of time still gives its allocation back. */
 const RELEASE_TIMEOUT_MS = 1000;
+const MAX_NAMED_OPEN = 50;
 
 export type ProbeAddress = { address: string; port: number };
 
@@ -57,12 +59,16 @@ export type RelayProbeOptions = {
   probePassword?: string;
   /** A peer the server must refuse with 403. */
   forbiddenPeer?: ProbeAddress;
+  /** So many more Binding requests, one by one, for round trip time and loss. */
+  echoes?: number;
+  /** Instead of the Binding request: none of these peers may be permitted, and none at these ports bound. */
+  attack?: { peers: readonly ProbeAddress[]; ports: readonly ProbeAddress[] };
   /** Limit of the whole proof. */
   timeoutMs?: number;
 };
 
 export type RelayProbeStepName =
-  'connect' | 'allocate' | 'permission' | 'forbidden-peer' | 'binding' | 'release';
+  'connect' | 'allocate' | 'permission' | 'forbidden-peer' | 'binding' | 'echo' | 'attack' | 'release';
 
 export type RelayProbeStep = {
   name: RelayProbeStepName;
@@ -80,7 +86,12 @@ export type RelayProbeResult = {
   relayed: ProbeAddress | null;
   /** The first failed step's sentence. */
   sentence: string | null;
+  /** Undefined when not asked for, or not got to. */
+  echo?: EchoResult | undefined;
+  attack?: AttackResult | undefined;
 };
+
+export type AttackResult = { tried: number; refused: number; open: string[] };
 
 /** Runs the proof. Never rejects: every failure is a step with a sentence. */
 export async function probeRelay(options: RelayProbeOptions): Promise<RelayProbeResult> {
@@ -104,6 +115,8 @@ class RelayProbe {
   #onFrame: (frame: Buffer) => void = () => undefined;
   #relayed: ProbeAddress | null = null;
   #broken = false;
+  #echoResult: EchoResult | undefined;
+  #attackResult: AttackResult | undefined;
 
   constructor(options: RelayProbeOptions) {
     this.#options = options;
@@ -112,7 +125,7 @@ class RelayProbe {
   }
 
   async run(): Promise<RelayProbeResult> {
-    const { peer, forbiddenPeer } = this.#options;
+    const { peer, forbiddenPeer, attack, echoes: count } = this.#options;
     const cancelLimit = this.#limit(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     let allocated = false;
     try {
@@ -122,7 +135,12 @@ class RelayProbe {
       if (ok && forbiddenPeer !== undefined) {
         ok = await this.#step('forbidden-peer', () => this.#forbidden(endpointOf(forbiddenPeer)));
       }
-      if (ok) await this.#step('binding', () => this.#binding(endpointOf(peer)));
+      if (attack !== undefined) {
+        if (ok) await this.#step('attack', () => this.#attack(attack));
+      } else if (ok) {
+        ok = await this.#step('binding', () => this.#binding(endpointOf(peer)));
+        if (ok && count !== undefined) await this.#step('echo', () => this.#echo(endpointOf(peer), count));
+      }
     } finally {
       cancelLimit();
     }
@@ -139,6 +157,8 @@ class RelayProbe {
       steps: this.#steps,
       relayed: this.#relayed,
       sentence: failed?.sentence ?? null,
+      echo: this.#echoResult,
+      attack: this.#attackResult,
     };
   }
 
@@ -192,6 +212,9 @@ class RelayProbe {
     const { family } = endpointOf(this.#options.peer).address;
     const attributes = [requestedTransport(TRANSPORT_UDP), lifetime(60)];
     if (family === 6) attributes.push(addressFamily(ATTRIBUTE.REQUESTED_ADDRESS_FAMILY, family));
+    // Peers of both families are tried; a server without IPv6 answers with IPv4 alone.
+    else if (this.#options.attack !== undefined)
+      attributes.push(addressFamily(ATTRIBUTE.ADDITIONAL_ADDRESS_FAMILY, 6));
     const message = await this.#request('an allocation', () =>
       this.#session.request(METHOD.ALLOCATE, attributes),
     );
@@ -221,6 +244,16 @@ class RelayProbe {
 
   /** The request goes as a Send indication, its answer comes back as a Data indication. */
   async #binding(peer: Endpoint): Promise<void> {
+    const { indication, isAnswer } = this.#bindingRequest(peer);
+    await this.#sendUntil(
+      indication,
+      false,
+      (frame) => (isAnswer(frame) ? true : undefined),
+      `${nameOf(peer)} did not answer through the relay ${this.#relayedName()}: the SFU is not up, or a firewall stands between relay and SFU`,
+    );
+  }
+
+  #bindingRequest(peer: Endpoint): { indication: Buffer; isAnswer: (frame: Buffer) => boolean } {
     const { probePassword } = this.#options;
     const key = probePassword === undefined ? undefined : Buffer.from(probePassword, 'utf8');
     const transactionId = randomBytes(TRANSACTION_ID_BYTES);
@@ -230,20 +263,61 @@ class RelayProbe {
       key === undefined ? [] : [name],
       { key, fingerprint: true },
     );
-    const indication = this.#session.send(peer, request);
-    await this.#sendUntil(
-      indication,
-      false,
-      (frame) => {
-        const payload = readDataIndication(frame)?.payload;
-        const answer = payload === undefined ? undefined : parseStun(payload);
-        if (answer?.class !== 'success' || !answer.transactionId.equals(transactionId)) return undefined;
-        if (key === undefined) return true;
-        const { bytes, integrityAt } = answer;
-        return integrityAt !== undefined && verifyIntegrity(bytes, integrityAt, key) ? true : undefined;
+    const isAnswer = (frame: Buffer): boolean => {
+      const payload = readDataIndication(frame)?.payload;
+      const answer = payload === undefined ? undefined : parseStun(payload);
+      if (answer?.class !== 'success' || !answer.transactionId.equals(transactionId)) return false;
+      if (key === undefined) return true;
+      const { bytes, integrityAt } = answer;
+      return integrityAt !== undefined && verifyIntegrity(bytes, integrityAt, key);
+    };
+    return { indication: this.#session.send(peer, request), isAnswer };
+  }
+
+  async #echo(peer: Endpoint, count: number): Promise<void> {
+    const { signal } = this.#abort;
+    const result = await echoes({
+      count,
+      signal,
+      listen: (onFrame) => {
+        this.#onFrame = onFrame;
       },
-      `${nameOf(peer)} did not answer through the relay ${this.#relayedName()}: the SFU is not up, or a firewall stands between relay and SFU`,
-    );
+      send: () => {
+        const { indication, isAnswer } = this.#bindingRequest(peer);
+        this.#link?.send(indication);
+        return isAnswer;
+      },
+    });
+    this.#echoResult = result;
+    if (signal.aborted) throw new ProbeFailure(messageOf(signal.reason));
+    if (result.rttMs === null) throw new ProbeFailure(`None of ${String(count)} round trips came back.`);
+  }
+
+  async #attack({ peers, ports }: NonNullable<RelayProbeOptions['attack']>): Promise<void> {
+    const result: AttackResult = { tried: 0, refused: 0, open: [] };
+    this.#attackResult = result;
+    const attempt = async (what: string, build: () => ClientRequest): Promise<void> => {
+      const answer = await this.#exchange(what, build);
+      result.tried += 1;
+      if (answer.type === 'error') result.refused += 1;
+      else if (result.open.length < MAX_NAMED_OPEN) result.open.push(what);
+    };
+    const bind = (peer: Endpoint): Promise<void> => {
+      // A channel that was bound would refuse the next peer for its own reasons.
+      const channel = CHANNEL_FIRST + (result.tried - result.refused);
+      return attempt(`ChannelBind ${nameOf(peer)}`, () =>
+        this.#session.peerRequest(METHOD.CHANNEL_BIND, peer, [channelNumber(channel)]),
+      );
+    };
+    for (const peer of peers.map(endpointOf)) {
+      await attempt(`CreatePermission ${nameOf(peer)}`, () =>
+        this.#session.peerRequest(METHOD.CREATE_PERMISSION, peer),
+      );
+      await bind(peer);
+    }
+    for (const peer of ports.map(endpointOf)) await bind(peer);
+    const [first] = result.open;
+    if (first !== undefined) throw new ProbeFailure(`${this.#server} did not refuse: ${first}.`);
   }
 
   async #release(): Promise<void> {

@@ -245,6 +245,7 @@ export class Namespaces extends Lifecycle {
       probe: (name) => this.#ask(name),
       isChanging: (name) => this.#operations.running(name) !== undefined,
       broken: (name) => this.#broken.get(name),
+      firewallProblem: (name) => this.#firewall.view(name).problem,
     });
     this.turnKeys = new TurnKeyService({
       store,

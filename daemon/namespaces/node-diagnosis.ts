@@ -23,6 +23,7 @@ export type NodeDiagnosisOptions = {
   /** Each null when it does not answer in time. */
   probe: (namespace: string) => Promise<{ turn: TurnStatus | null; sfu: SfuStatus | null }>;
   isChanging: (namespace: string) => boolean;
+  firewallProblem: (namespace: string) => string;
   /** Why a namespace could not be brought back. */
   broken: (namespace: string) => string | undefined;
 };
@@ -54,6 +55,11 @@ export class NodeDiagnosis {
     return this.#options.enabled.get(namespace);
   }
 
+  /** The namespaces credentials are issued for. */
+  served(): string[] {
+    return this.#options.enabled.names();
+  }
+
   /** Takes the time limit of one probe at most. */
   async facts(): Promise<NodeFacts> {
     const { node, plan, store } = this.#options;
@@ -83,6 +89,7 @@ export class NodeDiagnosis {
       changing: isChanging(namespace),
       broken: broken(namespace) ?? null,
       served: inputs !== undefined,
+      firewallProblem: this.#options.firewallProblem(namespace),
       blocks: claim?.blocks ?? null,
       turn: facts('turn', services.status(refs.turn), answers.turn),
       sfu: facts('sfu', services.status(refs.sfu), answers.sfu),

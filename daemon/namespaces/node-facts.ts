@@ -27,6 +27,8 @@ export type NamespaceFacts = {
   blocks: PortBlocks | null;
   turn: ServiceFacts<TurnStatus>;
   sfu: ServiceFacts<SfuStatus>;
+  /** Why the host's firewall is not as it has to be; empty when it is, or when nobody manages it here. */
+  firewallProblem: string;
   /** Every socket its services have to hold, but for the relays. */
   sockets: (PortUse & { kind: 'turn' | 'sfu'; title: string })[];
 };

@@ -1,10 +1,13 @@
-/** What the host says of itself: `/v1/monitor`, `/v1/ports`, `/v1/inspect`. */
+/** What the host says of itself: `/v1/monitor`, `/v1/ports`, `/v1/inspect`, `/v1/doctor`. */
 import type { FastifyInstance } from 'fastify';
+import { doctorRequestSchema } from '../../contract/diagnosis.ts';
 import { monitorReport } from '../../health/monitor-report.ts';
 import { may, requireMay } from '../../identity/caller.ts';
+import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import type { ApiContext } from '../context.ts';
 import { noStore } from '../headers.ts';
+import { parseInput } from '../input.ts';
 
 export function diagnosisRoutes(server: FastifyInstance, context: ApiContext): void {
   const { namespaces, clock } = context;
@@ -25,5 +28,18 @@ export function diagnosisRoutes(server: FastifyInstance, context: ApiContext): v
   server.get('/v1/inspect', options, async (request, reply) => {
     requireMay(callerOf(request), 'host.inspect');
     return reply.send(await context.diagnosis.inspect());
+  });
+
+  server.post('/v1/doctor', options, async (request, reply) => {
+    const caller = callerOf(request);
+    requireMay(caller, 'host.inspect');
+    const wanted = parseInput(doctorRequestSchema, request.body ?? {});
+    if (wanted.attack) requireMay(caller, 'host.attack');
+    noteForAudit(request, {
+      detail: { attack: wanted.attack },
+      ...(wanted.namespace === undefined ? {} : { namespace: wanted.namespace }),
+    });
+    if (wanted.namespace !== undefined) namespaces.get(wanted.namespace);
+    return reply.send(await context.diagnosis.doctor(wanted));
   });
 }

@@ -1,5 +1,7 @@
 /** The clock is right: credentials, tickets and certificates are good by it. */
-import { HOST, orWell, sayAs, type Check } from './finding.ts';
+import type { Finding } from '../../contract/diagnosis.ts';
+import type { Facts } from './facts.ts';
+import { HOST, orWell, sayAs } from './finding.ts';
 
 const CHECK = 'clock';
 const say = sayAs(CHECK);
@@ -8,7 +10,7 @@ const SMALL_MS = 5000;
 const LARGE_MS = 60_000;
 const SYNCHRONISE = 'Synchronise it: `timedatectl set-ntp true`, or install chrony.';
 
-export const checkClock: Check = ({ clock, node }) => {
+export function checkClock({ clock, node }: Pick<Facts, 'clock' | 'node'>): Finding[] {
   const { nowMs, movedMs, synchronised } = clock;
   const findings = [];
   const moved = Math.abs(movedMs);
@@ -30,7 +32,7 @@ export const checkClock: Check = ({ clock, node }) => {
     findings.push(say('notice', HOST, sentence, 'See to it that it is: credentials end by it.'));
   }
   return orWell(CHECK, findings, 'The clock is synchronised and was not moved.');
-};
+}
 
 function seconds(ms: number): string {
   return `${String(Math.round(ms / 1000))} s`;

@@ -1,5 +1,7 @@
 /** The host gives what media needs: socket buffers, open files, disk. */
-import { HOST, orWell, sayAs, type Check } from './finding.ts';
+import type { Finding } from '../../contract/diagnosis.ts';
+import type { Facts } from './facts.ts';
+import { HOST, orWell, sayAs } from './finding.ts';
 
 const CHECK = 'host';
 const say = sayAs(CHECK);
@@ -10,7 +12,7 @@ const LOW_DISK_BYTES = 500 * MEGABYTE;
 const NO_DISK_BYTES = 50 * MEGABYTE;
 const MIN_OPEN_FILES = 4096;
 
-export const checkResources: Check = ({ resources }) => {
+export function checkResources({ resources }: Pick<Facts, 'resources'>): Finding[] {
   const { receiveBufferBytes, sendBufferBytes, openFiles, disk } = resources;
   const findings = [];
   for (const [name, bytes] of [
@@ -44,4 +46,4 @@ export const checkResources: Check = ({ resources }) => {
     );
   }
   return orWell(CHECK, findings, 'Socket buffers, open files and disk are sufficient.');
-};
+}

@@ -3,6 +3,7 @@ import type { Finding, Inspection } from '../../contract/diagnosis.ts';
 import { checkCertificates } from './check-certificates.ts';
 import { checkClock } from './check-clock.ts';
 import { checkDatabase } from './check-database.ts';
+import { checkFirewall } from './check-firewall.ts';
 import { checkLedger } from './check-ledger.ts';
 import { checkRelays } from './check-relays.ts';
 import { checkResources } from './check-resources.ts';
@@ -18,6 +19,7 @@ const CHECKS: readonly Check[] = [
   checkLedger,
   checkServices,
   checkSockets,
+  checkFirewall,
   checkRelays,
   checkCertificates,
   checkClock,

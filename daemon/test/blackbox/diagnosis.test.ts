@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
-import type { Finding, Inspection, MonitorReport, PortMap } from '../../contract/diagnosis.ts';
+import type { DoctorReport, Finding, Inspection, MonitorReport, PortMap } from '../../contract/diagnosis.ts';
 import { decodeStateFile, encodeStateFile } from '../../namespaces/state-file.ts';
 import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { Appliance } from '../helpers/appliance.ts';
@@ -65,6 +65,33 @@ t.test('a healthy appliance', async (t) => {
   t.equal(healthy.code, 0, healthy.out);
   t.match(healthy.out, /ok +relay: 1 relay proven/);
 
+  await t.test('the doctor', async (t) => {
+    const { code, out } = await cli(appliance, 'doctor', '--probes', '20', '--json');
+    t.equal(code, 0, out);
+    const report = JSON.parse(out) as DoctorReport;
+    t.strictSame(
+      report.transports.map(({ transport, host, port, ok, sent, lost }) => [
+        transport,
+        host,
+        port,
+        ok,
+        sent,
+        lost,
+      ]),
+      [
+        ['udp', ADDRESS, 3478, true, 20, 0],
+        ['tcp', ADDRESS, 3478, true, 20, 0],
+        ['tls', ADDRESS, 5349, true, 20, 0],
+      ],
+    );
+    t.ok(report.transports.every(({ rttMs }) => rttMs !== null && rttMs.max > 0));
+    const attacked = await cli(appliance, 'doctor', '--attack', '--json');
+    t.equal(attacked.code, 0, attacked.out);
+    const [row] = (JSON.parse(attacked.out) as DoctorReport).attacks;
+    t.ok(row !== undefined && row.tried > 400 && row.refused === row.tried, JSON.stringify(row));
+    t.match(await cli(appliance, 'doctor', '--namespace', 'none'), { code: 1 });
+  });
+
   await t.test('a service that was killed and stays down, and a stranger on its port', async (t) => {
     const config = file('services', 'turn-demo.json');
     renameSync(config, `${config}.away`);
@@ -79,6 +106,9 @@ t.test('a healthy appliance', async (t) => {
     const { code, out } = await cli(appliance, 'inspect');
     t.equal(code, 1);
     t.match(out, /FAIL +services: The TURN service of "demo" is down/);
+    const doctor = await cli(appliance, 'doctor');
+    t.equal(doctor.code, 1);
+    t.match(doctor.out, /FAIL +demo tcp: Nothing answers at tcp 127\.0\.54\.1:3478/);
     const report = await appliance.api.get<MonitorReport>('/v1/monitor');
     t.match(report.namespaces[0], { turn_up: false, sfu_up: true });
     renameSync(`${config}.away`, config);

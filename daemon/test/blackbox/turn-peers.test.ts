@@ -1,6 +1,7 @@
 /** Which peers the TURN process relays to and hears, on real sockets: the address sweep, sizes, other relays. */
 import { writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
+import { attackPeers, peerSpellings } from '../../health/attack-peers.ts';
 import { ATTRIBUTE } from '../../turn/codec/attribute-types.ts';
 import { addressFamily } from '../../turn/codec/attributes.ts';
 import { channelDataLength, channelOf, isChannelData } from '../../turn/codec/channel-data.ts';
@@ -25,30 +26,6 @@ const FORBIDDEN = '127.0.33.9';
 const CHANNEL = 0x4000;
 const PORT = 20_000;
 const block = (address: string) => ({ address, minPort: PORT, maxPort: PORT + 99 });
-
-/** None of these is a peer of any relay, public or not. */
-const DENIED = [
-  ...['0.0.0.0', '10.0.0.5', '10.255.255.254', '100.64.0.1', '100.100.100.200', '127.0.0.1', LISTENER],
-  ...[RELAY, FORBIDDEN, '127.255.255.254', '168.63.129.16', '169.254.0.1', '169.254.169.254', '172.16.0.1'],
-  ...['172.31.255.254', '192.0.0.192', '192.0.2.1', '192.88.99.1', '192.168.0.1', '192.168.255.254'],
-  ...['198.18.0.1', '203.0.113.5', '224.0.0.1', '255.255.255.255'],
-];
-const groups = (ipv4: string, mask = 0): string => {
-  const [a = 0, b = 0, c = 0, d = 0] = ipv4.split('.').map((octet) => Number(octet) ^ mask);
-  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
-};
-const spellings = (ipv4: string): string[] => [
-  ipv4,
-  `::ffff:${ipv4}`,
-  `::${ipv4}`,
-  `::ffff:0:${ipv4}`,
-  `2002:${groups(ipv4)}::1`,
-  `64:ff9b::${ipv4}`,
-  `64:ff9b:1::${ipv4}`,
-  `2001:0:808:808:8000:63bf:${groups(ipv4, 0xff)}`,
-  `2606:4700::5efe:${ipv4}`,
-  `2606:4700::200:5efe:${ipv4}`,
-];
 
 /** An allocation of both families. */
 async function allocated(t: Test, turn: TurnProcess, transport: 'udp' | 'tcp' = 'udp') {
@@ -79,7 +56,7 @@ t.test('peers', async (t) => {
   const forbidden = await TestPeer.open(t, FORBIDDEN, PORT);
   let leaked = 0;
   forbidden.socket.on('message', () => (leaked += 1));
-  const addresses = DENIED.flatMap(spellings);
+  const addresses = attackPeers([LISTENER, RELAY, FORBIDDEN]);
 
   for (const scope of ['sfu', 'public'] as const) {
     await t.test(`${scope}: ${addresses.length} addresses are refused, every one`, async (t) => {
@@ -110,7 +87,7 @@ t.test('peers', async (t) => {
 
   await t.test('an allowed peer in another spelling is the peer', async (t) => {
     const { client, port } = await allocated(t, turn);
-    for (const address of spellings(PEER)) {
+    for (const address of peerSpellings(PEER)) {
       t.equal((await client.permit({ address, port: PORT })).code, 'success', address);
       client.send({ address, port: PORT }, Buffer.from(address));
       const got = await peer.next();

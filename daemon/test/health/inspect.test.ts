@@ -19,9 +19,18 @@ t.test('a healthy node: every check says so', (t) => {
   const findings = findingsOf(healthyFacts());
   t.strictSame(
     findings.map(({ check, severity }) => `${check} ${severity}`),
-    ['database', 'state file', 'ledger', 'services', 'sockets', 'relay', 'certificates', 'clock', 'host'].map(
-      (check) => `${check} ok`,
-    ),
+    [
+      'database',
+      'state file',
+      'ledger',
+      'services',
+      'sockets',
+      'firewall',
+      'relay',
+      'certificates',
+      'clock',
+      'host',
+    ].map((check) => `${check} ok`),
   );
   t.ok(inspectionOf(healthyFacts(), { startedMs: 1, endedMs: 3 }).ok);
   t.end();
@@ -176,6 +185,13 @@ const FAULTS: [string, (facts: Facts) => void, string, Severity, RegExp][] = [
     'sockets',
     'failure',
     /held by nobody/,
+  ],
+  [
+    'a firewall that is not open',
+    (f) => (demo(f).firewallProblem = 'nft is not there.'),
+    'firewall',
+    'failure',
+    /nft is not there/,
   ],
   [
     'a relay that does not relay',

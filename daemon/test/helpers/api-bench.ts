@@ -66,6 +66,8 @@ export async function apiBench(
     diagnosis: {
       inspect: () =>
         Promise.resolve({ at: '2026-01-01T00:00:00.000Z', durationMs: 0, ok: true, findings: [] }),
+      doctor: () =>
+        Promise.resolve({ at: '2026-01-01T00:00:00.000Z', ok: true, transports: [], attacks: [], host: [] }),
     },
     rooms: { sfu: () => undefined },
     tickets: new SignalTickets({ clock }),

@@ -72,6 +72,7 @@ export function healthyFacts(): Facts {
           changing: false,
           broken: null,
           served: true,
+          firewallProblem: '',
           blocks,
           turn: up(11),
           sfu: up(12),

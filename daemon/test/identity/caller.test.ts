@@ -30,6 +30,7 @@ const HOST: Action[] = [
   'namespace.delete',
   'host.inspect',
   'config.read',
+  'host.attack',
   'audit.read',
   'user.read',
   'user.change',
