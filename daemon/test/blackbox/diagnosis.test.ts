@@ -14,7 +14,7 @@ import { tempDir } from '../helpers/temp-dir.ts';
 
 t.setTimeout(170_000);
 
-const ADDRESS = '127.0.54.1';
+const ADDRESS = '127.0.54.31';
 
 /** The command line as people run it. */
 async function cli(appliance: Appliance, ...args: string[]): Promise<{ code: number; out: string }> {
@@ -108,7 +108,7 @@ t.test('a healthy appliance', async (t) => {
     t.match(out, /FAIL +services: The TURN service of "demo" is down/);
     const doctor = await cli(appliance, 'doctor');
     t.equal(doctor.code, 1);
-    t.match(doctor.out, /FAIL +demo tcp: Nothing answers at tcp 127\.0\.54\.1:3478/);
+    t.match(doctor.out, /FAIL +demo tcp: Nothing answers at tcp 127\.0\.54\.31:3478/);
     const report = await appliance.api.get<MonitorReport>('/v1/monitor');
     t.match(report.namespaces[0], { turn_up: false, sfu_up: true });
     renameSync(`${config}.away`, config);
