@@ -19,12 +19,8 @@ export async function ensureRootfs(): Promise<string> {
   mkdirSync(HOME, { recursive: true });
   rmSync(path, { recursive: true, force: true });
   const fresh = `${path}.new`;
-  rmSync(fresh, { recursive: true, force: true });
-  const include = `--include=${PACKAGES}`;
-  await run('debootstrap', ['--variant=minbase', include, 'bookworm', fresh, ...mirror()], {
-    timeout: 400_000,
-    maxBuffer: 16 * 1024 * 1024,
-  });
+  // A mirror that hiccups is asked a second time.
+  await bootstrap(fresh).catch(() => bootstrap(fresh));
   mkdirSync(join(fresh, 'var/log/journal'), { recursive: true }); // Else the journal does not survive a reboot.
   for (const timer of ['apt-daily.timer', 'apt-daily-upgrade.timer']) {
     await run('ln', ['-sf', '/dev/null', join(fresh, 'etc/systemd/system', timer)]);
@@ -33,6 +29,18 @@ export async function ensureRootfs(): Promise<string> {
   renameSync(fresh, path);
   writeFileSync(marker, '');
   return path;
+}
+
+async function bootstrap(folder: string): Promise<void> {
+  rmSync(folder, { recursive: true, force: true });
+  const args = ['--variant=minbase', `--include=${PACKAGES}`, 'bookworm', folder, ...mirror()];
+  try {
+    await run('debootstrap', args, { timeout: 250_000, maxBuffer: 16 * 1024 * 1024 });
+  } catch (cause) {
+    const log = join(folder, 'debootstrap/debootstrap.log');
+    const words = existsSync(log) ? readFileSync(log, 'utf8').slice(-2000) : '';
+    throw new Error(`debootstrap failed:\n${words}`, { cause });
+  }
 }
 
 /** The mirror of this machine's own apt, in either of its two file formats. */
