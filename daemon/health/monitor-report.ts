@@ -72,7 +72,9 @@ export function perSecond(
 }
 
 function relayedPackets(turn: TurnStatus | null | undefined): number | undefined {
-  return turn === null || turn === undefined ? undefined : turn.relayed.toPeerPackets + turn.relayed.toClientPackets;
+  return turn === null || turn === undefined
+    ? undefined
+    : turn.relayed.toPeerPackets + turn.relayed.toClientPackets;
 }
 
 function settled<Value>(promise: Promise<Value>): Promise<Value | undefined> {
