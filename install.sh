@@ -129,11 +129,18 @@ check_ports() {
   done
 }
 
+# Our nftables table closes the ports of `ports.turn` and `ports.turns` that no namespace has: not with others in there.
+strangers_in_range() {
+  [ ! -e $UNITS/turnkeepd.service ] || return 1
+  ss -Hlntu | awk '{ n = split($5, part, ":"); port = part[n] + 0
+    if ((port >= 3478 && port <= 3678) || (port >= 5349 && port <= 5549)) found = 1 } END { exit !found }'
+}
+
 # Who opens the ports of namespaces: the firewall this machine already uses.
 choose_firewall() {
   if command -v ufw >/dev/null && ufw status 2>/dev/null | grep -q '^Status: active'; then
     FIREWALL=ufw
-  elif command -v nft >/dev/null; then
+  elif command -v nft >/dev/null && ! strangers_in_range; then
     FIREWALL=nftables
   else
     FIREWALL=none

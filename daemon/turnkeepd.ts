@@ -10,12 +10,13 @@ import { openControlPlane } from './api/control-plane.ts';
 import { openDatabaseOrStandIn, whenDatabaseOpens } from './api/database-or-stand-in.ts';
 import { assertOnlyDaemon, assertPortFree } from './api/listeners.ts';
 import { CameraService } from './cameras/camera-service.ts';
-import { advertisedTunnel, listenAddress, shieldWarning } from './config/addresses.ts';
+import { listenAddress, shieldWarning } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
 import { openHostCertificates } from './host-certificates.ts';
 import { HostDiagnosis } from './host-diagnosis.ts';
 import { openNamespaces } from './host-namespaces.ts';
 import { compileServices, openServices } from './host-services.ts';
+import { openTunnelEngine } from './host-tunnels.ts';
 import { Audit } from './identity/audit.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
@@ -26,7 +27,6 @@ import { SqliteDeviceStore } from './store/sqlite/device-store.ts';
 import { SqliteIdentityStore } from './store/sqlite/identity-store.ts';
 import { openServiceNotifier, type ServiceNotifier } from './system/notify/service-notifier.ts';
 import { loadOrCreateKeyFile } from './system/key-file.ts';
-import { EmbeddedEngine } from './tunnels/embedded-engine/engine.ts';
 
 const STOP_DEADLINE_MS = 10_000;
 const root = join(import.meta.dirname, '..');
@@ -79,12 +79,9 @@ async function start(): Promise<void> {
   stack.push('namespaces', () => namespaces.stop());
   await namespaces.start();
 
-  const advertise = advertisedTunnel(config);
-  const engine = new EmbeddedEngine({
-    listen: listenAddress(tunnels.embedded.listen),
-    ...(advertise === undefined ? {} : { advertise }),
+  const engine = await openTunnelEngine({
+    config,
     certificate: certificates.server,
-    tokenKey: await loadOrCreateKeyFile(inDataDir('keys', 'tunnel-token.key'), 32),
     log: part('tunnels'),
     clock,
   });
