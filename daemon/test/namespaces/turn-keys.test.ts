@@ -16,9 +16,12 @@ t.test('registered, replaced, ended with the token', async (t) => {
   t.throws(() => daemon.turnKeys.list('demo'), { code: 'webrtc_not_enabled' });
   daemon.enableWebrtc('demo', { dryRun: false });
   await settled(daemon, 'demo');
-  const derived = () =>
-    (world.services.loaded.get('turn-demo') as { derived: { endpoint: string; keys: object[] } | null })
-      .derived;
+  const loaded = () =>
+    world.services.loaded.get('turn-demo') as {
+      realm: string;
+      derived: { endpoint: string; keys: object[] } | null;
+    };
+  const derived = () => loaded().derived;
   t.equal(derived(), null);
   const exp = Math.floor(world.clock.nowMs() / 1000) + 3600;
   const token = (change: object = {}): string =>
@@ -35,7 +38,7 @@ t.test('registered, replaced, ended with the token', async (t) => {
     subject: '0badc0de',
     until: new Date(exp * 1000).toISOString(),
   });
-  const keyOf = (text: string): string => patTurnKey(patDigest(text), 'demo.turnkeep').toString('hex');
+  const keyOf = (text: string): string => patTurnKey(patDigest(text), loaded().realm).toString('hex');
   t.same(derived(), { endpoint: 'demo', keys: [{ kind: 'pat', subject: '0badc0de', key: keyOf(token()) }] });
   await register(token({ iat: 1 }));
   t.match(derived(), { keys: [{ key: keyOf(token({ iat: 1 })) }] }, 'a new token of the same endpoint');
