@@ -1,13 +1,11 @@
 /** Runs `systemctl` and `journalctl`: bounded in time and output, arguments never through a shell. */
-import { execFile } from 'node:child_process';
-import { AdapterError } from '../../kit/errors.ts';
+import { runCommand } from '../run-command.ts';
 import { lastLoggedError } from '../service-log.ts';
 import { parseUnitStates, UNIT_PROPERTIES, type UnitState } from './unit-state.ts';
 
 const SHOW_TIMEOUT_MS = 10_000;
 /** Longer than TimeoutStartSec and TimeoutStopSec of the units: systemd decides first. */
 const VERB_TIMEOUT_MS = 45_000;
-const MAX_OUTPUT_BYTES = 1024 * 1024;
 const LAST_LINES = 20;
 const MAX_WORDS = 500;
 
@@ -50,39 +48,5 @@ export class ProcessSystemctl implements Systemctl {
 }
 
 function run(file: string, args: readonly string[], timeoutMs: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      file,
-      args,
-      {
-        timeout: timeoutMs,
-        maxBuffer: MAX_OUTPUT_BYTES,
-        env: {
-          PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
-          LC_ALL: 'C.UTF-8',
-          SYSTEMD_COLORS: '0',
-          SYSTEMD_PAGER: '',
-        },
-      },
-      (error, stdout, stderr) => {
-        if (error === null) {
-          resolve(stdout);
-          return;
-        }
-        const said = stderr.trim().split('\n').slice(0, 3).join(' ');
-        const why =
-          error.killed === true
-            ? `did not answer within ${String(timeoutMs / 1000)} s`
-            : said || error.message;
-        reject(
-          new AdapterError(`${file} ${args.find((one) => !one.startsWith('-')) ?? ''}: ${why}`, {
-            operation: file,
-            target: args.at(-1) ?? '',
-            retryable: true,
-            cause: error,
-          }),
-        );
-      },
-    );
-  });
+  return runCommand(file, args, { timeoutMs, debianPackage: 'systemd' });
 }
