@@ -155,7 +155,10 @@ t.test('the client library', { skip: browserMissing() ?? false }, async (t) => {
     await act('mute');
     await until('the viewer knows that the camera is muted', ({ tracks }) => tracks[0]?.muted === true);
     await act('unpublish');
-    const after = await until('the screen is gone', ({ removed }) => removed.length > 0);
+    const after = await until(
+      'the screen is gone',
+      ({ removed, tracks }) => removed.length > 0 && tracks.length === 2,
+    );
     t.same(after.removed, ['screen']);
     t.same(
       after.tracks.map(({ source }) => source),
