@@ -7,6 +7,9 @@
  * interop, browser and host, one file at a time. Under CI=true a skipped test is a failed run. The files of a
  * folder `netns` run in a network namespace of their own, with one interface beside loopback, and what they mount is
  * theirs alone (root only).
+ *
+ * A file that drives other programs (interop, browser, host) and fails runs once more, alone. What passes then is no
+ * failure but is called FLAKY, with the report of its first run: a fault to mend, never a silent one.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
@@ -27,6 +30,8 @@ const TIME_LIMIT_MS: Record<Level, number> = {
   browser: 300_000,
   host: 600_000,
 };
+
+const SECOND_CHANCE: ReadonlySet<Level> = new Set(['interop', 'browser', 'host']);
 
 const NETWORK_ADDRESS = '10.99.0.1';
 
@@ -62,6 +67,7 @@ const files = globSync([
   .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
   .sort();
 const outcomes: Outcome[] = [];
+const flaky: string[] = [];
 for (const level of levels) {
   const queue = files
     .filter((file) => levelOf(file) === level)
@@ -71,7 +77,15 @@ for (const level of levels) {
     Array.from({ length: width }, async () => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const { file, env } = next;
-        const outcome = await runFile(file, env, TIME_LIMIT_MS[level]);
+        let outcome = await runFile(file, env, TIME_LIMIT_MS[level]);
+        if (outcome.failed > 0 && SECOND_CHANCE.has(level)) {
+          const again = await runFile(file, env, TIME_LIMIT_MS[level]);
+          if (again.failed === 0) {
+            flaky.push(file);
+            console.log(`FLAKY ${file}  passes when run again; its first run:\n${outcome.report}`);
+          }
+          outcome = again;
+        }
         outcomes.push(outcome);
         const mark = outcome.failed > 0 ? 'FAIL' : 'ok  ';
         const variant = Object.entries(env).map(([key, value]) => `  ${key}=${value}`);
@@ -98,6 +112,7 @@ if (skipped > 0 && process.env['CI'] === 'true') {
   console.error(`${skipped} tests were skipped: under CI every tool must be there.`);
   failed += skipped;
 }
+if (flaky.length > 0) console.log(`FLAKY (${flaky.length}): ${flaky.join(', ')}`);
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exit(failed > 0 ? 1 : 0);
 
