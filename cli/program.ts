@@ -5,7 +5,12 @@ import { listCommand as listAudit } from './commands/audit/list.ts';
 import { verifyCommand } from './commands/audit/verify.ts';
 import { createCommand as createBackup } from './commands/backup/create.ts';
 import { restoreCommand } from './commands/backup/restore.ts';
-import { checkCommand as checkConfig, showCommand as showConfig } from './commands/config/config.ts';
+import {
+  checkCommand as checkConfig,
+  diffCommand as diffConfig,
+  reloadCommand as reloadConfig,
+  showCommand as showConfig,
+} from './commands/config/config.ts';
 import { addCommand } from './commands/camera/add.ts';
 import { listCommand as listCameras } from './commands/camera/list.ts';
 import { removeCommand } from './commands/camera/remove.ts';
@@ -133,9 +138,10 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     signInCodeCommand(contextOf),
   ]);
   noun('config', 'the configuration of the daemon', [
-    checkConfig(contextOf, 'check'),
+    checkConfig(contextOf),
     showConfig(contextOf),
-    checkConfig(contextOf, 'diff'),
+    diffConfig(contextOf),
+    reloadConfig(contextOf),
   ]);
   noun('backup', 'everything this server knows, in one encrypted file', [
     createBackup(contextOf),

@@ -6,6 +6,7 @@ import { openFirewall } from './host-firewall.ts';
 import { relayProof } from './health/relay-proof.ts';
 import type { Clock } from './kit/clock.ts';
 import type { Logger } from './kit/logger.ts';
+import type { NodeSettings } from './namespaces/enabled-namespaces.ts';
 import { Namespaces } from './namespaces/namespace-service.ts';
 import { portPlanOf } from './namespaces/port-ledger.ts';
 import type { ServiceManager, TurnCertificates } from './namespaces/system.ts';
@@ -34,13 +35,7 @@ export async function openNamespaces(options: {
     turnEncryptedOnly: turn.encryptedOnly,
     turnHostName: turn.hostName,
     turnCertificates: certificates,
-    turnSession: {
-      maxSeconds: turn.maxSessionSeconds,
-      strictExpiry: turn.strictExpiry,
-      clockSkewSeconds: turn.clockSkewSeconds,
-    },
-    turnLimits: turn.limits,
-    roomPolicy: config.rooms,
+    settings: nodeSettings(config),
     ports: portPlanOf(config.ports),
     credentialTtlSeconds: turn.credentialTtlSeconds,
     store: new SqliteNamespaceStore(database),
@@ -55,4 +50,17 @@ export async function openNamespaces(options: {
     log,
     clock,
   });
+}
+
+/** What the services of all namespaces follow without a restart. */
+export function nodeSettings({ turn, rooms }: Pick<LoadedConfig, 'turn' | 'rooms'>): NodeSettings {
+  return {
+    turnSession: {
+      maxSeconds: turn.maxSessionSeconds,
+      strictExpiry: turn.strictExpiry,
+      clockSkewSeconds: turn.clockSkewSeconds,
+    },
+    turnLimits: turn.limits,
+    rooms,
+  };
 }

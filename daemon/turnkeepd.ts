@@ -12,9 +12,10 @@ import { assertOnlyDaemon, assertPortFree } from './api/listeners.ts';
 import { CameraService } from './cameras/camera-service.ts';
 import { listenAddress, shieldWarning } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
+import { reloadOnHangup, RunningConfig } from './config/running-config.ts';
 import { openHostCertificates } from './host-certificates.ts';
 import { HostDiagnosis } from './host-diagnosis.ts';
-import { openNamespaces } from './host-namespaces.ts';
+import { nodeSettings, openNamespaces } from './host-namespaces.ts';
 import { compileServices, openServices } from './host-services.ts';
 import { openTunnelEngine } from './host-tunnels.ts';
 import { Audit } from './identity/audit.ts';
@@ -46,9 +47,10 @@ try {
 }
 
 async function start(): Promise<void> {
-  const config = loadConfig({ path: args.config, environment: process.env });
+  const configuration = new RunningConfig(() => loadConfig({ path: args.config, environment: process.env }));
+  const { current: config } = configuration;
   const { dataDir, api, tunnels } = config;
-  const log = createLogger({ name: 'turnkeepd', level: config.logging.level });
+  const log = createLogger({ name: 'turnkeepd', level: () => configuration.current.logging.level });
   const part = (component: string) => log.child({ component });
   const inDataDir = (...path: string[]): string => join(dataDir, ...path);
   await assertOnlyDaemon(api.socket);
@@ -78,6 +80,8 @@ async function start(): Promise<void> {
   const diagnosis = new HostDiagnosis({ config, database, problems, namespaces, clock });
   stack.push('namespaces', () => namespaces.stop());
   await namespaces.start();
+  configuration.follow((changed) => namespaces.retune(nodeSettings(changed)));
+  stack.push('reload', reloadOnHangup(configuration, part('config')));
 
   const engine = await openTunnelEngine({
     config,
@@ -107,7 +111,7 @@ async function start(): Promise<void> {
   }
   await compiled; // Before anybody can enable a namespace.
   const controlPlane = await openControlPlane({
-    config,
+    configuration,
     namespaces,
     diagnosis,
     rooms: sfus,

@@ -19,6 +19,7 @@ type Rule = {
 /** Secrets are shown by the routes that create, reset or rotate, and by the grants. */
 const RULES: Record<string, Rule> = {
   'POST /v1/config/check': { action: 'config.check' },
+  'POST /v1/config/reload': { action: 'config.reload' },
   'POST /v1/session': { action: 'session.open' },
   'DELETE /v1/session': { action: 'session.close' },
   'POST /v1/doctor': { action: 'doctor.run' },

@@ -1,7 +1,7 @@
 /** What the API is built from. The composition root makes one and builds both listeners with it. */
 import type { SfuDirectory } from '../cameras/system.ts';
 import { AppError } from '../contract/errors.ts';
-import type { LoadedConfig } from '../config/load.ts';
+import type { RunningConfig } from '../config/running-config.ts';
 import type { Audit } from '../identity/audit.ts';
 import type { ApiKeys } from '../identity/api-keys.ts';
 import type { Identity } from '../identity/identity.ts';
@@ -17,7 +17,7 @@ import type { SignalingGateway } from './signaling-gateway.ts';
 export type DatabaseParts = { identity: Identity; apiKeys: ApiKeys; cameras: CameraService; audit: Audit };
 
 export type ApiContext = {
-  config: LoadedConfig;
+  configuration: Pick<RunningConfig, 'current' | 'reload'>;
   namespaces: NamespaceService;
   /** Undefined while the database does not open: services go on, changes are refused. */
   database: () => DatabaseParts | undefined;
@@ -32,7 +32,6 @@ export type ApiContext = {
   /** True when `apiUrl` comes from the configuration: then its origin is ours too. */
   publicUrl: string | null;
   trustedProxies: string[];
-  viewerCredentialTtlSeconds: number;
   /** PEM of this host's own CA, for download. */
   caPem: string | null;
   /** PEM of the CA that signs the tunnel endpoint; null when it is publicly trusted. */

@@ -3,7 +3,7 @@
  * database does not open (`database` undefined) it answers what it can and refuses the rest.
  */
 import { apiUrlOf, listenAddress } from '../config/addresses.ts';
-import type { LoadedConfig } from '../config/load.ts';
+import type { RunningConfig } from '../config/running-config.ts';
 import type { Audit } from '../identity/audit.ts';
 import type { SfuDirectory } from '../cameras/system.ts';
 import { ApiKeys } from '../identity/api-keys.ts';
@@ -21,7 +21,7 @@ import { SignalingGateway } from './signaling-gateway.ts';
 import { WatchTrail } from './watch-trail.ts';
 
 export type ControlPlaneOptions = {
-  config: LoadedConfig;
+  configuration: RunningConfig;
   namespaces: NamespaceService;
   diagnosis: Diagnosis;
   rooms: SfuDirectory;
@@ -39,7 +39,8 @@ export type ControlPlaneOptions = {
 export async function openControlPlane(
   options: ControlPlaneOptions,
 ): Promise<{ url: string; close: () => Promise<void> }> {
-  const { config, namespaces, clock, certificate } = options;
+  const { configuration, namespaces, clock, certificate } = options;
+  const { current: config } = configuration;
   const part = (component: string): Logger => options.log.child({ component });
   const live = new LiveEvents({ namespaces, clock, log: part('live-events') });
   const gateway = new SignalingGateway({ namespaces, clock, log: part('gateway') });
@@ -49,7 +50,7 @@ export async function openControlPlane(
   const tcp = listenAddress(config.api.listen);
   let port = tcp.port;
   const context: ApiContext = {
-    config,
+    configuration,
     namespaces,
     database: () => parts,
     diagnosis: options.diagnosis,
@@ -61,7 +62,6 @@ export async function openControlPlane(
     apiUrl: () => apiUrlOf(config, port),
     publicUrl: config.api.publicUrl,
     trustedProxies: config.api.trustedProxies,
-    viewerCredentialTtlSeconds: config.viewers.credentialTtlSeconds,
     caPem: certificate.caPem,
     tunnelCaPem: options.tunnelCaPem,
     problems: options.problems,

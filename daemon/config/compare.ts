@@ -2,6 +2,7 @@
 import { daemonConfigSchema, type DaemonConfig } from '../contract/daemon-config.ts';
 import type { ConfigChange, ConfigValue } from '../contract/config-view.ts';
 import { leafKeys } from './known-keys.ts';
+import type { LoadedConfig } from './load.ts';
 
 /** The longest prefix counts; `config/turnkeep.example.yaml` says the same beside each key. */
 const RESTARTS: Record<string, ConfigChange['restarts']> = {
@@ -11,11 +12,15 @@ const RESTARTS: Record<string, ConfigChange['restarts']> = {
   'turn.bindAddresses': 'services',
   'turn.credentialTtlSeconds': 'services',
   'turn.encryptedOnly': 'services',
-  'turn.maxSessionSeconds': 'services',
-  'turn.strictExpiry': 'services',
+  'turn.maxSessionSeconds': 'nothing',
+  'turn.strictExpiry': 'nothing',
+  'turn.limits': 'nothing',
   'turn.clockSkewSeconds': 'services',
   'shield.address': 'services',
+  rooms: 'nothing',
+  'viewers.credentialTtlSeconds': 'nothing',
   'services.manager': 'everything',
+  'logging.level': 'nothing',
 };
 
 export function configValues(config: DaemonConfig): ConfigValue[] {
@@ -32,6 +37,22 @@ export function configChanges(running: DaemonConfig, file: DaemonConfig): Config
     const [now, then] = [valueAt(running, key), valueAt(file, key)];
     return same(now, then) ? [] : [{ key, running: now, file: then, restarts: restartOf(key) }];
   });
+}
+
+/** A copy that differs in these keys, which must be leaves of the schema. */
+export function withValues(
+  config: LoadedConfig,
+  values: readonly { key: string; value: unknown }[],
+): LoadedConfig {
+  const copy = structuredClone(config);
+  for (const { key, value } of values) {
+    const path = key.split('.');
+    const last = path.pop() ?? '';
+    let at = copy as Record<string, unknown>;
+    for (const part of path) at = at[part] as Record<string, unknown>;
+    at[last] = value;
+  }
+  return copy;
 }
 
 function restartOf(key: string): ConfigChange['restarts'] {

@@ -35,6 +35,7 @@ const ACTIONS = {
   /** Ports, findings and probes of the whole host. */
   'host.inspect': { minRole: 'operator', scope: 'host' },
   'config.read': { minRole: 'owner', scope: 'host' },
+  'config.reload': { minRole: 'owner', scope: 'host' },
   /** Hundreds of requests against the own TURN services, each in their journal of refusals. */
   'host.attack': { minRole: 'owner', scope: 'host' },
   'audit.read': { minRole: 'owner', scope: 'host' },

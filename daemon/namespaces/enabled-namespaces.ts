@@ -31,10 +31,10 @@ export type NodeAddresses = {
   publicAddresses: readonly string[];
   turnBindAddresses: readonly string[];
   encryptedOnly: boolean;
-  turnSession?: ServiceInputs['turnSession'];
-  turnLimits?: ServiceInputs['turnLimits'];
-  rooms?: ServiceInputs['rooms'];
 };
+
+/** What does not differ between namespaces either, and may change while they run; the defaults stand in. */
+export type NodeSettings = Pick<ServiceInputs, 'turnSession' | 'turnLimits' | 'rooms'>;
 
 const CONNECT_WAIT_MS = 3000;
 
@@ -50,11 +50,13 @@ export class EnabledNamespaces {
     links: ControlLinks;
     certificates: TurnCertificates;
     addresses: NodeAddresses;
+    settings: NodeSettings;
     /** How many namespaces may use the node right now. */
     sharers: () => number;
   };
   readonly #inputs = new Map<string, ServiceInputs>();
   readonly #certificateProblems = new Map<string, string>();
+  #settings: NodeSettings;
 
   constructor(options: {
     sealer: Sealer;
@@ -62,10 +64,17 @@ export class EnabledNamespaces {
     links: ControlLinks;
     certificates: TurnCertificates;
     addresses: NodeAddresses;
+    settings: NodeSettings;
     /** How many namespaces may use the node right now. */
     sharers: () => number;
   }) {
     this.#options = options;
+    this.#settings = options.settings;
+  }
+
+  /** For what is rendered from now on. */
+  retune(settings: NodeSettings): void {
+    this.#settings = settings;
   }
 
   /** No TURN in the clear. */
@@ -102,6 +111,7 @@ export class EnabledNamespaces {
       domain,
       relayScope,
       ...addresses,
+      ...this.#settings,
     };
   }
 

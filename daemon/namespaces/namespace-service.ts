@@ -14,7 +14,7 @@ import type { Logger } from '../kit/logger.ts';
 import { CertificateRenewal } from './certificate-renewal.ts';
 import { coldBoot } from './cold-boot.ts';
 import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
-import { EnabledNamespaces, notEnabled, serviceRefs, type NodeAddresses } from './enabled-namespaces.ts';
+import { EnabledNamespaces, notEnabled, serviceRefs, type NodeSettings } from './enabled-namespaces.ts';
 import type { EnableRequest } from './enable-steps.ts';
 import { NodeDiagnosis } from './node-diagnosis.ts';
 import { NO_DNS, NodeDns } from './node-dns.ts';
@@ -66,12 +66,8 @@ export type NamespacesOptions = {
   /** DNS name of the TURN services enabled from now on, with the placeholder of daemon-config.ts; null: none. */
   turnHostName?: string | null;
   turnCertificates: TurnCertificates;
-  /** Limits of TURN sessions; without them the defaults count. */
-  turnSession?: NodeAddresses['turnSession'];
-  /** Bounds of each TURN service, and of all of them together; without them the defaults count. */
-  turnLimits?: NodeAddresses['turnLimits'];
-  /** How rooms come and go; without it the default. */
-  roomPolicy?: NodeAddresses['rooms'];
+  /** Limits of TURN sessions and services, and how rooms come and go; without them the defaults count. */
+  settings?: NodeSettings;
   ports: PortPlan;
   credentialTtlSeconds: number;
   store: NamespaceStore;
@@ -113,6 +109,7 @@ export class Namespaces extends Lifecycle {
   readonly #enabled: EnabledNamespaces;
   readonly #state: StateKeeper;
   readonly #reservations: PortReservations;
+  readonly #settings: RunningSettings;
   readonly #operations: Operations;
   readonly #renewal: CertificateRenewal;
   readonly #firewall: NodeFirewall;
@@ -150,10 +147,8 @@ export class Namespaces extends Lifecycle {
         publicAddresses,
         turnBindAddresses,
         encryptedOnly: options.turnEncryptedOnly,
-        turnSession: options.turnSession,
-        turnLimits: options.turnLimits,
-        rooms: options.roomPolicy,
       },
+      settings: options.settings ?? {},
       // One that is being enabled already counts, one that is being disabled still does.
       sharers: () => store.webrtcConfigs().length,
     });
@@ -166,7 +161,7 @@ export class Namespaces extends Lifecycle {
       publicAddresses,
       turnBindAddresses,
     });
-    const settings = new RunningSettings({
+    const settings = (this.#settings = new RunningSettings({
       node,
       store,
       services,
@@ -174,7 +169,7 @@ export class Namespaces extends Lifecycle {
       enabled: this.#enabled,
       log,
       reloadTimeoutMs: this.#times.reloadTimeoutMs,
-    });
+    }));
     this.#renewal = new CertificateRenewal({
       enabled: this.#enabled,
       settings,
@@ -185,7 +180,7 @@ export class Namespaces extends Lifecycle {
     });
     this.#firewall = new NodeFirewall({ firewall: options.firewall ?? NO_FIREWALL, clock, log });
     this.#dns = new NodeDns({ dns: options.dns ?? NO_DNS, store, publicAddresses, clock, log });
-    const skewSeconds = options.turnSession?.clockSkewSeconds ?? 0;
+    const skewSeconds = options.settings?.turnSession?.clockSkewSeconds ?? 0;
     const dependencies: OperationsOptions['dependencies'] = {
       node,
       store,
@@ -361,6 +356,11 @@ export class Namespaces extends Lifecycle {
   /** The latest ones, newest first. */
   operations(): Operation[] {
     return this.#operations.list();
+  }
+
+  /** Settings of the whole node, as the configuration has them now. Resolves when the running services were told. */
+  retune(settings: NodeSettings): Promise<void> {
+    return this.#settings.retune(settings);
   }
 
   // -- What others ask ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import { AppError } from '../contract/errors.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { ControlLinks } from './control-links.ts';
-import type { EnabledNamespaces } from './enabled-namespaces.ts';
+import type { EnabledNamespaces, NodeSettings } from './enabled-namespaces.ts';
 import type { ServiceInputs } from './render-service-config.ts';
 import type { NamespaceStore, ServiceKind, ServiceManager, ServiceState } from './system.ts';
 
@@ -78,6 +78,19 @@ export class RunningSettings {
   async shareNode(): Promise<void> {
     const names = this.#options.enabled.names();
     await Promise.all(names.map((namespace) => this.applySoon('turn', namespace, 'changes')));
+  }
+
+  /** New settings of the whole node: the services that run take them up and keep their sessions. */
+  async retune(settings: NodeSettings): Promise<void> {
+    const { enabled } = this.#options;
+    enabled.retune(settings);
+    await Promise.all(
+      enabled.names().map(async (namespace) => {
+        this.adopt(namespace);
+        await this.applySoon('turn', namespace, 'changes');
+        await this.applySoon('sfu', namespace, 'changes');
+      }),
+    );
   }
 
   /** Does something with the namespace's files while nobody else writes them. */

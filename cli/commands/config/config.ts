@@ -1,8 +1,20 @@
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text as readAll } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { configCheckSchema, configViewSchema } from '../../../daemon/contract/config-view.ts';
+import {
+  configCheckSchema,
+  configProblemsSchema,
+  configReloadSchema,
+  configViewSchema,
+  type ConfigChange,
+  type ConfigCheck,
+} from '../../../daemon/contract/config-view.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { OperationFailed, printable, table } from '../../output.ts';
+
+const CHECK_PROGRAM = join(import.meta.dirname, '../../../daemon/config-check.ts');
 
 const text = (value: unknown): string => JSON.stringify(value);
 
@@ -23,40 +35,95 @@ export function showCommand(contextOf: ContextOf): Command {
     });
 }
 
-/** `turnkeep config check FILE` and `turnkeep config diff FILE` */
-export function checkCommand(contextOf: ContextOf, name: 'check' | 'diff'): Command {
-  return new Command(name)
+/** `turnkeep config check FILE`: on this machine, whether or not a daemon runs. */
+export function checkCommand(contextOf: ContextOf): Command {
+  return new Command('check')
+    .description('name every problem of a configuration file, with its line; no daemon is needed')
+    .argument('<file>')
+    .addHelpText('after', '\nExample:\n  turnkeep config check /etc/turnkeep/turnkeep.yaml\n')
+    .action(async (file: string, _options: object, command: Command) => {
+      const { output } = contextOf(command);
+      const checked = configProblemsSchema.parse(await runCheckProgram(file));
+      output.show(checked, () => problemLines(checked.problems) ?? `${file} has no problem.`);
+      if (checked.problems.length > 0) throw new OperationFailed();
+    });
+}
+
+/** `turnkeep config diff FILE` */
+export function diffCommand(contextOf: ContextOf): Command {
+  return new Command('diff')
     .description(
-      name === 'check'
-        ? 'name every problem of a configuration file, with its line'
-        : 'what a configuration file would change in the running daemon, and what has to be restarted for it',
+      'what a configuration file would change in the running daemon, and what has to be restarted for it',
     )
     .argument('<file>')
-    .addHelpText('after', `\nExample:\n  turnkeep config ${name} /etc/turnkeep/turnkeep.yaml\n`)
+    .addHelpText('after', '\nExample:\n  turnkeep config diff /etc/turnkeep/turnkeep.yaml\n')
     .action(async (file: string, _options: object, command: Command) => {
       const { client, output } = contextOf(command);
-      const answer = await client.post(
-        '/v1/config/check',
-        { text: readFileSync(file, 'utf8') },
-        configCheckSchema,
+      const text = readFileSync(file, 'utf8');
+      const answer = await client.post('/v1/config/check', { text }, configCheckSchema);
+      output.show(
+        answer,
+        () =>
+          problemLines(answer.problems) ??
+          (answer.changes.length === 0
+            ? 'The daemon runs with what the file says.'
+            : changeTable('RUNNING', 'FILE', answer.changes)),
       );
-      const { problems, changes } = answer;
+      if (answer.problems.length > 0) throw new OperationFailed();
+    });
+}
+
+/** `turnkeep config reload` */
+export function reloadCommand(contextOf: ContextOf): Command {
+  return new Command('reload')
+    .description('have the daemon read its file again: what it can follow while it runs is in force at once')
+    .addHelpText('after', '\nExample:\n  turnkeep config reload\n')
+    .action(async (_options: object, command: Command) => {
+      const { client, output } = contextOf(command);
+      const answer = await client.post('/v1/config/reload', {}, configReloadSchema);
+      const { problems, applied, waiting } = answer;
       output.show(answer, () => {
-        if (problems.length > 0) {
-          const lines = problems.map(({ line, key, message }) =>
-            printable(
-              `${line === null ? '' : `line ${String(line)}: `}${key === '' ? '' : `${key}: `}${message}`,
-            ),
-          );
-          return lines.join('\n');
-        }
-        if (name === 'check') return `${file} has no problem.`;
-        if (changes.length === 0) return 'The daemon runs with what the file says.';
-        return table(
-          ['KEY', 'RUNNING', 'FILE', 'RESTARTS'],
-          changes.map((one) => [one.key, text(one.running), text(one.file), one.restarts]),
-        );
+        const lines = problemLines(problems);
+        if (lines !== undefined) return `Nothing is changed.\n${lines}`;
+        if (applied.length + waiting.length === 0) return 'The daemon runs with what the file says.';
+        return [
+          ...(applied.length === 0 ? [] : [`In force now:\n${changeTable('WAS', 'IS', applied)}`]),
+          ...(waiting.length === 0
+            ? []
+            : [`Not in force before a restart:\n${changeTable('RUNNING', 'FILE', waiting)}`]),
+        ].join('\n');
       });
       if (problems.length > 0) throw new OperationFailed();
     });
+}
+
+function problemLines(problems: ConfigCheck['problems']): string | undefined {
+  if (problems.length === 0) return undefined;
+  return problems
+    .map(({ line, key, message }) => {
+      const place = line === null ? '' : `line ${String(line)}: `;
+      return printable(`${place}${key === '' ? '' : `${key}: `}${message}`);
+    })
+    .join('\n');
+}
+
+function changeTable(before: string, after: string, changes: ConfigChange[]): string {
+  return table(
+    ['KEY', before, after, 'RESTARTS'],
+    changes.map((one) => [one.key, text(one.running), text(one.file), one.restarts]),
+  );
+}
+
+/** The daemon's own reader in a process of its own, so that the file is judged by the version that stands here. */
+async function runCheckProgram(file: string): Promise<unknown> {
+  const child = spawn(process.execPath, [CHECK_PROGRAM, file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<void>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', () => {
+      resolve();
+    });
+  });
+  const [out, err] = await Promise.all([readAll(child.stdout), readAll(child.stderr), ended]);
+  if (out.trim() === '') throw new Error(err.trim() === '' ? 'The check ended without a word.' : err.trim());
+  return JSON.parse(out);
 }

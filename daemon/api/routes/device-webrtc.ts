@@ -14,7 +14,7 @@ import { noStore } from '../headers.ts';
 import { findDevice } from './devices.ts';
 
 export function deviceWebrtcRoutes(server: FastifyInstance, context: ApiContext): void {
-  const { namespaces, tickets, budgets, viewerCredentialTtlSeconds: ttlSeconds } = context;
+  const { namespaces, tickets, budgets, configuration } = context;
 
   server.get('/api/devices/:id/webrtc', { ...access('caller'), onRequest: noStore }, (request, reply) => {
     const caller = callerOf(request);
@@ -28,6 +28,7 @@ export function deviceWebrtcRoutes(server: FastifyInstance, context: ApiContext)
       throw new AppError('credential_not_configured', `WebRTC is not enabled for ${namespace}.`);
     }
     const identity = identityOf(caller);
+    const { credentialTtlSeconds: ttlSeconds } = configuration.current.viewers;
     const turn = credentials(context, namespace, identity, ttlSeconds);
     const roomId = cameraRoomId(id);
     const viewer = tickets.issueViewerToken(

@@ -11,6 +11,7 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /v1/audit?limit=5', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['GET /v1/config', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['POST /v1/config/check', { text: '' }, [401, 403, 403, 200, 403, 403, 403, 200]],
+  ['POST /v1/config/reload', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['GET /v1/audit/verify', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['GET /v1/users', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['POST /v1/users', { name: 'x', role: 'nobody' }, [401, 403, 403, 400, 403, 403, 403, 400]],

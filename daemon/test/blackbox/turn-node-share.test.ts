@@ -17,7 +17,7 @@ t.test('two namespaces never hold more than the node may; sessions outlive a new
     dataDir: temporaryDirectory(t),
     address: ADDRESS,
     stopServicesOnExit: true,
-    change: { turnLimits },
+    change: { settings: { turnLimits } },
   });
   t.teardown(() => node.close());
   await node.namespaces.start();
@@ -57,7 +57,12 @@ t.test('a daemon with other limits gives them to the services that run, whose se
   const dataDir = temporaryDirectory(t);
   const daemon = (allocationsPerUser: number): Promise<RealNode> => {
     const turnLimits = { ...DEFAULT_TURN_LIMITS, allocationsPerUser };
-    return realNode({ dataDir, address: ADDRESS, stopServicesOnExit: false, change: { turnLimits } });
+    return realNode({
+      dataDir,
+      address: ADDRESS,
+      stopServicesOnExit: false,
+      change: { settings: { turnLimits } },
+    });
   };
   const first = await daemon(2);
   await first.namespaces.start();

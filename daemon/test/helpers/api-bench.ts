@@ -6,6 +6,7 @@ import type { ApiContext } from '../../api/context.ts';
 import { LiveEvents } from '../../api/live-events.ts';
 import { buildServer } from '../../api/server.ts';
 import { loadConfig } from '../../config/load.ts';
+import { RunningConfig } from '../../config/running-config.ts';
 import { SignalingGateway } from '../../api/signaling-gateway.ts';
 import type { Role } from '../../contract/api.ts';
 import { Audit } from '../../identity/audit.ts';
@@ -60,7 +61,7 @@ export async function apiBench(
   live.attachCameras(cameras);
   const state = { open: true };
   const context: ApiContext = {
-    config: loadConfig({ path: undefined, environment: {} }),
+    configuration: new RunningConfig(() => loadConfig({ path: undefined, environment: {} })),
     namespaces,
     database: () => (state.open ? { identity, apiKeys, cameras, audit } : undefined),
     diagnosis: {
@@ -77,7 +78,6 @@ export async function apiBench(
     apiUrl: () => ORIGIN,
     publicUrl: null,
     trustedProxies: [],
-    viewerCredentialTtlSeconds: 900,
     caPem: null,
     tunnelCaPem: 'CA',
     problems: () => [],

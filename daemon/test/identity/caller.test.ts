@@ -30,6 +30,7 @@ const HOST: Action[] = [
   'namespace.delete',
   'host.inspect',
   'config.read',
+  'config.reload',
   'host.attack',
   'audit.read',
   'user.read',
