@@ -32,6 +32,32 @@ export type SecureTransportEvents = {
   closed(reason: string): void;
 };
 
+/** Told about one SCTP association. Called from the packet path: must not throw. */
+export type DataAssociationEvents = {
+  /** Both sides have shaken hands: streams can be used. */
+  open(): void;
+  /** One whole message; `protocol` is its payload protocol identifier (RFC 8831 section 8). */
+  message(stream: number, protocol: number, payload: Buffer): void;
+  /** The peer has reset streams (RFC 6525), or has answered our reset. */
+  streamsEnded(streams: readonly number[]): void;
+  /** There is room for more after `busy`. */
+  writable(): void;
+  /** It ended by itself; never called after `close()`. `reason` is one sentence. */
+  closed(reason: string): void;
+};
+
+/** SCTP over the transport's DTLS (RFC 8261): what data channels run on. */
+export interface DataAssociation {
+  /** True while the path has enough to do; what is sent now waits in memory. */
+  readonly busy: boolean;
+  /** The payload must not change afterwards. */
+  send(stream: number, protocol: number, payload: Buffer, ordered: boolean): void;
+  /** Resets a stream: its channel is closed. */
+  endStream(stream: number): void;
+  /** Ends the association, not the transport. Twice is harmless. */
+  close(): void;
+}
+
 /** One ICE agent with one DTLS-SRTP association over the shared media port. We are always DTLS server. */
 export interface SecureTransport {
   readonly state: TransportState;
@@ -44,6 +70,8 @@ export interface SecureTransport {
   restartIce(): Promise<void>;
   /** Sends SRTP or SRTCP to the nominated address, at once. Dropped while there is none. */
   send(datagram: Buffer): void;
+  /** Opens data channels, once, when `connected`. `remotePort`: the peer's `a=sctp-port`. */
+  openData(options: { events: DataAssociationEvents; remotePort: number }): DataAssociation;
   /** Ends everything. Twice is harmless. */
   close(): void;
 }

@@ -1,60 +1,28 @@
 /**
  * The start-up check of the seam: two transports in memory connect over ICE and DTLS, agree on keys and
- * pass one datagram each way. A library update that moves what werift-transport.ts reaches into ends here,
+ * pass datagrams and data messages each way, no record number twice. A library update that moves what werift-transport.ts reaches into ends here,
  * with a sentence, and not in a black picture.
  */
 import { systemClock } from '../../kit/clock.ts';
-import { DropCounter } from '../../kit/drop-counter.ts';
 import { messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { SrtpKeys } from './core/types.ts';
-import { MediaDemux, type MuxDrop, type MuxEndpoint } from './media-demux.ts';
-import type { MediaPort } from './media-port.ts';
-import { RelaySet } from './relay-set.ts';
+import { MemoryPort } from './memory-port.ts';
 import type { SecureTransport } from './secure-transport.ts';
 import { WeriftTransportFactory } from './werift-transport.ts';
 
 const TIME_LIMIT_MS = 15_000;
-const ADDRESS = '127.0.0.1';
-
-/** One end of a cable without a socket. */
-class MemoryPort implements MediaPort {
-  readonly address = ADDRESS;
-  readonly family = 4;
-  readonly port: number;
-  readonly demux: MediaDemux;
-  peer: MemoryPort | undefined;
-
-  constructor(port: number) {
-    this.port = port;
-    this.demux = new MediaDemux({
-      relays: new RelaySet([{ address: ADDRESS, minPort: 1, maxPort: 65535 }]),
-      probePassword: 'self-test',
-      drops: new DropCounter<MuxDrop>(),
-      reply: (datagram) => {
-        this.send(datagram);
-      },
-    });
-  }
-
-  send(datagram: Buffer): void {
-    const copy = Buffer.from(datagram);
-    setImmediate(() => this.peer?.demux.receive(copy, ADDRESS, this.port));
-  }
-
-  sendControl(endpoint: MuxEndpoint, datagram: Buffer): void {
-    this.demux.noteOutgoingStun(endpoint, datagram);
-    this.send(datagram);
-  }
-}
+/** RFC 8831 section 8: WebRTC Binary. */
+const BINARY = 53;
+const SCTP_PORT = 5000;
+/** More than the handshake has records: a number that started anew would come again. */
+const MESSAGES = 12;
 
 type Side = { transport: SecureTransport; keys: Promise<SrtpKeys>; media: Promise<Buffer> };
 
 /** Rejects with one sentence when ICE, DTLS or the key export do not work with the installed library. */
 export async function runTransportSelfTest(log: Logger): Promise<void> {
-  const ports = [new MemoryPort(4001), new MemoryPort(4002)] as const;
-  ports[0].peer = ports[1];
-  ports[1].peer = ports[0];
+  const ports = MemoryPort.pair();
   const sides: Side[] = [];
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -97,6 +65,45 @@ async function exchange(ports: readonly [MemoryPort, MemoryPort], sides: Side[],
   for (const received of await Promise.all([server.media, client.media])) {
     if (!received.equals(packet)) throw new Error('a media packet was changed');
   }
+  await exchangeData(server.transport, client.transport);
+  for (const port of ports) {
+    if (port.repeated > 0) throw new Error('a DTLS record number was used twice');
+  }
+}
+
+/** Messages each way over SCTP; the last is of several chunks. */
+async function exchangeData(server: SecureTransport, client: SecureTransport): Promise<void> {
+  await Promise.all(
+    [server, client].map(
+      (side) =>
+        new Promise<void>((resolve, reject) => {
+          let received = 0;
+          const association = side.openData({
+            remotePort: SCTP_PORT,
+            events: {
+              open: () => {
+                for (let number = 1; number <= MESSAGES; number += 1) {
+                  association.send(0, BINARY, Buffer.alloc(number === MESSAGES ? 4000 : 8, number), true);
+                }
+              },
+              message: (stream, protocol, payload) => {
+                received += 1;
+                const size = received === MESSAGES ? 4000 : 8;
+                if (stream !== 0 || protocol !== BINARY || !payload.equals(Buffer.alloc(size, received))) {
+                  reject(new Error('a data message was changed'));
+                }
+                if (received === MESSAGES) resolve();
+              },
+              streamsEnded: () => undefined,
+              writable: () => undefined,
+              closed: (reason) => {
+                reject(new Error(reason));
+              },
+            },
+          });
+        }),
+    ),
+  );
 }
 
 async function openSide(factory: WeriftTransportFactory, offerer: boolean): Promise<Side> {

@@ -1,11 +1,12 @@
 /**
- * The only file that knows werift's insides. werift runs ICE and DTLS; its sockets are replaced by our
+ * With werift-sctp.ts the only file that knows werift's insides. werift runs ICE and DTLS; its sockets are replaced by our
  * shared port, its media path and its SDP are not used. Every field touched here is looked at by
  * self-test.ts at start, so an update of the library that moves one is found before a camera is.
  *
  * Cures applied here for werift 0.25.2: no public STUN server is ever asked, ufrags are long enough to be
  * unique on a shared port, an ICE restart starts its checks, the peer's key possession is verified (see
- * dtls-proof.ts), transaction ids of a pair do not pile up, DTLS sends nothing after its handshake.
+ * dtls-proof.ts), transaction ids of a pair do not pile up, record numbers go on after the handshake (werift starts
+ * them anew and would use a nonce of AES-GCM twice; dtls-records.ts watches that none is).
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -23,9 +24,12 @@ import type { Cancel, Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { SrtpKeys, SrtpProfile } from './core/types.ts';
 import { verifyClientProof, type DtlsInsides } from './dtls-proof.ts';
+import { RecordGuard } from './dtls-records.ts';
 import type { MuxEndpoint } from './media-demux.ts';
 import type { MediaPort } from './media-port.ts';
 import type {
+  DataAssociation,
+  DataAssociationEvents,
   LocalTransport,
   RemoteTransport,
   SecureTransport,
@@ -33,6 +37,7 @@ import type {
   SecureTransportFactory,
   TransportState,
 } from './secure-transport.ts';
+import { WeriftSctp } from './werift-sctp.ts';
 
 /** From the remote description to DTLS connected; a relayed path needs a few round trips only. */
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -40,8 +45,12 @@ const CONNECT_TIMEOUT_MS = 30_000;
 const MAX_EARLY_DTLS = 16;
 /** A handshake is about 20 datagrams; with ten retransmissions of each side this is never reached. */
 const MAX_HANDSHAKE_DATAGRAMS = 400;
-/** After the handshake only alerts and a repeated last flight make sense. */
+/** After the handshake only alerts and a repeated last flight make sense, apart from data. */
 const MAX_LATE_DTLS = 64;
+/** Content types of DTLS records (RFC 5246 section 6.2.1). */
+const FIRST_DTLS_TYPE = 20;
+const LAST_DTLS_TYPE = 63;
+const APPLICATION_DATA = 23;
 /** Checks that werift keeps before it knows the remote side. */
 const MAX_EARLY_CHECKS = 32;
 const MAX_REMOTE_CANDIDATES = 64;
@@ -77,7 +86,7 @@ type IceInsides = {
   protocols: { localCandidate?: { ufrag?: string } }[];
   setRemoteParams(params: { iceLite: boolean; usernameFragment: string; password: string }): void;
 };
-type HandshakeInsides = { dtls: { flight: number } };
+type HandshakeInsides = { dtls: { flight: number; recordSequenceNumber: number } };
 type SrtpInsides = {
   config: {
     profile: number;
@@ -90,6 +99,9 @@ class VirtualUdpTransport {
   readonly type = 'udp';
   closed = false;
   onData: (data: Buffer, address: Address) => void = () => undefined;
+  readonly records = new RecordGuard();
+  /** A record number would have been used twice: the datagram was kept back. */
+  onRepeatedRecord: () => void = () => undefined;
   readonly #mux: MediaPort;
   readonly #endpoint: MuxEndpoint;
 
@@ -120,6 +132,10 @@ class VirtualUdpTransport {
 
   readonly send = (data: Buffer, address?: Address): Promise<void> => {
     if (!this.closed && address !== undefined) {
+      if (isDtls(data) && !this.records.admit(data)) {
+        this.onRepeatedRecord();
+        return Promise.resolve();
+      }
       this.#mux.sendControl(this.#endpoint, data, address[1], address[0]);
     }
     return Promise.resolve();
@@ -214,6 +230,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
   #dtlsDatagrams = 0;
   #candidates = 0;
   #cancelTimeout: Cancel = () => undefined;
+  #data: WeriftSctp | undefined;
 
   constructor(options: {
     mux: MediaPort;
@@ -231,6 +248,10 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     this.#certificate = options.certificate;
     this.#controlling = options.controlling;
     this.#virtual = new VirtualUdpTransport(options.mux, this);
+    this.#virtual.onRepeatedRecord = () => {
+      this.#log.error('a DTLS record number came twice; the connection is closed');
+      this.#end('The encryption of this connection is not safe any more.');
+    };
     const interfaceAddresses = { [options.mux.family === 6 ? 'udp6' : 'udp4']: options.mux.address };
     virtualTransports.set(interfaceAddresses, this.#virtual);
     this.#gatherer = new RTCIceGatherer({
@@ -322,8 +343,16 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     if (target !== undefined && this.#state === 'connected') this.#mux.send(datagram, target[1], target[0]);
   }
 
+  openData(options: { events: DataAssociationEvents; remotePort: number }): DataAssociation {
+    if (this.#state !== 'connected' || this.#data !== undefined) throw new Error('no data can be opened now');
+    const initiate = this.#dtlsRole === 'client';
+    this.#data = new WeriftSctp({ ...options, dtls: this.#dtls, log: this.#log, initiate });
+    return this.#data;
+  }
+
   close(): void {
     if (this.#state === 'closed') return;
+    this.#data?.close();
     this.#state = 'closed';
     this.#cancelTimeout();
     this.#earlyDtls = [];
@@ -347,6 +376,10 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
   }
 
   onDtls(datagram: Buffer, host: string, port: number): void {
+    if (this.#data !== undefined && datagram[0] === APPLICATION_DATA) {
+      this.#virtual.onData(datagram, [host, port]);
+      return;
+    }
     this.#dtlsDatagrams += 1;
     if (this.#state === 'connecting' || this.#state === 'new') {
       if (this.#dtlsDatagrams > MAX_HANDSHAKE_DATAGRAMS) return;
@@ -426,6 +459,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     try {
       if (this.#dtlsRole === 'server') verifyClientProof(this.#dtls.dtls as unknown as DtlsInsides);
       keys = srtpKeys(this.#dtls.srtp);
+      this.#continueRecordNumbers();
     } catch (error) {
       this.#end(`The DTLS handshake failed: ${messageOf(error)}`);
       return;
@@ -439,6 +473,19 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
       this.#log.error({ err: error }, 'a connected peer cannot be served');
       this.#end('The server cannot serve this peer.');
     }
+  }
+
+  /**
+   * werift sets its record number to 0 after Finished, though the epoch and with it the key go on: the number of
+   * Finished would come again as that of an early message. @throws Error when there is nothing to go on from.
+   */
+  #continueRecordNumbers(): void {
+    const { dtls } = this.#dtls.dtls as unknown as HandshakeInsides;
+    const { highest } = this.#virtual.records;
+    if (highest === undefined || typeof dtls.recordSequenceNumber !== 'number') {
+      throw new Error('the record numbers of the handshake are not known');
+    }
+    dtls.recordSequenceNumber = highest;
   }
 
   /** As controlled agent: the client may nominate a better pair later (RFC 8445 section 8.1.1). */
@@ -486,6 +533,12 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     this.close();
     this.#events.closed(reason);
   }
+}
+
+/** RFC 7983: what shares the port with STUN and SRTP. */
+function isDtls(datagram: Buffer): boolean {
+  const first = datagram[0] ?? 0;
+  return first >= FIRST_DTLS_TYPE && first <= LAST_DTLS_TYPE;
 }
 
 /** Content type handshake, epoch 0, message type ClientHello (RFC 6347 section 4.2.2). */
