@@ -129,6 +129,12 @@ export const clientFrames = {
   /** With the right `admin` only; answered with `done`. */
   kick: kickSchema.extend({ ...requestId, roomId: roomIdSchema }),
   mute: muteSchema.extend({ ...requestId, roomId: roomIdSchema }),
+  /** Ends the room for everybody. */
+  close: z.object({
+    ...requestId,
+    roomId: roomIdSchema,
+    reason: z.string().min(1).max(200).default('A moderator has closed the room.'),
+  }),
   ping: z.object({}),
 } as const;
 
@@ -158,7 +164,12 @@ export const serverFrames = {
   }),
   left: z.object({ ...requestId, roomId: z.string() }),
   'peer-joined': z.object({ roomId: z.string(), participant: participantInfoSchema }),
-  'peer-left': z.object({ roomId: z.string(), participantId: z.string() }),
+  'peer-left': z.object({
+    roomId: z.string(),
+    participantId: z.string(),
+    /** A moderator sent it away, and why. */
+    kicked: z.string().optional(),
+  }),
   /** Our offer for the subscribe leg. `mids` says which track each media section carries now. */
   offer: z.object({
     connection: connectionSchema,
@@ -212,7 +223,7 @@ export const serverFrames = {
   'source-lost': z.object({ roomId: z.string(), message: z.string(), sinceMs: z.number() }),
   'source-back': z.object({ roomId: z.string() }),
   'server-draining': z.object({ retryAfterMs: z.number(), alternatives: z.array(z.string()) }),
-  /** A `kick` or `mute` was carried out. */
+  /** A `kick`, `mute` or `close` was carried out. */
   done: z.object({ ...requestId }),
   kicked: z.object({ roomId: z.string().nullable(), reason: z.string() }),
   pong: z.object({}),

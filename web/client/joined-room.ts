@@ -1,5 +1,11 @@
 /** One room a page is in: who is there, what they publish, what we publish. It is joined again by itself. */
-import type { ParticipantInfo, ServerFrame, TrackInfo } from '../../daemon/contract/signaling.ts';
+import type {
+  ClientFrame,
+  ParticipantInfo,
+  ServerFrame,
+  ServerFrameData,
+  TrackInfo,
+} from '../../daemon/contract/signaling.ts';
 import { Emitter } from './emitter.ts';
 import type { MediaEnvironment, MediaSession, ServerRefusal } from './media-session.ts';
 import type { Publication, PublishOptions } from './publication.ts';
@@ -18,12 +24,27 @@ export type RoomEvents = {
   left: { reason: string | null };
   'participant-joined': ParticipantInfo;
   'participant-left': ParticipantInfo;
+  /** A moderator sent somebody away; `participant-left` follows. */
+  'participant-kicked': { participant: ParticipantInfo; reason: string };
+  /** Who is loudest now; null: nobody speaks. */
+  'active-speaker': ParticipantInfo | null;
+  /** A track, perhaps ours, was muted or is not any more. `forced`: by a moderator, and only one can undo it. */
+  muted: MutedTrack;
   /** Somebody publishes a track. Its media follows: `attach` it at once, it appears when it arrives. */
   track: RemoteTrack;
   'track-removed': RemoteTrack;
   /** The camera of this room does not answer, and why, in a sentence. */
   'source-lost': { message: string; sinceMs: number };
   'source-back': undefined;
+};
+
+export type MutedTrack = { trackId: string; participantId: string; muted: boolean; forced: boolean };
+
+export type KickOptions = {
+  /** What they are told. */
+  reason?: string;
+  /** All of the same identity go, and stay out so long; 0: this one participant, who may come back. */
+  forSeconds?: number;
 };
 
 export type JoinOptions = {
@@ -47,13 +68,17 @@ const MAX_PARTICIPANTS = 4096;
 export class JoinedRoom extends Emitter<RoomEvents> {
   readonly roomId: string;
   readonly #port: RoomPort;
-  readonly #mode: 'auto' | 'none';
+  #mode: 'auto' | 'none';
   readonly #participants = new Map<string, ParticipantInfo>();
   readonly #tracks = new Map<string, RemoteTrack>();
   #state: RoomState = 'joining';
   #asked = false;
   #participantId: string | null = null;
   #sourceLost: { message: string; sinceMs: number } | null = null;
+  #refusal: RoomEvents['refused'] | null = null;
+  #speaker: string | null = null;
+  /** Tracks a moderator has muted: of ours that is told before their ids are known. */
+  readonly #forced = new Set<string>();
   #cancelRetry: () => void = () => undefined;
 
   constructor(roomId: string, options: JoinOptions, port: RoomPort) {
@@ -86,6 +111,16 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     return this.#sourceLost;
   }
 
+  /** What the server said to the last try to get in; null once we are. */
+  get refusal(): RoomEvents['refused'] | null {
+    return this.#refusal;
+  }
+
+  /** Who is loudest now, by the levels publishers send; null: nobody speaks, or they are gone. */
+  get activeSpeaker(): ParticipantInfo | null {
+    return this.#participants.get(this.#speaker ?? '') ?? null;
+  }
+
   /** What we publish here. */
   get publications(): Publication[] {
     return this.#port.publisher.publications(this.roomId);
@@ -97,7 +132,54 @@ export class JoinedRoom extends Emitter<RoomEvents> {
    */
   publish(track: MediaStreamTrack, options: PublishOptions = {}): Publication {
     if (this.#state === 'left') throw new Error(`The room "${this.roomId}" was left: join it again.`);
-    return this.#port.publisher.publish(this.roomId, track, options);
+    const publication = this.#port.publisher.publish(this.roomId, track, options);
+    publication.on('published', ({ trackId }) => {
+      publication.takeForced(this.#forced.has(trackId ?? ''));
+    });
+    return publication;
+  }
+
+  /** Takes everything, tracks that come later too; undoes `unsubscribe`. */
+  subscribe(): void {
+    this.#setMode('auto');
+  }
+
+  /** Takes nothing any more but stays in the room: a camera that nobody takes may rest. */
+  unsubscribe(): void {
+    this.#setMode('none');
+  }
+
+  /** Asks to be let in now instead of at the end of the wait. */
+  retryNow(): void {
+    if (this.#state !== 'refused') return;
+    this.#cancelRetry();
+    this.#state = 'joining';
+    this.#asked = false;
+    this.tell();
+  }
+
+  /** Sends somebody away. Needs the right `admin`. @throws RequestError (rejects) as the server says. */
+  kick(participantId: string, { reason, forSeconds }: KickOptions = {}): Promise<void> {
+    // The server's defaults stand for what is left out.
+    const options = {
+      ...(reason !== undefined && { reason }),
+      ...(forSeconds !== undefined && { forSeconds }),
+    };
+    return this.#ask({ type: 'kick', roomId: this.roomId, participantId, ...options } as ClientFrame);
+  }
+
+  /**
+   * Mutes what somebody sends, now and later, or undoes that; without `kind` sound and picture. Needs the right `admin`.
+   * @throws RequestError (rejects) as the server says.
+   */
+  mute(participantId: string, muted: boolean, kind?: 'audio' | 'video'): Promise<void> {
+    return this.#ask({ type: 'mute', roomId: this.roomId, participantId, muted, ...(kind && { kind }) });
+  }
+
+  /** Ends the room for everybody, us too. Needs the right `admin`. @throws RequestError (rejects) as the server says. */
+  close(reason?: string): Promise<void> {
+    const said = reason === undefined ? {} : { reason };
+    return this.#ask({ type: 'close', roomId: this.roomId, ...said } as ClientFrame);
   }
 
   /** Leaves for good. Twice is harmless. */
@@ -127,7 +209,11 @@ export class JoinedRoom extends Emitter<RoomEvents> {
   forgetSession(): void {
     this.#asked = false;
     this.#cancelRetry();
-    if (this.#state !== 'left') this.#state = 'joining';
+    if (this.#state === 'left') return;
+    this.#state = 'joining';
+    this.#refusal = null;
+    this.#forced.clear();
+    for (const track of this.#tracks.values()) track.forgetSession();
   }
 
   /** @internal A frame that names this room, or a track of it. */
@@ -145,7 +231,11 @@ export class JoinedRoom extends Emitter<RoomEvents> {
       case 'peer-left': {
         const who = this.#participants.get(frame.participantId);
         this.#participants.delete(frame.participantId);
-        if (who !== undefined) this.emit('participant-left', who);
+        if (who === undefined) return;
+        if (frame.kicked !== undefined) {
+          this.emit('participant-kicked', { participant: who, reason: frame.kicked });
+        }
+        this.emit('participant-left', who);
         return;
       }
       case 'track-added':
@@ -155,7 +245,11 @@ export class JoinedRoom extends Emitter<RoomEvents> {
         this.#drop(frame.trackId);
         return;
       case 'track-state':
-        this.#tracks.get(frame.trackId)?.takeState(frame);
+        this.#takeState(frame);
+        return;
+      case 'active-speaker':
+        this.#speaker = frame.participantId;
+        this.emit('active-speaker', this.activeSpeaker);
         return;
       case 'source-lost':
         this.#setSource({ message: frame.message, sinceMs: frame.sinceMs });
@@ -181,7 +275,8 @@ export class JoinedRoom extends Emitter<RoomEvents> {
         this.tell();
       });
     }
-    this.emit('refused', { code, message, retryAtMs });
+    this.#refusal = { code, message, retryAtMs };
+    this.emit('refused', this.#refusal);
   }
 
   /** @internal */
@@ -198,6 +293,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     if (this.#state === 'left') return;
     const again = this.#participantId === frame.participantId;
     this.#state = 'joined';
+    this.#refusal = null;
     this.#asked = true;
     this.#participantId = frame.participantId;
     const present = new Set(frame.participants.map((one) => one.participantId));
@@ -217,6 +313,34 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     for (const track of frame.tracks) this.#know(track, !again);
   }
 
+  #takeState(frame: ServerFrameData<'track-state'>): void {
+    const { trackId, muted, forced = false } = frame;
+    const track = this.#tracks.get(trackId);
+    track?.takeState(frame);
+    const own = this.publications.find((one) => one.trackId === trackId);
+    if (muted === undefined) return;
+    if (!forced) this.#forced.delete(trackId);
+    else if (this.#forced.size < MAX_TRACKS) this.#forced.add(trackId);
+    own?.takeForced(forced);
+    const participantId = own === undefined ? track?.participantId : this.#participantId;
+    if (typeof participantId === 'string') this.emit('muted', { trackId, participantId, muted, forced });
+  }
+
+  #setMode(mode: 'auto' | 'none'): void {
+    if (mode === this.#mode || this.#state === 'left') return;
+    this.#mode = mode;
+    const { roomId } = this;
+    const { session } = this.#port;
+    if (this.#state === 'joined') {
+      session.request({ type: mode === 'auto' ? 'subscribe' : 'unsubscribe', roomId }, roomId);
+    }
+    for (const track of this.#tracks.values()) track.setSubscribed(mode === 'auto');
+  }
+
+  #ask(frame: ClientFrame): Promise<void> {
+    return this.#port.session.ask(frame, this.roomId);
+  }
+
   #meet(participant: ParticipantInfo): void {
     const { participantId } = participant;
     const known = this.#participants.has(participantId);
@@ -232,6 +356,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     if (known !== undefined) {
       known.update(info);
       if (anew) known.sayAgain(this.#mode);
+      else known.sayLost(this.#mode);
       return;
     }
     if (this.#tracks.size >= MAX_TRACKS) return;

@@ -1,7 +1,7 @@
 /**
  * The connection under everything a page watches and publishes in one namespace: the signaling session, the
- * subscribe leg with the steps that repair it, relay credentials. Rooms belong to its owners (`NamespaceViewer` of
- * the console, `TurnkeepClient` of other people's pages), who are told what concerns them.
+ * subscribe leg with the steps that repair it, relay credentials. Rooms belong to its owner, `TurnkeepClient`, which
+ * is told what concerns them.
  */
 import type { ClientFrame, ServerFrame, ServerFrameData } from '../../daemon/contract/signaling.ts';
 import type { IceServer } from '../../daemon/contract/ice.ts';
@@ -61,6 +61,18 @@ const SHARED_STEP_GAP_MS = 4000;
 /** A failed peer connection gets this long to come back by an ICE restart. */
 const RESTART_LIMIT_MS = 6000;
 const MAX_PENDING = 256;
+const MAX_QUESTIONS = 64;
+const ANSWER_LIMIT_MS = 10_000;
+
+/** The server said no, in the words of its error table; or it did not answer (`unavailable`). */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 export class MediaSession extends Emitter<MediaSessionEvents> {
   readonly #options: MediaSessionOptions;
@@ -68,6 +80,8 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   readonly #signaling: SignalingSession;
   /** requestId -> roomId of frames that may still be refused. */
   readonly #pending = new Map<string, string>();
+  /** Requests whose callers wait for `done` or an error. */
+  readonly #questions = new Map<string, (error: RequestError | null) => void>();
   #subscriber: Subscriber | undefined;
   #iceServers: IceServer[] = [];
   #milestones: Milestones = { sessionAtMs: null, relayedAtMs: null, connectedAtMs: null };
@@ -146,6 +160,37 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     return true;
   }
 
+  /** A request that is answered by `done`. @throws RequestError (rejects) when it was refused or not answered. */
+  ask(frame: ClientFrame, roomId: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const asked = this.#questions.size < MAX_QUESTIONS && this.request(frame, roomId);
+      if (!asked) {
+        reject(
+          new RequestError('unavailable', 'There is no open session: try again when the room is joined.'),
+        );
+        return;
+      }
+      const requestId = `r${String(this.#requests)}`;
+      const cancel = this.#timers.after(ANSWER_LIMIT_MS, () => {
+        this.#answer(requestId, new RequestError('unavailable', 'The server did not answer in time.'));
+      });
+      this.#questions.set(requestId, (error) => {
+        cancel();
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+  }
+
+  /** @returns false when nobody waits for this answer. */
+  #answer(requestId: string | undefined, error: RequestError | null): boolean {
+    const settle = this.#questions.get(requestId ?? '');
+    if (settle === undefined || requestId === undefined) return false;
+    this.#questions.delete(requestId);
+    settle(error);
+    return true;
+  }
+
   /** Tries to reach the server now instead of at the end of the wait. */
   hurry(): void {
     this.#signaling.hurry();
@@ -183,7 +228,7 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   close(): void {
     this.#signaling.close();
     this.#cancelRestart();
-    this.#subscriber?.close();
+    this.#forget(null);
     this.clear();
   }
 
@@ -193,6 +238,9 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     this.#subscriber = undefined;
     this.#blocked = false;
     this.#pending.clear();
+    for (const requestId of [...this.#questions.keys()]) {
+      this.#answer(requestId, new RequestError('unavailable', 'The session ended before the answer came.'));
+    }
     this.#milestones = { sessionAtMs, relayedAtMs: null, connectedAtMs: null };
     this.emit('forgotten', undefined);
   }
@@ -222,6 +270,10 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
           this.emit('connection', undefined);
         }
         break;
+      case 'done':
+        if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
+        this.#answer(frame.requestId, null);
+        return;
       case 'welcome':
         if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
         break;
@@ -236,6 +288,7 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
     if (roomId === undefined && frame.code === 'negotiation_failed') this.#renewLater();
     const { code, message, requestId, connection } = frame;
+    if (this.#answer(requestId, new RequestError(code, message))) return;
     this.emit('refused', { code, message, roomId, requestId, connection });
   }
 

@@ -21,6 +21,8 @@ export type PublicationEvents = {
   published: { trackId: string | null };
   /** Over: taken back, its source ended, its room left (null), or refused, with a sentence. */
   ended: { reason: string | null };
+  /** A moderator muted it, or not any more: nobody is sent anything of it until a moderator undoes that. */
+  forced: boolean;
 };
 
 /** What a publication needs of the publisher that carries it. */
@@ -43,6 +45,7 @@ export class Publication extends Emitter<PublicationEvents> {
   #state: PublicationState = 'waiting';
   #trackId: string | null = null;
   #muted = false;
+  #forced = false;
   #figures: SentFigures | null = null;
 
   constructor(roomId: string, track: MediaStreamTrack, options: PublishOptions, port: PublicationPort) {
@@ -70,6 +73,11 @@ export class Publication extends Emitter<PublicationEvents> {
 
   get muted(): boolean {
     return this.#muted;
+  }
+
+  /** A moderator has muted it. */
+  get forced(): boolean {
+    return this.#forced;
   }
 
   get mediaStreamTrack(): MediaStreamTrack {
@@ -117,6 +125,13 @@ export class Publication extends Emitter<PublicationEvents> {
     this.#trackId = trackId;
     if (this.#muted) this.#port.tellMuted(this);
     this.emit('published', { trackId });
+  }
+
+  /** @internal */
+  takeForced(forced: boolean): void {
+    if (forced === this.#forced) return;
+    this.#forced = forced;
+    this.emit('forced', forced);
   }
 
   /** @internal The connection that carried it is over. */

@@ -8,13 +8,15 @@ import { Emitter } from './emitter.ts';
 import type { MediaSession } from './media-session.ts';
 import { climb, type Recovery } from './recovery.ts';
 import type { Timers } from './timers.ts';
-import { receivedFigures, withRate, type ReceivedFigures } from './track-figures.ts';
+import { receivedFigures, withReceived, type ReceivedFigures } from './track-figures.ts';
 
 export type RemoteTrackEvents = {
   /** `mediaStreamTrack` is there, or is another one after a reconnection. */
   media: MediaStreamTrack;
   /** Mute state, what the server holds back, or the ladder's state changed. */
   change: undefined;
+  /** Figures of what arrived, at the client's interval. */
+  stats: ReceivedFigures;
   /** The track is gone for good: unpublished, its room left, its publisher gone. */
   ended: undefined;
 };
@@ -44,6 +46,11 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   #sinceMs: number;
   #figures: ReceivedFigures | null = null;
   #ended = false;
+  /** Something was asked in this session: what was said last may be lost with a socket. */
+  #asked = false;
+  #firstPacketAtMs: number | null = null;
+  /** Shown by means of its owner's: frames are expected though nothing is attached here. */
+  #shownElsewhere = false;
   /** The server knows of the first frame in this session. */
   #toldFrame = false;
 
@@ -88,9 +95,19 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     return this.#info.mimeType;
   }
 
-  /** Its publisher sends nothing on purpose. */
+  /** Parameters of the codec, as in SDP. */
+  get fmtp(): string {
+    return this.#info.fmtp;
+  }
+
+  /** Its publisher sends nothing on purpose, or a moderator has muted it. */
   get muted(): boolean {
     return this.#info.muted;
+  }
+
+  /** A moderator has muted it. */
+  get forced(): boolean {
+    return this.#info.forced ?? false;
   }
 
   get subscribed(): boolean {
@@ -111,6 +128,11 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     return this.#recovery;
   }
 
+  /** When its first packet came in this session; null before. */
+  get firstPacketAtMs(): number | null {
+    return this.#firstPacketAtMs;
+  }
+
   /** What the browser plays; undefined before it arrives. */
   get mediaStreamTrack(): MediaStreamTrack | undefined {
     return this.#media;
@@ -126,7 +148,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
       const stop =
         this.kind === 'video'
           ? watchFrames(element, () => {
-              this.#frameShown();
+              this.frameShown();
             })
           : () => undefined;
       if (this.#elements.size === 0) this.#sinceMs = this.#timers.now();
@@ -142,7 +164,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#request({ type: 'track-state', trackId: this.trackId, paused: true });
+    this.#tell({ paused: true });
   }
 
   resume(): void {
@@ -150,7 +172,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     this.#paused = false;
     this.#heldBack = null;
     this.#startAnew();
-    this.#request({ type: 'track-state', trackId: this.trackId, paused: false });
+    this.#tell({ paused: false });
   }
 
   /**
@@ -161,7 +183,17 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     const lines = height === null ? null : Math.min(16_384, Math.max(1, Math.round(height)));
     if (lines === this.#height) return;
     this.#height = lines;
-    this.#request({ type: 'track-state', trackId: this.trackId, height: lines });
+    this.#tell({ height: lines });
+  }
+
+  /** For a person who does not want to wait: what the ladder would do, at once. */
+  retryNow(): void {
+    if (this.#heldBack !== null) {
+      this.resume();
+      return;
+    }
+    this.#session.send({ type: 'key-frame', trackId: this.trackId });
+    this.#session.repair('ice-restart', this.#timers.now());
   }
 
   /** Takes it in a room that was joined with `subscribe: 'none'`, or again. */
@@ -183,11 +215,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   /** Figures of what arrives; null before anything does. Rates are those since the call before. */
   async stats(): Promise<ReceivedFigures | null> {
     const report = await this.#session.getStats();
-    if (report === undefined || this.#media === undefined) return null;
-    const now = receivedFigures([...report.values()] as unknown[], this.#media.id);
-    if (now === null) return null;
-    this.#figures = withRate(now, this.#figures);
-    return this.#figures;
+    return report === undefined ? null : this.#read([...report.values()] as unknown[]);
   }
 
   // -- For the room that owns it -----------------------------------------------------------------------
@@ -201,6 +229,43 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     this.#sayWishes();
   }
 
+  /** @internal The session is over; the last picture stays. */
+  forgetSession(): void {
+    this.#firstPacketAtMs = null;
+    this.#heldBack = null;
+    this.#asked = false;
+  }
+
+  /** @internal The session goes on over another socket: what may have been lost with the old one is said again. */
+  sayLost(roomMode: 'auto' | 'none'): void {
+    if (!this.#asked) return;
+    if (this.#subscribed !== (roomMode === 'auto')) {
+      this.#request({ type: this.#subscribed ? 'subscribe' : 'unsubscribe', ...this.#where });
+    }
+    this.#tell({ paused: this.#paused, height: this.#height });
+  }
+
+  /** @internal The whole room is taken or left: the server was told in one frame. */
+  setSubscribed(subscribed: boolean): void {
+    this.#subscribed = subscribed && this.playable;
+    if (subscribed && !this.playable) this.#request({ type: 'unsubscribe', ...this.#where });
+    this.#startAnew();
+    this.#sayWishes();
+  }
+
+  /** @internal Its owner shows `mediaStreamTrack` by itself and tells of frames by `frameShown`. */
+  setShownElsewhere(shown: boolean): void {
+    if (shown && !this.#shownElsewhere) this.#startAnew();
+    this.#shownElsewhere = shown;
+  }
+
+  /** @internal @param entries the values of the connection's report. @returns null while nothing has arrived. */
+  takeReport(entries: readonly unknown[]): ReceivedFigures | null {
+    const figures = this.#subscribed && !this.#paused ? this.#read(entries) : null;
+    if (figures !== null) this.emit('stats', figures);
+    return figures;
+  }
+
   /** @internal */
   update(info: TrackInfo): void {
     this.#info = info;
@@ -208,8 +273,8 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   }
 
   /** @internal */
-  takeState({ muted, paused, reason }: ServerFrameData<'track-state'>): void {
-    if (muted !== undefined) this.#info = { ...this.#info, muted };
+  takeState({ muted, forced, paused, reason }: ServerFrameData<'track-state'>): void {
+    if (muted !== undefined) this.#info = { ...this.#info, muted, forced: forced ?? false };
     if (paused !== undefined) this.#heldBack = paused && reason !== undefined ? reason : null;
     this.#startAnew();
     this.emit('change', undefined);
@@ -226,6 +291,12 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
       if (before !== undefined) detachTrack(element, before);
       attachTrack(element, media);
     }
+    if (media.muted) {
+      const arrived = (): void => {
+        if (this.#media === media) this.#packetArrived();
+      };
+      media.addEventListener('unmute', arrived, { once: true });
+    } else this.#packetArrived();
     this.emit('media', media);
   }
 
@@ -237,7 +308,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     if (!this.#expectsFrames(facts.connected)) return;
     const { recovery, step } = climb(this.#recovery, {
       nowMs,
-      lastFrameAtMs: Math.max(this.#lastFrameAtMs ?? 0, this.#sinceMs),
+      lastFrameAtMs: Math.max(this.#lastFrameAtMs ?? 0, this.#sinceMs, this.#firstPacketAtMs ?? 0),
       othersFlow: facts.othersFlow,
       sourceAway: facts.sourceAway,
       signalingOpen: this.#session.signaling.phase === 'open',
@@ -276,7 +347,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     return (
       connected &&
       this.kind === 'video' &&
-      this.#elements.size > 0 &&
+      (this.#elements.size > 0 || this.#shownElsewhere) &&
       this.#subscribed &&
       !this.#paused &&
       this.#heldBack === null &&
@@ -284,7 +355,8 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     );
   }
 
-  #frameShown(): void {
+  /** @internal */
+  frameShown(): void {
     this.#lastFrameAtMs = this.#timers.now();
     if (!this.#toldFrame) {
       const { trackId } = this;
@@ -295,16 +367,36 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     this.emit('change', undefined);
   }
 
+  #packetArrived(): void {
+    this.#firstPacketAtMs ??= this.#timers.now();
+    this.emit('change', undefined);
+  }
+
+  #read(entries: readonly unknown[]): ReceivedFigures | null {
+    if (this.#media === undefined) return null;
+    const now = receivedFigures(entries, this.#media.id);
+    if (now === null) return null;
+    this.#figures = withReceived(now, this.#figures);
+    return this.#figures;
+  }
+
   #startAnew(): void {
     this.#sinceMs = this.#timers.now();
     this.#recovery = null;
   }
 
+  /** What is not as the server takes it to be of a track it was just told of. */
   #sayWishes(): void {
-    if (!this.#subscribed) return;
-    const { trackId } = this;
-    if (this.#height !== null) this.#request({ type: 'track-state', trackId, height: this.#height });
-    if (this.#paused) this.#request({ type: 'track-state', trackId, paused: true });
+    const wishes = {
+      ...(this.#height !== null && { height: this.#height }),
+      ...(this.#paused && { paused: true }),
+    };
+    if (Object.keys(wishes).length > 0) this.#tell(wishes);
+  }
+
+  #tell(state: { paused?: boolean; height?: number | null }): void {
+    // A track that is not watched has no state there: it is told with the subscription.
+    if (this.#subscribed) this.#request({ type: 'track-state', trackId: this.trackId, ...state });
   }
 
   #detach(element: HTMLMediaElement): void {
@@ -313,6 +405,8 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   }
 
   #request(frame: ClientFrame): void {
-    if (!this.#ended) this.#session.request(frame, this.roomId);
+    if (this.#ended) return;
+    this.#asked = true;
+    this.#session.request(frame, this.roomId);
   }
 }

@@ -64,7 +64,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   },
   left: { roomId: text },
   'peer-joined': { roomId: text, participant },
-  'peer-left': { roomId: text, participantId: text },
+  'peer-left': { roomId: text, participantId: text, kicked: optional(text) },
   offer: { connection, sdp: text, mids: record(orNull(text)) },
   answer: { requestId: optional(text), connection, sdp: text, mids: optional(record(text)) },
   'ice-candidate': { connection, candidate },

@@ -7,6 +7,8 @@ export type ReceivedFigures = {
   bytes: number;
   packets: number;
   packetsLost: number;
+  /** Since the reading before, in [0, 1]; null for the first. */
+  lossRate: number | null;
   jitterMs: number;
   roundTripMs: number | null;
   bitsPerSecond: number | null;
@@ -16,6 +18,7 @@ export type ReceivedFigures = {
   width: number | null;
   height: number | null;
   freezes: number;
+  framesDropped: number;
   /** How the relay is reached: `udp`, `tcp`, `tls`. */
   relayProtocol: string | null;
 };
@@ -56,6 +59,7 @@ export function receivedFigures(entries: readonly unknown[], mediaTrackId: strin
     bytes: number(inbound['bytesReceived']),
     packets: number(inbound['packetsReceived']),
     packetsLost: number(inbound['packetsLost']),
+    lossRate: null,
     jitterMs: number(inbound['jitter']) * 1000,
     roundTripMs: path.roundTripMs,
     bitsPerSecond: null,
@@ -64,8 +68,27 @@ export function receivedFigures(entries: readonly unknown[], mediaTrackId: strin
     width: numberOrNull(inbound['frameWidth']),
     height: numberOrNull(inbound['frameHeight']),
     freezes: number(inbound['freezeCount']),
+    framesDropped: number(inbound['framesDropped']),
     relayProtocol: path.relayProtocol,
   };
+}
+
+/** What a viewer's reading adds to the one before; one of another stream (fewer bytes) adds nothing. */
+export function withReceived(now: ReceivedFigures, before: ReceivedFigures | null): ReceivedFigures {
+  const rated = withRate(now, before);
+  if (before === null || now.bytes < before.bytes) return rated;
+  const lost = Math.max(0, now.packetsLost - before.packetsLost);
+  const all = lost + Math.max(0, now.packets - before.packets);
+  return { ...rated, lossRate: all === 0 ? null : lost / all };
+}
+
+/** What the server is told of a track: numbers only, what the browser did not give is left out. */
+export function reportOf(figures: ReceivedFigures): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(figures).filter(
+      (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[0] !== 'atMs',
+    ),
+  );
 }
 
 /** @param entries values of the report of one sender (`RTCRtpSender.getStats`). */

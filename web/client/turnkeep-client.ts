@@ -5,10 +5,11 @@
 import type { ServerFrame } from '../../daemon/contract/signaling.ts';
 import { Emitter } from './emitter.ts';
 import { JoinedRoom, type JoinOptions } from './joined-room.ts';
-import { MediaSession, type MediaSessionOptions } from './media-session.ts';
+import { MediaSession, type MediaSessionOptions, type Milestones } from './media-session.ts';
 import { Publisher } from './publisher.ts';
 import type { RemoteTrack } from './remote-track.ts';
 import type { SignalingState } from './signaling-session.ts';
+import { reportOf, type ReceivedFigures } from './track-figures.ts';
 
 /** How far the connections are. */
 export type ClientState = {
@@ -33,9 +34,14 @@ export type ClientEvents = {
   error: { code: string; message: string; roomId: string | null };
   /** The server is about to stop; the client moves by itself. */
   draining: { retryAfterMs: number };
+  /** Figures of everything that is received, about every five seconds; the server is told them too. */
+  stats: { track: RemoteTrack; figures: ReceivedFigures }[];
 };
 
 const TICK_MS = 500;
+const STATS_MS = 5000;
+/** Of more tracks the server is told in turns: it takes 50 frames a second from one session. */
+const MAX_REPORTS = 16;
 
 export class TurnkeepClient extends Emitter<ClientEvents> {
   readonly #options: MediaSessionOptions;
@@ -45,6 +51,9 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
   readonly #isHidden: () => boolean;
   #wasHidden = false;
   #closed = false;
+  #statsAtMs: number;
+  /** Where the next round of reports begins, in the order of the tracks. */
+  #reportFrom = 0;
   #cancelTick: () => void = () => undefined;
 
   /** @param options.isHidden whether the page is painted: while it is not, a still picture is no fault. */
@@ -52,6 +61,7 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
     super();
     this.#options = options;
     this.#isHidden = options.isHidden;
+    this.#statsAtMs = options.timers.now() + STATS_MS;
     this.#session = new MediaSession(options);
     this.#session.on('connection', () => {
       this.emit('state', this.state);
@@ -101,6 +111,16 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
       blocked: blockedTransports,
       endedBy,
     };
+  }
+
+  /** How far the receiving connection has come, with times since the epoch. */
+  get milestones(): Milestones {
+    return this.#session.milestones;
+  }
+
+  /** The relays the server named: how its answers to `getStats` are told apart. */
+  get iceServerUrls(): string[] {
+    return this.#session.iceServerUrls;
   }
 
   get rooms(): JoinedRoom[] {
@@ -167,8 +187,35 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
   #tickLater(): void {
     this.#cancelTick = this.#options.timers.after(TICK_MS, () => {
       this.#tick();
+      void this.#tellStats();
       this.#tickLater();
     });
+  }
+
+  /** One report of the browser for all tracks; of a page that is not painted there is nothing to tell. */
+  async #tellStats(): Promise<void> {
+    const nowMs = this.#options.timers.now();
+    if (nowMs < this.#statsAtMs || this.#wasHidden || this.#session.connectionState !== 'connected') return;
+    this.#statsAtMs = nowMs + STATS_MS;
+    let entries: unknown[];
+    try {
+      entries = [...((await this.#session.getStats())?.values() ?? [])];
+    } catch {
+      return; // The connection was closed meanwhile.
+    }
+    const all = this.rooms
+      .flatMap((room) => room.tracks)
+      .flatMap((track) => {
+        const figures = track.takeReport(entries);
+        return figures === null ? [] : [{ track, figures }];
+      });
+    if (all.length === 0) return;
+    const from = this.#reportFrom % all.length;
+    this.#reportFrom = from + MAX_REPORTS;
+    for (const { track, figures } of [...all.slice(from), ...all.slice(0, from)].slice(0, MAX_REPORTS)) {
+      this.#session.send({ type: 'stats', trackId: track.trackId, figures: reportOf(figures) });
+    }
+    this.emit('stats', all);
   }
 
   /** Climbs the ladder of every picture that stopped. */

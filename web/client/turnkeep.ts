@@ -36,5 +36,6 @@ export function connect({ ticket, server = import.meta.url }: ConnectOptions): T
 export { JoinedRoom } from './joined-room.ts';
 export { Publication } from './publication.ts';
 export { RemoteTrack } from './remote-track.ts';
+export { RequestError } from './media-session.ts';
 export { RefusedError } from './signaling-session.ts';
 export { TurnkeepClient };

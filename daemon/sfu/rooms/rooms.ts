@@ -366,7 +366,7 @@ export class Rooms {
     );
     const effects = leaving.flatMap((one) => [
       ...toMember(one, { type: 'kicked', roomId, reason }),
-      ...this.#removeMember(room, one, nowMs),
+      ...this.#removeMember(room, one, nowMs, reason),
     ]);
     return { ended: leaving.length, effects };
   }
@@ -517,7 +517,8 @@ export class Rooms {
     return member;
   }
 
-  #removeMember(room: Room, member: Member, nowMs: number): RoomEffect[] {
+  /** @param kicked why a moderator sent it away. */
+  #removeMember(room: Room, member: Member, nowMs: number, kicked?: string): RoomEffect[] {
     const effects: RoomEffect[] = [];
     for (const trackId of [...member.watching]) effects.push(...this.#unwatch(room, member, trackId));
     effects.push(...this.#endTracks(room, member));
@@ -526,8 +527,8 @@ export class Rooms {
     effects.push(
       ...toOthers(room, null, {
         type: 'peer-left',
-        roomId: room.roomId,
-        participantId: member.participantId,
+        ...{ roomId: room.roomId, participantId: member.participantId },
+        ...(kicked !== undefined && { kicked }),
       }),
       ...this.#settle(room),
     );

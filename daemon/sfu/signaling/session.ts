@@ -251,6 +251,11 @@ export class Session implements Audience, TrackOwner, ViewerSession {
         director.apply(rooms.mute(frame.roomId, frame).effects);
         this.send({ type: 'done', ...echo(frame.requestId) });
         return;
+      case 'close':
+        rooms.requireModerator(this.sessionId, frame.roomId);
+        director.apply(rooms.close(frame.roomId, frame.reason));
+        this.send({ type: 'done', ...echo(frame.requestId) });
+        return;
       case 'stats':
         this.#takeFigures(frame.trackId, frame.figures, nowMs);
         return;

@@ -86,6 +86,7 @@ t.test('rooms', async (t) => {
     t.match(await admin.next('done'), { requestId: 'm' });
     admin.send('kick', { roomId: 'lobby', participantId, forSeconds: 0, reason: 'Once.', requestId: 'k' });
     t.match(await guest.next('kicked'), { roomId: 'lobby', reason: 'Once.' });
+    t.match(await admin.next('peer-left'), { participantId, kicked: 'Once.' }, 'the others are told why');
     t.match(await admin.next('done'), { requestId: 'k' });
     guest.send('join', { roomId: 'lobby' });
     const again = await guest.next('welcome');
@@ -96,6 +97,22 @@ t.test('rooms', async (t) => {
     guest.send('join', { roomId: 'lobby', requestId: 'j' });
     t.match(await guest.next('error'), { code: 'kicked', requestId: 'j', message: /come back in/ });
     t.match((await room('lobby')).participants, []);
+  });
+
+  await t.test('a moderator in it closes a room, others do not', async (t) => {
+    await box.api.post(ROOMS, { namespace: 'demo', roomId: 'short' });
+    const guest = await enter({ may: ['subscribe'] });
+    guest.send('join', { roomId: 'short' });
+    await guest.next('welcome');
+    guest.send('close', { roomId: 'short', requestId: 'c' });
+    t.match(await guest.next('error'), { code: 'forbidden', requestId: 'c' });
+    const admin = await enter({ may: ['admin'], rooms: ['short'] });
+    admin.send('join', { roomId: 'short' });
+    await admin.next('welcome');
+    admin.send('close', { roomId: 'short', reason: 'The visit is over.', requestId: 'c' });
+    t.match(await guest.next('kicked'), { roomId: 'short', reason: 'The visit is over.' });
+    t.match(await admin.next('done'), { requestId: 'c' });
+    await box.until('the room is gone', async () => !(await list()).includes('short'));
   });
 
   await t.test('that were made on purpose come back with another SFU process', async (t) => {

@@ -3,9 +3,7 @@
  * figures and how it came. Views come and go (tile, player); the feed stays, so no view begins with black.
  */
 import { Emitter } from '../../client/emitter.ts';
-import type { NamespaceViewer } from '../../client/namespace-viewer.ts';
 import type { Timers } from '../../client/timers.ts';
-import type { WatchedRoom } from '../../client/watched-room.ts';
 import {
   FrameGaps,
   TrackStatistics,
@@ -14,6 +12,9 @@ import {
   type StatsSample,
 } from '../actions/statistics.ts';
 import type { SubscriptionFacts, VideoFacts } from '../actions/tile-view.ts';
+import type { NamespaceViewer } from './namespace-viewer.ts';
+import { PictureSizes } from './picture-sizes.ts';
+import type { WatchedRoom } from './watched-room.ts';
 
 /** How the first picture came, in times since the epoch. */
 export type FirstPicture = {
@@ -43,6 +44,7 @@ export class CameraFeed extends Emitter<FeedEvents> {
   readonly #videos = new Set<HTMLVideoElement>();
   readonly #armed = new WeakSet<HTMLVideoElement>();
   readonly #gaps = new FrameGaps();
+  readonly #sizes: PictureSizes;
   #statistics = new TrackStatistics();
   #statisticsTrackId = '';
   #sample: StatsSample | null = null;
@@ -66,6 +68,9 @@ export class CameraFeed extends Emitter<FeedEvents> {
     this.namespace = options.namespace;
     this.#viewer = options.viewer;
     this.#timers = options.timers;
+    this.#sizes = new PictureSizes(options.timers, (lines) => {
+      this.#viewer.setHeight(this.roomId, lines);
+    });
   }
 
   get stream(): MediaStream {
@@ -139,10 +144,12 @@ export class CameraFeed extends Emitter<FeedEvents> {
   /** Shows the picture in a <video> and watches it for frames. @returns a function that stops watching. */
   show(video: HTMLVideoElement): () => void {
     this.#videos.add(video);
+    const stopMeasuring = this.#sizes.watch(video);
     if (this.#trackKey !== '') this.#attach(video);
     this.#arm(video);
     return () => {
       this.#videos.delete(video);
+      stopMeasuring();
     };
   }
 
@@ -221,7 +228,7 @@ export class CameraFeed extends Emitter<FeedEvents> {
     this.#lastFrameAtMs = nowMs;
     if (this.#countsGaps) this.#gaps.frame(nowMs);
     this.#playRejected = false;
-    this.#viewer.frameShown(this.roomId, nowMs);
+    this.#viewer.frameShown(this.roomId);
     if (this.#firstPicture === null) {
       const { milestones } = this.#viewer;
       this.#firstPicture = {
@@ -236,13 +243,13 @@ export class CameraFeed extends Emitter<FeedEvents> {
 
   /** Takes the figures out of the connection's report. */
   take(report: Report, nowMs: number): void {
-    const track = this.#viewer.receiverTrack(this.roomId);
+    const info = this.#room.video;
+    const track = info?.mediaStreamTrack;
     if (track === undefined) return;
     if (track.id !== this.#statisticsTrackId) {
       this.#statisticsTrackId = track.id;
       this.#statistics = new TrackStatistics();
     }
-    const info = this.#room.video;
     const sample = this.#statistics.update(report, {
       trackId: track.id,
       nowMs,
@@ -260,12 +267,13 @@ export class CameraFeed extends Emitter<FeedEvents> {
   subscription(): SubscriptionFacts {
     const room = this.#room;
     const viewer = this.#viewer;
-    const { milestones, signaling } = viewer;
+    const { milestones, state } = viewer;
+    const isOpen = state.signaling === 'open';
     const hasSession = milestones.sessionAtMs !== null;
-    const connected = viewer.connectionState === 'connected';
+    const connected = state.receiving === 'connected';
     const packets = room.firstPacketAtMs !== null;
     const picture = packets && this.#lastFrameAtMs !== null;
-    const refusal = room.refusal ?? (hasSession && signaling.phase === 'open' ? null : signaling.refusal);
+    const refusal = room.refusal ?? (hasSession && isOpen ? null : state.refusal);
     return {
       sinceMs: room.desired === 'play' ? room.playSinceMs : null,
       stepsDone: countSteps(hasSession, connected, packets, picture),
@@ -278,16 +286,16 @@ export class CameraFeed extends Emitter<FeedEvents> {
             : 'picture',
       unsupportedCodec: room.unsupportedCodec,
       refusal:
-        viewer.endedBy !== null && signaling.phase !== 'open'
-          ? { code: 'kicked', message: viewer.endedBy, retryAtMs: signaling.nextAttemptAtMs }
+        state.endedBy !== null && !isOpen
+          ? { code: 'kicked', message: state.endedBy, retryAtMs: state.retryAtMs }
           : refusal === null
             ? null
             : {
                 code: refusal.code,
                 message: refusal.message,
-                retryAtMs: room.refusal === null ? signaling.nextAttemptAtMs : room.refusal.retryAtMs,
+                retryAtMs: room.refusal === null ? state.retryAtMs : room.refusal.retryAtMs,
               },
-      blockedTransports: viewer.blockedTransports,
+      blockedTransports: state.blocked,
       slow:
         room.serverPaused === null ? null : { sentence: slowSentence(room.serverPaused), retryAtMs: null },
       sourceLost: room.sourceLost,
@@ -297,6 +305,7 @@ export class CameraFeed extends Emitter<FeedEvents> {
 
   close(): void {
     this.#cancelRest();
+    this.#sizes.close();
     this.#owners.clear();
     this.#videos.clear();
     this.#viewer.forget(this.roomId);

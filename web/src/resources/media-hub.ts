@@ -4,10 +4,10 @@
  */
 import { Emitter } from '../../client/emitter.ts';
 import type { MediaEnvironment } from '../../client/media-session.ts';
-import { NamespaceViewer } from '../../client/namespace-viewer.ts';
 import type { SignalingSocket } from '../../client/signaling-session.ts';
 import type { Timers } from '../../client/timers.ts';
 import { CameraFeed } from './camera-feed.ts';
+import { NamespaceViewer } from './namespace-viewer.ts';
 
 export type MediaHubOptions = {
   fetchTicket: (namespace: string, signal: AbortSignal) => Promise<string>;
@@ -97,6 +97,7 @@ export class MediaHub extends Emitter<{ tick: number }> {
       openSocket,
       timers: this.#timers,
       media,
+      isHidden: () => this.#hidden,
     });
     const feedsOf = (): CameraFeed[] =>
       [...this.#feeds.values()].filter((feed) => feed.namespace === namespace);
@@ -117,7 +118,6 @@ export class MediaHub extends Emitter<{ tick: number }> {
     // Nothing is painted on a hidden page: silence there is no fault.
     if (this.#hidden) return;
     for (const feed of this.#feeds.values()) if (feed.interest !== null) feed.tick();
-    for (const { viewer } of this.#served.values()) viewer.tick(nowMs);
     if (this.#ticks % 2 === 0) this.#sample(this.#ticks % 4 === 0);
     this.emit('tick', nowMs);
   }

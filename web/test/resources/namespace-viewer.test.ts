@@ -1,10 +1,10 @@
 /** One session and one connection for many rooms: what the server is told, and when. */
 import t from 'tap';
-import { NamespaceViewer } from '../../client/namespace-viewer.ts';
+import { NamespaceViewer } from '../../src/resources/namespace-viewer.ts';
 import { transportsOf } from '../../client/relay-names.ts';
-import { FakeConnection, FakeStream } from './fake-connection.ts';
-import { FakeSocket } from './fake-socket.ts';
-import { FakeTimers, settle } from './fake-timers.ts';
+import { FakeConnection, FakeStream } from '../client/fake-connection.ts';
+import { FakeSocket } from '../client/fake-socket.ts';
+import { FakeTimers, settle } from '../client/fake-timers.ts';
 
 function setup() {
   const timers = new FakeTimers();
@@ -18,6 +18,7 @@ function setup() {
       return socket;
     },
     timers,
+    isHidden: () => false,
     media: {
       createConnection: (configuration) => {
         const connection = new FakeConnection(configuration);
@@ -55,7 +56,7 @@ const credentials = (password: string) => ({
 const track = (room: string, mimeType = 'video/H264') => ({
   trackId: `track-${room}`,
   roomId: room,
-  participantId: 'p',
+  participantId: 'camera',
   identity: 'cam',
   kind: 'video',
   source: 'ingest',
@@ -137,6 +138,42 @@ t.test('a slot moves to another room without a new offer', async (t) => {
   viewer.close();
 });
 
+t.test('asks for the size it is shown at, and again of a camera that is published anew', async (t) => {
+  const { viewer, socket } = setup();
+  viewer.setHeight('camera:1', 180);
+  viewer.want('camera:1', 'play');
+  await settle();
+  socket().open();
+  const session = { sessionId: 's', identity: 'mara', resumeToken: 't', resumed: false, serverTimeMs: 1 };
+  socket().receive('session', session);
+  const asked = () =>
+    socket()
+      .of('track-state')
+      .map((frame) => [frame['trackId'], frame['height']]);
+  socket().receive('welcome', welcome('camera:1', [track('camera:1')]));
+  t.same(asked(), [['track-camera:1', 180]]);
+  viewer.setHeight('camera:1', 180);
+  viewer.setHeight('camera:1', 1080);
+  socket().receive('track-removed', { roomId: 'camera:1', trackId: 'track-camera:1' });
+  socket().receive('track-added', { track: { ...track('camera:1'), trackId: 'again' } });
+  t.same(asked().slice(1), [
+    ['track-camera:1', 1080],
+    ['again', 1080],
+  ]);
+  viewer.close();
+});
+
+t.test('an operator ends the room: it stays ended until somebody wants it again', async (t) => {
+  const { viewer, socket } = await playing();
+  socket().receive('kicked', { roomId: 'camera:1', reason: 'Sent away.' });
+  t.match(viewer.room('camera:1').refusal, { code: 'kicked', message: 'Sent away.', retryAtMs: null });
+  t.equal(socket().of('join').length, 1);
+  viewer.retryNow('camera:1');
+  t.equal(socket().of('join').length, 2);
+  t.equal(viewer.room('camera:1').refusal, null);
+  viewer.close();
+});
+
 t.test('pauses, and says it again after a resumed socket', async (t) => {
   const { viewer, socket, timers, begin, connections } = await playing();
   viewer.want('camera:1', 'paused');
@@ -150,6 +187,8 @@ t.test('pauses, and says it again after a resumed socket', async (t) => {
   viewer.want('camera:1', 'play');
   await timers.advance(300);
   await begin(true);
+  // What the server says to a session that goes on.
+  socket().receive('welcome', welcome('camera:1', [track('camera:1')]));
   t.same(
     socket()
       .of('track-state')
@@ -209,10 +248,9 @@ t.test('fresh credentials reach the connection; early candidates wait for the de
 
 t.test('climbs the ladder when every picture stops', async (t) => {
   const { viewer, timers, sockets } = await playing();
-  viewer.frameShown('camera:1', timers.now());
+  viewer.frameShown('camera:1');
   for (let tick = 0; tick < 60; tick++) {
     await timers.advance(500);
-    viewer.tick(timers.now());
   }
   const first = sockets[0]!;
   t.equal(first.of('key-frame').length, 1);
@@ -229,8 +267,7 @@ t.test('leaves the connection alone while another picture flows, or the camera i
   for (let tick = 0; tick < 60; tick++) {
     await timers.advance(500);
     socket().receive('pong', {});
-    viewer.frameShown('camera:2', timers.now());
-    viewer.tick(timers.now());
+    viewer.frameShown('camera:2');
   }
   t.equal(sockets.length, 1);
   t.same(socket().of('restart'), []);
@@ -240,8 +277,7 @@ t.test('leaves the connection alone while another picture flows, or the camera i
   for (let tick = 0; tick < 20; tick++) {
     await timers.advance(500);
     socket().receive('pong', {});
-    viewer.frameShown('camera:2', timers.now());
-    viewer.tick(timers.now());
+    viewer.frameShown('camera:2');
   }
   t.equal(socket().of('key-frame').length, asked);
   t.equal(viewer.room('camera:1').recovery, null);
@@ -266,14 +302,14 @@ t.test('no relay candidate at all means the network blocks the video', async (t)
   await settle();
   connection().iceGatheringState = 'gathering';
   connection().onicegatheringstatechange?.();
-  t.equal(viewer.blockedTransports, null);
+  t.equal(viewer.state.blocked, null);
   connection().iceGatheringState = 'complete';
   connection().onicegatheringstatechange?.();
-  t.same(viewer.blockedTransports, ['udp 3478']);
+  t.same(viewer.state.blocked, ['udp 3478']);
   connection().onicecandidate?.({
     candidate: { type: 'relay', candidate: 'c', sdpMid: '0', sdpMLineIndex: 0, usernameFragment: 'x' },
   });
-  t.equal(viewer.blockedTransports, null);
+  t.equal(viewer.state.blocked, null);
   viewer.close();
 });
 
