@@ -51,7 +51,8 @@ async function joins(
   const isQuick = args.includes('--quick');
   const startMs = performance.now();
   const load = loadavg()[0]!.toFixed(1);
-  const all = contenders();
+  const isAlone = args.includes('--alone');
+  const all = contenders({ alone: isAlone });
   const said = all.map((): Said[] => []);
   for (let round = 0; round < (isQuick ? 1 : ROUNDS[work]); round += 1) {
     const order = round % 2 === 0 ? [...all.keys()] : [...all.keys()].reverse();
@@ -65,7 +66,7 @@ async function joins(
   }
   const rows = all.map(({ name }, at) => row(name, said[at]!));
   console.table(rows);
-  if (isQuick) return;
+  if (isQuick || isAlone) return;
   const seconds = Math.round((performance.now() - startMs) / 1000);
   writeSection(work, [
     `${machine()}; load average before the run ${load}.`,

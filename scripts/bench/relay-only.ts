@@ -27,12 +27,14 @@ const REPOSITORY = resolve(import.meta.dirname, '../..');
 const GENERATOR = join(REPOSITORY, '.cache/bench/peer-load');
 const ROOM = 'bench';
 const BUILD_LIMIT_MS = 30 * 60_000;
-const ADDRESSES = { shield: '127.0.50.1', turn: '127.0.50.2' };
+/** Two runs at a time need two networks: three bytes of a loopback one. */
+const NETWORK = process.env['TURNKEEP_BENCH_NETWORK'] ?? '127.0.50';
+const ADDRESSES = { shield: `${NETWORK}.1`, turn: `${NETWORK}.2` };
 const pinned = (core: number): string[] =>
   availableParallelism() > 1 ? ['taskset', '-c', String(core)] : [];
 
-/** Ours first. Prints what is left out. @throws Error when the load generator cannot be built. */
-export function contenders(): Contender[] {
+/** Ours first, or `alone`. Prints what is left out. @throws Error when the load generator cannot be built. */
+export function contenders({ alone = false } = {}): Contender[] {
   const build = spawnSync('go', ['build', '-o', GENERATOR, '.'], {
     cwd: join(REPOSITORY, 'scripts/bench/peer-load'),
     encoding: 'utf8',
@@ -43,6 +45,7 @@ export function contenders(): Contender[] {
     throw new Error(`The load generator needs Go 1.26: ${build.error?.message ?? build.stderr}`);
   }
   const ours: Contender = { name: 'turnkeep', kind: 'turnkeep', start: startTurnkeep };
+  if (alone) return [ours];
   const missing = installLiveKit();
   if (missing !== undefined) {
     console.log(missing);

@@ -1,7 +1,7 @@
 /**
- * With werift-sctp.ts the only file that knows werift's insides. werift runs ICE and DTLS; its sockets are replaced by our
- * shared port, its media path and its SDP are not used. Every field touched here is looked at by
- * self-test.ts at start, so an update of the library that moves one is found before a camera is.
+ * With werift-sctp.ts and werift-shortcuts.ts the only file that knows werift's insides. werift runs ICE and DTLS; its
+ * sockets are replaced by our shared port, its media path and its SDP are not used. Every field touched here is looked
+ * at by self-test.ts at start, so an update of the library that moves one is found before a camera is.
  *
  * Cures applied here for werift 0.25.2: no public STUN server is ever asked, ufrags are long enough to be
  * unique on a shared port, an ICE restart starts its checks, the peer's key possession is verified (see
@@ -27,6 +27,7 @@ import { verifyClientProof, type DtlsInsides } from './dtls-proof.ts';
 import { RecordGuard } from './dtls-records.ts';
 import type { MuxEndpoint } from './media-demux.ts';
 import type { MediaPort } from './media-port.ts';
+import { patchKeyAgreement } from './werift-shortcuts.ts';
 import type {
   DataAssociation,
   DataAssociationEvents,
@@ -63,6 +64,7 @@ const PROFILES: Readonly<Record<number, SrtpProfile>> = {
   [GCM]: 'AEAD_AES_128_GCM',
   [SHA1_80]: 'AES_CM_128_HMAC_SHA1_80',
 };
+const KEY_BYTES = 16;
 const PAIR_SUCCEEDED = 3;
 /** Beyond every flight of a DTLS handshake (RFC 6347 section 4.2.4). */
 const LAST_FLIGHT = 7;
@@ -87,10 +89,15 @@ type IceInsides = {
   setRemoteParams(params: { iceLite: boolean; usernameFragment: string; password: string }): void;
 };
 type HandshakeInsides = { dtls: { flight: number; recordSequenceNumber: number } };
+/** Of its DTLS transport, and of the DTLS socket inside. */
 type SrtpInsides = {
-  config: {
-    profile: number;
-    keys: Record<'localMasterKey' | 'localMasterSalt' | 'remoteMasterKey' | 'remoteMasterSalt', Buffer>;
+  startSrtp: () => void;
+  dtls: {
+    srtp: { srtpProfile?: number };
+    extractSessionKeys(
+      keyBytes: number,
+      saltBytes: number,
+    ): Record<'localKey' | 'localSalt' | 'remoteKey' | 'remoteSalt', Buffer>;
   };
 };
 
@@ -188,6 +195,8 @@ export class WeriftTransportFactory implements SecureTransportFactory {
   /** Makes the certificate of the process (one for all peers, never stored). */
   static async open(options: { mux: MediaPort; clock: Clock; log: Logger }): Promise<WeriftTransportFactory> {
     patchUdpTransport();
+    patchKeyAgreement();
+    if (!('startSrtp' in RTCDtlsTransport.prototype)) throw new Error('startSrtp is gone');
     return new WeriftTransportFactory({
       ...options,
       certificate: await RTCDtlsTransport.SetupCertificate(),
@@ -269,6 +278,8 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     this.#dtls = new RTCDtlsTransport({}, this.#ice, options.certificate, [GCM, SHA1_80]);
     this.#dtlsRole = options.dtlsRole ?? 'server';
     this.#dtls.role = this.#dtlsRole;
+    // Its SRTP contexts would be derived for nothing: the media core has its own.
+    (this.#dtls as unknown as SrtpInsides).startSrtp = () => undefined;
     this.#takeFreshCredentials();
     this.#ice.onStateChange.subscribe((state) => {
       if (state === 'failed') this.#end('The path to the peer is gone (ICE).');
@@ -458,7 +469,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     let keys: SrtpKeys;
     try {
       if (this.#dtlsRole === 'server') verifyClientProof(this.#dtls.dtls as unknown as DtlsInsides);
-      keys = srtpKeys(this.#dtls.srtp);
+      keys = srtpKeys(this.#dtls as unknown as SrtpInsides);
       this.#continueRecordNumbers();
     } catch (error) {
       this.#end(`The DTLS handshake failed: ${messageOf(error)}`);
@@ -546,19 +557,19 @@ function isClientHello(datagram: Buffer): boolean {
   return datagram[0] === 22 && datagram[3] === 0 && datagram[4] === 0 && datagram[13] === 1;
 }
 
-/** @throws Error when the profile is none of ours or a key has the wrong size. */
-function srtpKeys(srtp: SrtpInsides): SrtpKeys {
-  const { keys } = srtp.config;
-  const profile = PROFILES[srtp.config.profile];
+/** RFC 5764 section 4.2. @throws Error when the profile is none of ours or a key has the wrong size. */
+function srtpKeys({ dtls }: SrtpInsides): SrtpKeys {
+  const profile = PROFILES[dtls.srtp.srtpProfile ?? 0];
   if (profile === undefined) throw new Error('no common SRTP profile');
   const saltBytes = profile === 'AEAD_AES_128_GCM' ? 12 : 14;
+  const keys = dtls.extractSessionKeys(KEY_BYTES, saltBytes);
   const pair = (key: Buffer, salt: Buffer): { key: Buffer; salt: Buffer } => {
-    if (key.length !== 16 || salt.length !== saltBytes) throw new Error('SRTP keys have a wrong size');
+    if (key.length !== KEY_BYTES || salt.length !== saltBytes) throw new Error('SRTP keys have a wrong size');
     return { key: Buffer.from(key), salt: Buffer.from(salt) };
   };
   return {
     profile,
-    local: pair(keys.localMasterKey, keys.localMasterSalt),
-    remote: pair(keys.remoteMasterKey, keys.remoteMasterSalt),
+    local: pair(keys.localKey, keys.localSalt),
+    remote: pair(keys.remoteKey, keys.remoteSalt),
   };
 }

@@ -54,11 +54,17 @@ export function parseFrame(text: string): ParsedFrame {
   return { ok: true, frame, form: envelope ? 'envelope' : 'flat' };
 }
 
+/** The text of a frame. What goes to a whole room is one object for all of it, and is written once. */
 export function encodeFrame(frame: ServerFrame, form: FrameForm): string {
-  if (form === 'flat') return JSON.stringify(frame);
+  if (lastText?.frame === frame && lastText.form === form) return lastText.text;
   const { type, ...data } = frame;
-  return JSON.stringify({ type, data });
+  const text = JSON.stringify(form === 'flat' ? frame : { type, data });
+  lastText = { frame, form, text };
+  return text;
 }
+
+/** Frames are never changed once they are sent. */
+let lastText: { frame: ServerFrame; form: FrameForm; text: string } | undefined;
 
 function refusal(code: ErrorCode, message: string, requestId?: string): ParsedFrame {
   return { ok: false, code, message, requestId };

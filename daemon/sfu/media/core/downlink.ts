@@ -482,7 +482,8 @@ export class CoreDownlink
     }
     this.#await();
     const gop = source.gops.current;
-    if (gop === undefined || nowMs - gop.startMs > FRESH_KEY_FRAME_MS) source.requestKeyFrame(nowMs);
+    const isOld = gop === undefined || nowMs - gop.startMs > FRESH_KEY_FRAME_MS;
+    if (isOld) source.wishKeyFrame(gop !== undefined, nowMs);
     if (gop === undefined) return;
     const dueMs = keyFrameDueMs(source, gop, nowMs);
     if (dueMs === undefined) {
@@ -497,13 +498,12 @@ export class CoreDownlink
   #rejoin(nowMs: number): void {
     const source = this.#source;
     if (source === undefined || this.#isStopped || nowMs - this.#lastJoinMs < REJOIN_INTERVAL_MS) return;
-    // It is without pictures because its path cannot carry them; a burst would not help.
-    if (this.#gate.isClosed) return;
-    source.requestKeyFrame(nowMs);
-    const gop = source.gops.current;
-    if (gop === undefined || this.#state === 'waiting') return;
+    // Without pictures because its path cannot carry them, or they are on their way: a burst would not help.
+    if (this.#gate.isClosed || this.#burstDueMs !== undefined) return;
+    const gop = this.#state === 'waiting' ? undefined : source.gops.current;
+    source.wishKeyFrame(gop !== undefined, nowMs);
     // Live goes on until the key frame comes: stopping it would not help anybody.
-    if (keyFrameDueMs(source, gop, nowMs) !== undefined) return;
+    if (gop === undefined || keyFrameDueMs(source, gop, nowMs) !== undefined) return;
     if (this.#state === 'bursting') {
       this.#pacer.delete(this);
       this.#framesDropped += framesFrom(this.#gop, this.#cursor);

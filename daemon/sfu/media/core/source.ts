@@ -234,6 +234,16 @@ export class CoreSource implements MediaSource, Timed {
     this.#askForKeyFrame(nowMs);
   }
 
+  /** For a viewer. Served from the cache, it is only spared the catching-up, by a sender that obeys. */
+  wishKeyFrame(isServed: boolean, nowMs: number): void {
+    if (!isServed) {
+      this.requestKeyFrame(nowMs);
+      return;
+    }
+    if (this.#ssrc === undefined || this.#state !== 'flowing' || !this.options.feedback.pli) return;
+    if (this.#keyFrameRequest.takeWelcome(nowMs)) this.#sendKeyFrameRequest(this.#ssrc);
+  }
+
   stats(nowMs: number): SourceStats {
     const parameters = this.#eye?.parameters;
     const intervalMs = this.#gops.intervalMs;
@@ -400,11 +410,13 @@ export class CoreSource implements MediaSource, Timed {
   #askForKeyFrame(nowMs: number): void {
     // Nobody answers before the first packet, or while nothing comes.
     if (this.#ssrc === undefined || this.#state !== 'flowing') return;
-    if (this.#keyFrameRequest.take(nowMs)) {
-      this.#plisSent += 1;
-      this.#link.sendPictureLossIndication(this.#ssrc);
-    }
+    if (this.#keyFrameRequest.take(nowMs)) this.#sendKeyFrameRequest(this.#ssrc);
     this.#arm(this.#keyFrameRequest.deadlineMs);
+  }
+
+  #sendKeyFrameRequest(ssrc: number): void {
+    this.#plisSent += 1;
+    this.#link.sendPictureLossIndication(ssrc);
   }
 
   #arm(atMs: number | undefined): void {

@@ -12,12 +12,26 @@ t.test('the installed engine passes the start-up check', async (t) => {
 });
 
 t.test('the start-up check fails loudly when the engine has moved a field', async (t) => {
-  const original = Object.getOwnPropertyDescriptor(RTCDtlsTransport.prototype, 'updateSrtpSession')!;
-  RTCDtlsTransport.prototype.updateSrtpSession = function () {
-    (this as unknown as { srtp: unknown }).srtp = { settings: {} };
+  const { prototype } = RTCDtlsTransport;
+  const restore = (name: 'start' | 'startSrtp'): void => {
+    const original = Object.getOwnPropertyDescriptor(prototype, name)!;
+    t.teardown(() => Object.defineProperty(prototype, name, original));
   };
-  t.teardown(() => Object.defineProperty(RTCDtlsTransport.prototype, 'updateSrtpSession', original));
-  await t.rejects(runTransportSelfTest(silentLog), { message: /start-up check/ });
+  restore('start');
+  const start = Reflect.get<RTCDtlsTransport, 'start'>(prototype, 'start');
+  prototype.start = async function () {
+    await start.call(this);
+    (this.dtls as unknown as { srtp: unknown }).srtp = { settings: {} };
+  };
+  await t.rejects(runTransportSelfTest(silentLog), { message: /start-up check/ }, 'a field that is read');
+  prototype.start = start;
+  restore('startSrtp');
+  Reflect.deleteProperty(prototype, 'startSrtp');
+  await t.rejects(
+    runTransportSelfTest(silentLog),
+    { message: /start-up check/ },
+    'a method that is replaced',
+  );
 });
 
 // -- CertificateVerify and Finished (RFC 5246 sections 7.4.8 and 7.4.9) ------------------------------

@@ -182,6 +182,32 @@ t.test('fifty viewers in a second cost one key frame request', (t) => {
   t.end();
 });
 
+t.test(
+  'fifty viewers in a second, served from the cache of a camera that ignores requests: at most one',
+  (t) => {
+    // The storm begins at each age of the cached group of pictures; the last ones cross the next key frame.
+    for (const ageMs of [0, 600, 1200, 1500, 1900]) {
+      const world = new World();
+      const publisher = new Publisher(world, { stream: { packetsPerKeyFrame: 4, packetsPerFrame: 1 } });
+      publisher.start();
+      world.run(6000 + ageMs);
+      const viewers: Viewer[] = [];
+      for (let count = 0; count < 50; count += 1) {
+        const viewer = new Viewer(world);
+        viewer.downlink.setSource(publisher.source, world.nowMs);
+        viewers.push(viewer);
+        world.run(20);
+        // A decoder that has not seen its key frame yet complains.
+        if (count % 10 === 0) viewer.sendPictureLoss();
+      }
+      world.run(500);
+      t.ok(publisher.source.stats(world.nowMs).plisSent <= 1, `begun ${ageMs} ms after a key frame`);
+      t.ok(viewers.every((viewer) => framesOf(viewer.ordered).length > 10));
+    }
+    t.end();
+  },
+);
+
 t.test('source change: numbers and timeline go on', (t) => {
   const world = new World();
   const first = new Publisher(world, { trackId: 'a', firstTimestamp: 4_294_900_000 });
