@@ -21,6 +21,12 @@ export type Entrance = {
   speaks?: boolean;
   /** The lines a viewer asks for. */
   height?: number;
+  /** Only this one of the relays that `via` names. */
+  relay?: string;
+  /** Publishes a picture that takes about as much as a camera's. */
+  busy?: boolean;
+  /** Restarts ICE when nothing comes any more, or nothing can be sent. */
+  recovers?: boolean;
 };
 
 /** One peer connection. */
@@ -37,6 +43,23 @@ export type Side = {
   framesDecoded: number;
   /** Energy of the decoded sound; 0 is silence. */
   soundEnergy: number;
+  /** Of the video that is received. */
+  repair: Repair;
+  /** Of the video that is sent: packets, those of them that were sent again, and pictures. */
+  sent: { packets: number; retransmitted: number; frames: number };
+};
+
+/** The browser's own figures of one received video. */
+export type Repair = {
+  packets: number;
+  lost: number;
+  retransmitted: number;
+  nacks: number;
+  plis: number;
+  keyFrames: number;
+  freezes: number;
+  frozenMs: number;
+  frames: number;
 };
 
 export type Seen = {
@@ -55,6 +78,7 @@ type Room = {
   errors: string[];
   tracks: string[];
   pictures: Set<string>;
+  shown: number;
   size: string;
   speaker: string;
   viewer: RTCPeerConnection | null;
@@ -77,6 +101,7 @@ export function enterRoom(entrance: Entrance): void {
     errors: [],
     tracks: [],
     pictures: new Set(),
+    shown: 0,
     size: '',
     speaker: '',
     viewer: null,
@@ -101,11 +126,14 @@ export function enterRoom(entrance: Entrance): void {
   async function take(frame: Frame): Promise<void> {
     if (frame.type === 'turn-credentials') {
       const wanted = (uri: string): boolean =>
+        (entrance.relay === undefined || uri === entrance.relay) && ofTransport(uri);
+      const ofTransport = (uri: string): boolean =>
         entrance.via === 'tls'
           ? uri.startsWith('turns:')
           : uri.startsWith('turn:') && uri.endsWith(`=${entrance.via}`);
       const iceServers = frame.iceServers.map((one) => ({ ...one, urls: one.urls.filter(wanted) }));
       configuration = { iceServers, iceTransportPolicy: 'relay', bundlePolicy: 'max-bundle' };
+      if (room.viewer !== null || room.publisher !== null) return;
       send('join', { roomId: entrance.room, ...(entrance.publish === null ? {} : { subscribe: 'none' }) });
     }
     if (frame.type === 'active-speaker') room.speaker = frame.participantId ?? room.speaker;
@@ -148,6 +176,10 @@ export function enterRoom(entrance: Entrance): void {
         context.fillStyle = (bits >> (cells - 1 - cell)) & 1 ? '#fff' : '#000';
         context.fillRect(cell * 40, 200, 40, 80);
       }
+      for (let spot = 0; entrance.busy === true && spot < 300; spot += 1) {
+        context.fillStyle = `rgb(${Math.random() * 255}, ${Math.random() * 255}, ${Math.random() * 255})`;
+        context.fillRect((spot % 50) * 12, 290 + Math.floor(spot / 50) * 10, 12, 10);
+      }
       count = (count + 1) & 0xff;
     }, 66);
     const sound =
@@ -162,8 +194,16 @@ export function enterRoom(entrance: Entrance): void {
     const video = peer.getTransceivers().find((one) => one.sender.track?.kind === 'video');
     const codecs = RTCRtpSender.getCapabilities('video')?.codecs ?? [];
     video?.setCodecPreferences(codecs.filter((one) => [mimeType, 'video/rtx'].includes(one.mimeType)));
-    await peer.setLocalDescription();
-    send('offer', { roomId: entrance.room, sdp: peer.localDescription?.sdp });
+    const offer = async (): Promise<void> => {
+      await peer.setLocalDescription();
+      send('offer', { roomId: entrance.room, sdp: peer.localDescription?.sdp });
+    };
+    peer.onconnectionstatechange = () => {
+      if (entrance.recovers !== true || !['disconnected', 'failed'].includes(peer.connectionState)) return;
+      peer.restartIce();
+      offer().catch(fail);
+    };
+    await offer();
   }
 
   function tone(): MediaStream {
@@ -180,6 +220,7 @@ export function enterRoom(entrance: Entrance): void {
     peer.onicecandidate = ({ candidate }) => {
       send('ice-candidate', { candidate });
     };
+    if (entrance.recovers === true) restartWhenStill();
     peer.ontrack = ({ track }) => {
       room.tracks.push(track.kind);
       const element = document.createElement(track.kind === 'video' ? 'video' : 'audio');
@@ -192,6 +233,18 @@ export function enterRoom(entrance: Entrance): void {
     return peer;
   }
 
+  /** As the client library does it: two seconds without a new picture, then every five. */
+  function restartWhenStill(): void {
+    let before = 0;
+    let stillMs = 0;
+    setInterval(() => {
+      const count = room.shown;
+      stillMs = count === before ? stillMs + 250 : 0;
+      before = count;
+      if (count > 0 && stillMs >= 2000 && (stillMs - 2000) % 5000 === 0) send('restart', {});
+    }, 250);
+  }
+
   function look(video: HTMLVideoElement): void {
     const canvas = document.createElement('canvas');
     [canvas.width, canvas.height] = entrance.picture === 'numbers' ? [640, 360] : [64, 48];
@@ -200,6 +253,7 @@ export function enterRoom(entrance: Entrance): void {
       context?.drawImage(video, 0, 0, canvas.width, canvas.height);
       room.size = `${video.videoWidth}x${video.videoHeight}`;
       const picture = entrance.picture === 'numbers' ? frameNumber() : ballPosition();
+      room.shown += 1;
       if (picture !== null) room.pictures.add(picture);
       video.requestVideoFrameCallback(read);
     };
@@ -227,6 +281,20 @@ export function enterRoom(entrance: Entrance): void {
 /** What the participant saw until now. */
 export async function lookAround(): Promise<Seen> {
   const { room } = globalThis as unknown as Scope;
+  const of = (stats: Record<string, unknown>, key: string): number => Number(stats[key] ?? 0);
+  function repairOf(video: Record<string, unknown>): Repair {
+    return {
+      packets: of(video, 'packetsReceived'),
+      lost: of(video, 'packetsLost'),
+      retransmitted: of(video, 'retransmittedPacketsReceived'),
+      nacks: of(video, 'nackCount'),
+      plis: of(video, 'pliCount'),
+      keyFrames: of(video, 'keyFramesDecoded'),
+      freezes: of(video, 'freezeCount'),
+      frozenMs: of(video, 'totalFreezesDuration') * 1000,
+      frames: of(video, 'framesDecoded'),
+    };
+  }
   async function side(peer: RTCPeerConnection | null): Promise<Side | null> {
     if (peer === null) return null;
     const all = [...(await peer.getStats()).values()] as Record<string, unknown>[];
@@ -238,6 +306,7 @@ export async function lookAround(): Promise<Seen> {
       ofType('candidate-pair').find((one) => one['selected'] === true);
     const local = byId(pair?.['localCandidateId']);
     const inbound = ofType('inbound-rtp');
+    const outbound = ofType('outbound-rtp').find((one) => one['kind'] === 'video');
     const sum = (key: string): number => inbound.reduce((total, one) => total + Number(one[key] ?? 0), 0);
     return {
       state: peer.connectionState,
@@ -254,6 +323,12 @@ export async function lookAround(): Promise<Seen> {
       codecs: inbound.map((one) => word(byId(one['codecId'])?.['mimeType']).toLowerCase()).sort(),
       framesDecoded: sum('framesDecoded'),
       soundEnergy: sum('totalAudioEnergy'),
+      repair: repairOf(inbound.find((one) => one['kind'] === 'video') ?? {}),
+      sent: {
+        packets: of(outbound ?? {}, 'packetsSent'),
+        retransmitted: of(outbound ?? {}, 'retransmittedPacketsSent'),
+        frames: of(outbound ?? {}, 'framesSent'),
+      },
     };
   }
   return {

@@ -60,6 +60,8 @@ export class SfuBehindTurn {
     extraRelays?: AddressBlock[];
     /** The listeners, each on a port of its own. Clients are told of all of them. */
     transports?: RelayTransport[];
+    /** Other URIs that lead to these listeners: clients are told of them too. */
+    detours?: (listeners: TurnServiceConfig['listeners']) => Promise<string[]>;
   }): Promise<SfuBehindTurn> {
     const { transports = ['udp'] } = options;
     const listen = interfaceAddress() ?? options.turn;
@@ -70,10 +72,11 @@ export class SfuBehindTurn {
       listeners.push({ transport, address: listen, port });
     }
     const certificate = transports.includes('tls') ? certificateFor(listen, directory) : undefined;
+    const detours = (await options.detours?.(listeners)) ?? [];
     const sfu = await SfuProcess.start(options.shield, (config) => ({
       ...config,
       relays: [{ address: options.turn, ...RELAY_PORTS }, ...(options.extraRelays ?? [])],
-      turn: { ...config.turn, uris: listeners.map(uriOf), secret: SECRET },
+      turn: { ...config.turn, uris: [...listeners.map(uriOf), ...detours], secret: SECRET },
     }));
     const config: TurnServiceConfig = {
       version: 1,

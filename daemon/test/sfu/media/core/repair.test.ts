@@ -235,6 +235,26 @@ t.test('a path too narrow for the burst: stop and wait for the key frame', (t) =
   t.end();
 });
 
+t.test('the first request is answered, also by a viewer whose reports tell the round trip too long', (t) => {
+  const world = new World();
+  const publisher = new Publisher(world);
+  publisher.start();
+  const down = { delayMs: 60, loss: 0 };
+  const viewer = new Viewer(world, { down, up: { delayMs: 60, loss: 0 }, asks: false });
+  viewer.downlink.setSource(publisher.source, world.nowMs);
+  world.run(4000);
+  t.ok((viewer.downlink.stats().roundTripMs ?? 0) > 100, 'reports tell more than a tenth of a second');
+  down.delayMs = 5;
+  world.run(200);
+  const { index } = viewer.ordered.at(-1)!;
+  const before = viewer.downlink.stats().retransmitted;
+  viewer.peer.receive(viewer.sender.protectRtcp(writeNack(1, viewer.ssrc, [index & 0xffff]))!, world.nowMs);
+  t.equal(viewer.downlink.stats().retransmitted, before + 1, 'sent again at once');
+  viewer.peer.receive(viewer.sender.protectRtcp(writeNack(1, viewer.ssrc, [index & 0xffff]))!, world.nowMs);
+  t.equal(viewer.downlink.stats().retransmitted, before + 1, 'a second request has crossed the answer');
+  t.end();
+});
+
 t.test('retransmissions are bounded per packet and per round trip', (t) => {
   const world = new World();
   const publisher = new Publisher(world, { stream: { packetsPerFrame: 60 } });
