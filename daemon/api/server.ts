@@ -20,6 +20,7 @@ import { diagnosisRoutes } from './routes/diagnosis.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { metricRoutes } from './routes/metrics.ts';
+import { openApiRoute } from './routes/openapi.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
 import { provisioningRoutes } from './routes/provisioning.ts';
 import { sessionRoutes } from './routes/session.ts';
@@ -70,6 +71,7 @@ export async function buildServer(
   installAuthentication(server, context, listener);
   installAuditTrail(server, context);
 
+  openApiRoute(server);
   healthRoutes(server, context, listener);
   metricRoutes(server, context);
   diagnosisRoutes(server, context);

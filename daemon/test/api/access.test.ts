@@ -6,6 +6,7 @@ import { apiBench, errorOf, HOST, route } from '../helpers/api-bench.ts';
 const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /healthz', undefined, [200, 200, 200, 200, 200, 200, 200, 200]],
   ['GET /readyz', undefined, [200, 200, 200, 200, 200, 200, 200, 200]],
+  ['GET /openapi.json', undefined, [200, 200, 200, 200, 200, 200, 200, 200]],
   ['GET /v1/ca.pem', undefined, [404, 404, 404, 404, 404, 404, 404, 404]],
   ['GET /v1/session', undefined, [401, 200, 200, 200, 401, 401, 401, 401]],
   ['GET /v1/audit?limit=5', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
