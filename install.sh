@@ -270,7 +270,9 @@ install_units() {
   for unit in "$from"/*.service "$from"/*.slice; do
     put "$unit" "$UNITS/$(basename "$unit")" 0644
   done
-  put "$from/turnkeep-.slice.d/limits.conf" $UNITS/turnkeep-.slice.d/limits.conf 0644
+  # Sorted before what `systemctl set-property` writes, which has to win.
+  put "$from/turnkeep-.slice.d/10-limits.conf" $UNITS/turnkeep-.slice.d/10-limits.conf 0644
+  rm -f $UNITS/turnkeep-.slice.d/limits.conf
   printf '# Made by install.sh: the shield, and this host itself.\n[Service]\nIPAddressAllow=%s localhost%s\n' \
     "$(cat $ETC/shield)" "${BIND:+ $BIND}" >"$work/shield.conf"
   # Later runs do not know the address; what is there was made for the configuration.
@@ -397,6 +399,7 @@ remove() {
     $PREFIX/current/runtime/node $PREFIX/current/daemon/firewall-helper.ts --config $ETC/turnkeep.yaml --remove ||
       say "  Some firewall rules could not be removed: look for the comment \"turnkeep\"."
   fi
+  rm -rf /run/systemd/system.control/turnkeep-*.slice.d
   systemctl disable --quiet --now turnkeep-shield.service 2>/dev/null || true
   systemctl stop turnkeep.slice 2>/dev/null || true
   rm -rf $UNITS/turnkeepd.service* $UNITS/turnkeep-*.service* $UNITS/turnkeep.slice* $UNITS/turnkeep-*.slice.d \

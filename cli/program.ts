@@ -24,6 +24,7 @@ import { deleteCommand } from './commands/namespace/delete.ts';
 import { disableCommand } from './commands/namespace/disable.ts';
 import { enableCommand } from './commands/namespace/enable.ts';
 import { listCommand as listNamespaces } from './commands/namespace/list.ts';
+import { quotaCommand } from './commands/namespace/quota.ts';
 import { webrtcStatusCommand } from './commands/namespace/webrtc-status.ts';
 import { closeCommand as closeRoom } from './commands/room/close.ts';
 import { createCommand as createRoom } from './commands/room/create.ts';
@@ -99,6 +100,7 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     enableCommand(contextOf),
     disableCommand(contextOf),
     webrtcStatusCommand(contextOf),
+    quotaCommand(contextOf),
   ]);
   noun('camera', 'cameras and their secrets', [
     addCommand(contextOf),

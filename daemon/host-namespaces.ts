@@ -36,6 +36,7 @@ export async function openNamespaces(options: {
     turnHostName: turn.hostName,
     turnCertificates: certificates,
     settings: nodeSettings(config),
+    quota: config.services.quota,
     ports: portPlanOf(config.ports),
     credentialTtlSeconds: turn.credentialTtlSeconds,
     store: new SqliteNamespaceStore(database),

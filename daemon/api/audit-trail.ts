@@ -29,6 +29,7 @@ const RULES: Record<string, Rule> = {
   'POST /v1/users/:name/sign-in-code': { action: 'user.sign-in-code' },
   'POST /v1/namespaces': { action: 'namespace.create' },
   'DELETE /v1/namespaces/:namespace': { action: 'namespace.delete' },
+  'PATCH /v1/namespaces/:namespace/quota': { action: 'namespace.quota' },
   'POST /v1/namespaces/:namespace/webrtc/enable': { action: 'webrtc.enable' },
   'POST /v1/namespaces/:namespace/webrtc/disable': { action: 'webrtc.disable' },
   'POST /v1/namespaces/:namespace/api-keys': { action: 'api-key.create' },

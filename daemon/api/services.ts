@@ -13,6 +13,7 @@ import type {
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { DoctorReport, DoctorRequest, Inspection, PortMap } from '../contract/diagnosis.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
+import type { ChangeQuota, QuotaView } from '../contract/quota.ts';
 import type { RoomList, RoomSettings, RoomView, RoomViewers } from '../contract/rooms.ts';
 import type { Kick, Mute } from '../contract/signaling.ts';
 import type {
@@ -92,6 +93,12 @@ export interface RoomControl {
   requireHere(namespace: string, roomId: string): void;
 }
 
+/** What each namespace may take of the host. Throws namespace_not_found. */
+export interface Quotas {
+  view(namespace: string): Promise<QuotaView>;
+  change(namespace: string, change: ChangeQuota): Promise<QuotaView>;
+}
+
 /** Refusals are AppErrors with the codes of the table (namespace_not_found, operation_in_progress, ...). */
 export interface NamespaceService {
   readonly turn: TurnService;
@@ -99,6 +106,7 @@ export interface NamespaceService {
   readonly turnKeys: TurnKeys;
   readonly diagnosis: { portMap(): Promise<PortMap> };
   readonly rooms: RoomControl;
+  readonly quotas: Quotas;
   list(): Namespace[];
   /** Throws namespace_not_found. */
   get(name: string): Namespace;

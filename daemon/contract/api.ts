@@ -1,6 +1,7 @@
 /** Resources of the REST API as callers see them. */
 import { z } from 'zod';
 import { firewallManagerSchema } from './firewall.ts';
+import { quotaViewSchema } from './quota.ts';
 import { namespaceNameSchema, portSchema, relayScopeSchema, roomIdSchema } from './names.ts';
 import { roomRightSchema } from './signaling.ts';
 import { turnLiveSchema } from './turn-operations.ts';
@@ -125,6 +126,7 @@ export const webrtcStatusSchema = z.object({
     .optional(),
   /** Records of its DNS name, such as `turn.example.com A 192.0.2.7`. */
   dns: z.object({ manager: z.string(), records: z.array(z.string()), problem: z.string() }).optional(),
+  quota: quotaViewSchema.optional(),
 });
 export type WebrtcStatus = z.infer<typeof webrtcStatusSchema>;
 

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
 import { firewallManagerSchema } from './firewall.ts';
 import { ipSchema, portRangeSchema, portSchema } from './names.ts';
+import { quotaSchema } from './quota.ts';
 import { roomPolicySchema } from './rooms.ts';
 import { turnSessionSchema } from './turn-config.ts';
 import { turnLimitsSchema } from './turn-limits.ts';
@@ -197,6 +198,7 @@ export const daemonConfigSchema = z.strictObject({
     .strictObject({
       manager: z.enum(['child-process', 'systemd']).default('child-process'),
       stopOnExit: z.boolean().default(true),
+      quota: quotaSchema.prefault({}),
     })
     .prefault({}),
   logging: z

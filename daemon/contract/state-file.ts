@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { portBlocksSchema } from './api.ts';
 import { namespaceNameSchema, relayScopeSchema } from './names.ts';
+import { ownQuotaSchema } from './quota.ts';
 import { turnAccessSchema } from './turn-access.ts';
 
 export const STATE_FILE_VERSION = 1;
@@ -26,6 +27,8 @@ export const stateNamespaceSchema = z.strictObject({
   sealed_ticket_key: z.string().min(1).max(1024),
   /** What the TURN service accepts beside `sealed_turn_secret`; a file of before has none. */
   turn_access: turnAccessSchema.prefault({}),
+  /** What it may take of the host, where that is not as configured. */
+  quota: ownQuotaSchema.prefault({}),
 });
 export type StateNamespace = z.infer<typeof stateNamespaceSchema>;
 

@@ -14,6 +14,8 @@ const ACTIONS = {
   'namespace.read': { minRole: 'viewer', scope: 'namespace' },
   'namespace.create': { minRole: 'owner', scope: 'host' },
   'namespace.delete': { minRole: 'owner', scope: 'host' },
+  /** What it takes of the host is the host's to say. */
+  'namespace.quota': { minRole: 'owner', scope: 'host' },
   'webrtc.change': { minRole: 'owner', scope: 'namespace' },
   'operation.read': { minRole: 'operator', scope: 'namespace' },
   'device.read': { minRole: 'viewer', scope: 'namespace' },

@@ -3,6 +3,7 @@
  * it is at least as new as the file; a database that was lost or restored from an older copy (its recorded
  * generation is behind) learns from the file. "Unknown" never means "disabled".
  */
+import type { OwnQuota } from '../contract/quota.ts';
 import type { StateNamespace } from '../contract/state-file.ts';
 import { resumeDirection } from './saga.ts';
 import type { StateChoice } from './state-file.ts';
@@ -16,7 +17,8 @@ export type BootDatabase = {
   running: readonly OperationRecord[];
 };
 
-export type BootTarget = { config: WebrtcRecord; claim: PortClaim };
+/** `quota`: its own as the state file has it, where the database does not know better. */
+export type BootTarget = { config: WebrtcRecord; claim: PortClaim; quota?: OwnQuota };
 
 export type BootPlan = {
   /** Namespaces whose services must run. */
@@ -88,7 +90,11 @@ export function planBoot(node: string, choice: StateChoice, database: BootDataba
       continue;
     }
     plan.warnings.push(`"${one.name}" is not in the database: taken over from the state file.`);
-    const target = { config: configOf(one, choice.state?.saved_at), claim: claimOf(node, one) };
+    const target = {
+      config: configOf(one, choice.state?.saved_at),
+      claim: claimOf(node, one),
+      quota: one.quota,
+    };
     plan.targets.push(target);
     plan.restore.push(target);
   }

@@ -3,6 +3,7 @@
  * previous copy, then the database; TURN services first, then SFU services. Services that still run are
  * adopted. A service that does not start is retried by its manager and does not keep the daemon down.
  */
+import type { OwnQuota } from '../contract/quota.ts';
 import { AppError } from '../contract/errors.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
@@ -19,6 +20,8 @@ export type ColdBootOptions = {
   services: ServiceManager;
   state: StateKeeper;
   enabled: EnabledNamespaces;
+  /** Holds the services of a namespace to its quota. */
+  limit: (namespace: string, quota: OwnQuota | undefined) => Promise<void>;
   log: Logger;
   /** How long a start waits for services before the daemon goes on without them. */
   readyTimeoutMs: number;
@@ -68,6 +71,12 @@ export async function coldBoot(
       broken.set(config.namespace, messageOf(error));
     }
   }
+  await Promise.all(
+    booted.map(({ inputs: { namespace } }) => {
+      const target = plan.targets.find(({ config }) => config.namespace === namespace);
+      return options.limit(namespace, target?.quota);
+    }),
+  );
   const up: Record<ServiceKind, Set<string>> = { turn: new Set(), sfu: new Set() };
   for (const kind of ['turn', 'sfu'] as const) {
     await Promise.all(
@@ -109,11 +118,12 @@ async function load(state: StateKeeper): Promise<StateChoice> {
 }
 
 /** A lost database learns what the state file knows. */
-function restore(store: NamespaceStore, { config, claim }: BootTarget): void {
+function restore(store: NamespaceStore, { config, claim, quota }: BootTarget): void {
   const known = store.namespaces().some((one) => one.name === config.namespace);
   if (!known) store.insertNamespace({ name: config.namespace, createdAtMs: config.createdAtMs });
   if (store.webrtcConfig(config.namespace) === undefined) store.insertWebrtcConfig(config);
   store.insertPortClaim(claim);
+  if (quota !== undefined) store.setQuota(config.namespace, quota);
 }
 
 /** @returns whether it is up. */

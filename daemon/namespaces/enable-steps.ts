@@ -9,6 +9,7 @@ import type { Clock } from '../kit/clock.ts';
 import { serviceRefs, type EnabledNamespaces } from './enabled-namespaces.ts';
 import { reachableAt } from './listener-address.ts';
 import type { NodeDns } from './node-dns.ts';
+import type { NamespaceQuotas } from './namespace-quotas.ts';
 import type { NodeFirewall } from './node-firewall.ts';
 import type { PortReservations } from './port-reservation.ts';
 import { turnHosts, turnListeners, type ServiceInputs } from './render-service-config.ts';
@@ -28,6 +29,7 @@ export type StepDependencies = {
   state: StateKeeper;
   enabled: EnabledNamespaces;
   settings: RunningSettings;
+  quotas: Pick<NamespaceQuotas, 'apply'>;
   firewall: NodeFirewall;
   dns: NodeDns;
   clock: Clock;
@@ -120,6 +122,7 @@ export function enableSteps(
         await enabled.writeConfigs(inputs());
         // The others give up their part before this one takes it.
         await settings.shareNode();
+        await dependencies.quotas.apply(namespace);
         return undefined;
       },
       undo: () => enabled.removeConfigs(namespace),

@@ -6,22 +6,21 @@ import type { EnableWebrtc, Namespace, Operation, WebrtcStatus } from '../contra
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import { AppError } from '../contract/errors.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
+import { DEFAULT_QUOTA } from '../contract/quota.ts';
 import { namespaceNameSchema } from '../contract/names.ts';
 import { issueRestCredential } from '../credentials/turn-rest.ts';
-import type { Clock } from '../kit/clock.ts';
 import { Lifecycle } from '../kit/lifecycle.ts';
-import type { Logger } from '../kit/logger.ts';
 import { CertificateRenewal } from './certificate-renewal.ts';
 import { coldBoot } from './cold-boot.ts';
 import { ControlLinks, type SfuLinkEvent } from './control-links.ts';
 import { EnabledNamespaces, notEnabled, serviceRefs, type NodeSettings } from './enabled-namespaces.ts';
 import type { EnableRequest } from './enable-steps.ts';
+import { NamespaceQuotas } from './namespace-quotas.ts';
 import { NodeDiagnosis } from './node-diagnosis.ts';
 import { NO_DNS, NodeDns } from './node-dns.ts';
 import { NO_FIREWALL, NodeFirewall } from './node-firewall.ts';
 import { Operations, type OperationsOptions } from './operations.ts';
 import { checkNode } from './node-check.ts';
-import type { PortPlan } from './port-ledger.ts';
 import { PortReservations } from './port-reservation.ts';
 import { reloadOnce } from './reload-service.ts';
 import { turnUris } from './render-service-config.ts';
@@ -29,22 +28,9 @@ import { RoomService } from './room-service.ts';
 import { RunningSettings } from './running-settings.ts';
 import { planOf } from './saga.ts';
 import { StateKeeper } from './state-keeper.ts';
-import type {
-  ControlConnector,
-  DnsRecords,
-  Firewall,
-  NamespaceStore,
-  PortProbe,
-  RelayProof,
-  Sealer,
-  ServiceManager,
-  SfuControl,
-  StateFileStore,
-  TurnCertificates,
-  Unsubscribe,
-  WebrtcRecord,
-} from './system.ts';
+import type { NamespaceStore, ServiceManager, SfuControl, Unsubscribe, WebrtcRecord } from './system.ts';
 import { DEFAULT_NAMESPACE_TIMES, type NamespaceTimes } from './namespace-times.ts';
+import type { NamespacesOptions } from './namespaces-options.ts';
 import { TurnAccessService } from './turn-access-service.ts';
 import { TurnKeyService } from './turn-key-service.ts';
 import { TurnOperations } from './turn-operations.ts';
@@ -54,38 +40,7 @@ import { serviceView, webrtcState } from './webrtc-status.ts';
 const MIN_TTL_SECONDS = 30;
 const MAX_TTL_SECONDS = 86_400;
 
-export type NamespacesOptions = {
-  node: string;
-  /** Where SFU sockets and relays are bound: one private address. */
-  shieldAddress: string;
-  /** Host parts of the TURN URIs, as clients reach this node. */
-  publicAddresses: readonly string[];
-  turnBindAddresses: readonly string[];
-  /** TURN over TLS only: no listeners and no URIs in the clear. */
-  turnEncryptedOnly: boolean;
-  /** DNS name of the TURN services enabled from now on, with the placeholder of daemon-config.ts; null: none. */
-  turnHostName?: string | null;
-  turnCertificates: TurnCertificates;
-  /** Limits of TURN sessions and services, and how rooms come and go; without them the defaults count. */
-  settings?: NodeSettings;
-  ports: PortPlan;
-  credentialTtlSeconds: number;
-  store: NamespaceStore;
-  stateFile: StateFileStore;
-  services: ServiceManager;
-  connector: ControlConnector;
-  sealer: Sealer;
-  portProbe: PortProbe;
-  proof: RelayProof;
-  /** Without it nothing is opened and nothing closed. */
-  firewall?: Firewall;
-  /** Without it no records are made. */
-  dns?: DnsRecords;
-  log: Logger;
-  clock: Clock;
-  random?: () => number;
-  times?: Partial<NamespaceTimes>;
-};
+export type { NamespacesOptions };
 
 export type NamespaceChange =
   | { type: 'namespace'; namespace: Namespace }
@@ -100,6 +55,8 @@ export class Namespaces extends Lifecycle {
   /** Who may derive credentials of them. */
   readonly turnKeys: TurnKeyService;
   readonly diagnosis: NodeDiagnosis;
+  /** What each may take of the host. */
+  readonly quotas: NamespaceQuotas;
   /** The rooms of the SFUs. */
   readonly rooms: RoomService;
   readonly #options: NamespacesOptions;
@@ -180,6 +137,11 @@ export class Namespaces extends Lifecycle {
     });
     this.#firewall = new NodeFirewall({ firewall: options.firewall ?? NO_FIREWALL, clock, log });
     this.#dns = new NodeDns({ dns: options.dns ?? NO_DNS, store, publicAddresses, clock, log });
+    this.quotas = new NamespaceQuotas({
+      ...{ store, services, log, state: this.#state },
+      defaults: options.quota ?? DEFAULT_QUOTA,
+      requireNamespace: (name) => void this.get(name),
+    });
     const skewSeconds = options.settings?.turnSession?.clockSkewSeconds ?? 0;
     const dependencies: OperationsOptions['dependencies'] = {
       node,
@@ -192,6 +154,7 @@ export class Namespaces extends Lifecycle {
       state: this.#state,
       enabled: this.#enabled,
       settings,
+      quotas: this.quotas,
       firewall: this.#firewall,
       dns: this.#dns,
       longestCredentialMs: (MAX_TTL_SECONDS + skewSeconds) * 1000,
@@ -241,6 +204,7 @@ export class Namespaces extends Lifecycle {
       isChanging: (name) => this.#operations.running(name) !== undefined,
       broken: (name) => this.#broken.get(name),
       firewallProblem: (name) => this.#firewall.view(name).problem,
+      quotaProblem: (name) => this.quotas.drift(name),
     });
     this.turnKeys = new TurnKeyService({
       store,
@@ -380,7 +344,10 @@ export class Namespaces extends Lifecycle {
     };
     if (config === undefined) return { ...common, ...none };
     const { relayScope: relay } = config;
-    const { turn: turnAnswer, sfu: sfuAnswer } = await this.#ask(name);
+    const [{ turn: turnAnswer, sfu: sfuAnswer }, quota] = await Promise.all([
+      this.#ask(name),
+      this.quotas.view(name),
+    ]);
     const { turn, sfu } = this.#reports(name);
     return {
       ...common,
@@ -392,6 +359,7 @@ export class Namespaces extends Lifecycle {
       relay,
       firewall: this.#firewall.view(name),
       dns: this.#dns.view(name),
+      quota,
     };
   }
 
@@ -480,6 +448,7 @@ export class Namespaces extends Lifecycle {
       enabled: this.#enabled,
       readyTimeoutMs: this.#times.bootReadyTimeoutMs,
       signal: this.stopSignal,
+      limit: (namespace, quota) => this.quotas.apply(namespace, quota),
       reload: (service) => reloadOnce(service, this.#options),
     });
     this.#broken = broken;

@@ -24,6 +24,7 @@ export type NodeDiagnosisOptions = {
   probe: (namespace: string) => Promise<{ turn: TurnStatus | null; sfu: SfuStatus | null }>;
   isChanging: (namespace: string) => boolean;
   firewallProblem: (namespace: string) => string;
+  quotaProblem: (namespace: string) => Promise<string>;
   /** Why a namespace could not be brought back. */
   broken: (namespace: string) => string | undefined;
 };
@@ -81,6 +82,7 @@ export class NodeDiagnosis {
     const config = store.webrtcConfig(namespace);
     const claim = store.portClaims().find((one) => one.node === node && one.namespace === namespace);
     const answers = config === undefined ? { turn: null, sfu: null } : await probe(namespace);
+    const quotaProblem = config === undefined ? '' : await this.#options.quotaProblem(namespace);
     const refs = serviceRefs(namespace);
     const inputs = enabled.get(namespace);
     return {
@@ -90,6 +92,7 @@ export class NodeDiagnosis {
       broken: broken(namespace) ?? null,
       served: inputs !== undefined,
       firewallProblem: this.#options.firewallProblem(namespace),
+      quotaProblem,
       blocks: claim?.blocks ?? null,
       turn: facts('turn', services.status(refs.turn), answers.turn),
       sfu: facts('sfu', services.status(refs.sfu), answers.sfu),

@@ -29,6 +29,8 @@ export type NamespaceFacts = {
   sfu: ServiceFacts<SfuStatus>;
   /** Why the host's firewall is not as it has to be; empty when it is, or when nobody manages it here. */
   firewallProblem: string;
+  /** Why its services are not held to its quota; empty when they are. */
+  quotaProblem: string;
   /** Every socket its services have to hold, but for the relays. */
   sockets: (PortUse & { kind: 'turn' | 'sfu'; title: string })[];
 };

@@ -1,4 +1,5 @@
 /** Keeps the state file in step with the database: one writer, one generation after the other. */
+import type { OwnQuota } from '../contract/quota.ts';
 import type { ClusterState, StateNamespace } from '../contract/state-file.ts';
 import type { Clock } from '../kit/clock.ts';
 import { chooseState, encodeStateFile, type StateChoice } from './state-file.ts';
@@ -69,18 +70,20 @@ export class StateKeeper {
 /** What the state file says of the database's namespaces. */
 export function enabledNamespaces(
   node: string,
-  store: Pick<NamespaceStore, 'webrtcConfigs' | 'portClaims'>,
+  store: Pick<NamespaceStore, 'webrtcConfigs' | 'portClaims' | 'quota'>,
   alsoNamespaces: ReadonlySet<string> = new Set(),
 ): StateNamespace[] {
   const claims = store.portClaims();
   return store.webrtcConfigs().flatMap((config) => {
     const claim = claims.find((one) => one.node === node && one.namespace === config.namespace);
     const counts = config.state === 'enabled' || alsoNamespaces.has(config.namespace);
-    return claim === undefined || !counts ? [] : [stateNamespace(config, claim)];
+    return claim === undefined || !counts
+      ? []
+      : [stateNamespace(config, claim, store.quota(config.namespace))];
   });
 }
 
-function stateNamespace(config: WebrtcRecord, claim: PortClaim): StateNamespace {
+function stateNamespace(config: WebrtcRecord, claim: PortClaim, quota: OwnQuota): StateNamespace {
   return {
     name: config.namespace,
     has_sfu: true,
@@ -92,5 +95,6 @@ function stateNamespace(config: WebrtcRecord, claim: PortClaim): StateNamespace 
     sealed_turn_secret: config.sealedTurnSecret,
     sealed_ticket_key: config.sealedTicketKey,
     turn_access: config.turnAccess,
+    quota,
   };
 }

@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Operation, PortBlocks } from '../contract/api.ts';
 import type { sfuControlEvents, sfuControlMethods, turnControlMethods } from '../contract/control.ts';
+import type { OwnQuota, Quota } from '../contract/quota.ts';
 import type { RoomSettings } from '../contract/rooms.ts';
 import type { DnsManager } from '../contract/daemon-config.ts';
 import type { FirewallManager, FirewallOpening } from '../contract/firewall.ts';
@@ -71,6 +72,10 @@ export interface NamespaceStore {
   insertNamespace(record: NamespaceRecord): void;
   /** Throws AppError namespace_in_use while something still belongs to it. */
   deleteNamespace(name: string): void;
+
+  /** What the namespace has of its own; empty without one. It goes with the namespace. */
+  quota(namespace: string): OwnQuota;
+  setQuota(namespace: string, quota: OwnQuota): void;
 
   webrtcConfigs(): WebrtcRecord[];
   webrtcConfig(namespace: string): WebrtcRecord | undefined;
@@ -165,6 +170,12 @@ export type ServiceReport = {
   failure: string | null;
 };
 
+/** To what the services of a namespace are held (null: to nothing), and what they take (null: nobody measures). */
+export type ServiceLimits = {
+  quota: Record<keyof Quota, number | null>;
+  used: { memoryBytes: number | null; tasks: number | null };
+};
+
 /**
  * Runs services from their rendered configuration. Implementations: child processes, later systemd.
  * One contract test suite runs against each.
@@ -175,6 +186,13 @@ export interface ServiceManager {
   /** Writes the configuration (0600, atomic). @returns whether it differs from what was there. */
   writeConfig(service: ServiceRef, config: TurnServiceConfig | SfuServiceConfig): Promise<boolean>;
   removeConfig(service: ServiceRef): Promise<void>;
+  /**
+   * Holds all services of the namespace together to the quota, from now on and while they run; harmless when
+   * repeated. Does nothing where `limits` answers null.
+   */
+  limit(namespace: string, quota: Quota): Promise<void>;
+  /** Null: this manager holds nobody to anything. */
+  limits(namespace: string): Promise<ServiceLimits | null>;
   /**
    * Sees to it that the service runs: adopts a live one, else starts it. With `supervise: 'always'` a
    * death before it was ready is retried like any other; with `once-ready` it is final.

@@ -9,6 +9,7 @@ import { systemClock, type Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import type {
   ServiceKind,
+  ServiceLimits,
   ServiceManager,
   ServiceRef,
   ServiceReport,
@@ -75,6 +76,15 @@ export class ChildProcessServices implements ServiceManager {
 
   removeConfig(service: ServiceRef): Promise<void> {
     return this.#files.remove(service);
+  }
+
+  /** A process without a control group of its own cannot be held to a quota. */
+  limit(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  limits(): Promise<ServiceLimits | null> {
+    return Promise.resolve(null);
   }
 
   start(service: ServiceRef, options: { supervise: 'always' | 'once-ready' }): Promise<void> {

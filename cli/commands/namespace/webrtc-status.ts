@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { webrtcStatusSchema, type WebrtcStatus } from '../../../daemon/contract/api.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { printable, table } from '../../output.ts';
+import { quotaRows } from './quota.ts';
 
 /** `turnkeep namespace webrtc-status --namespace NAME` */
 export function webrtcStatusCommand(contextOf: ContextOf): Command {
@@ -59,6 +60,7 @@ function describe(status: WebrtcStatus): string {
     ...(status.relay === undefined ? [] : [['Relay', RELAYS[status.relay]]]),
     ...firewallRows(status),
     ...dnsRows(status),
+    ...(status.quota === undefined ? [] : quotaRows(status.quota)),
     ['Credential TTL', `${String(status.credentialTtlSeconds)} s`],
     ...status.uris.map((uri, at) => [at === 0 ? 'TURN URIs' : '', uri]),
   ];

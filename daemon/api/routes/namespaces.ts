@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { createNamespaceSchema, enableWebrtcSchema } from '../../contract/api.ts';
 import { AppError } from '../../contract/errors.ts';
+import { changeQuotaSchema } from '../../contract/quota.ts';
 import { createApiKeySchema } from '../../contract/identity.ts';
 import { apiKeyIdentity, identityOf, may, requireMay, type Action } from '../../identity/caller.ts';
 import { noteForAudit } from '../audit-trail.ts';
@@ -57,6 +58,20 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     apiKeys.deleteAllOf(name);
     log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'namespace deleted');
     return reply.code(204).send();
+  });
+
+  server.get('/v1/namespaces/:namespace/quota', options, async (request, reply) =>
+    reply.send(await namespaces.quotas.view(allowed(request, 'namespace.read'))),
+  );
+
+  server.patch('/v1/namespaces/:namespace/quota', options, async (request, reply) => {
+    const name = allowed(request, 'namespace.quota');
+    openDatabaseParts(context);
+    const change = parseInput(changeQuotaSchema, request.body);
+    noteForAudit(request, { detail: change });
+    const view = await namespaces.quotas.change(name, change);
+    log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'quota changed');
+    return reply.send(view);
   });
 
   server.post('/v1/namespaces/:namespace/webrtc/enable', options, (request, reply) => {

@@ -5,6 +5,7 @@ import { checkClock } from './check-clock.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkFirewall } from './check-firewall.ts';
 import { checkLedger } from './check-ledger.ts';
+import { checkQuotas } from './check-quotas.ts';
 import { checkRelays } from './check-relays.ts';
 import { checkResources } from './check-resources.ts';
 import { checkServices } from './check-services.ts';
@@ -20,6 +21,7 @@ const CHECKS: readonly Check[] = [
   checkServices,
   checkSockets,
   checkFirewall,
+  checkQuotas,
   checkRelays,
   checkCertificates,
   checkClock,

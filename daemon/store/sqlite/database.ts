@@ -10,6 +10,7 @@ import { auditMigration } from './migrations/0007-audit.ts';
 import { devicesMigration } from './migrations/0002-devices.ts';
 import { identityMigration } from './migrations/0003-identity.ts';
 import { namespacesMigration } from './migrations/0001-namespaces.ts';
+import { quotasMigration } from './migrations/0008-quotas.ts';
 import { publicRelayMigration } from './migrations/0005-public-relay.ts';
 import { roomSettingsMigration } from './migrations/0006-room-settings.ts';
 import { turnAccessMigration } from './migrations/0004-turn-access.ts';
@@ -25,6 +26,7 @@ const MIGRATIONS: Migration[] = [
   publicRelayMigration,
   roomSettingsMigration,
   auditMigration,
+  quotasMigration,
 ];
 
 /** `path` may be `:memory:` in tests. Throws an AdapterError that names the file. */

@@ -1,6 +1,7 @@
 /** Namespaces, WebRTC configurations, port claims, journal and room affinity in SQLite. */
 import type { Statement } from 'better-sqlite3';
 import { AppError } from '../../contract/errors.ts';
+import { ownQuotaSchema, type OwnQuota } from '../../contract/quota.ts';
 import { roomSettingsSchema } from '../../contract/rooms.ts';
 import { NO_TURN_ACCESS, turnAccessSchema, type TurnAccess } from '../../contract/turn-access.ts';
 import type {
@@ -85,6 +86,23 @@ export class SqliteNamespaceStore implements NamespaceStore {
         { cause },
       );
     }
+  }
+
+  quota(namespace: string): OwnQuota {
+    const row = this.#get<{ quota: string }>(
+      'SELECT quota FROM namespace_quotas WHERE namespace = ?',
+      namespace,
+    );
+    return row === undefined ? {} : ownQuotaSchema.parse(JSON.parse(row.quota));
+  }
+
+  setQuota(namespace: string, quota: OwnQuota): void {
+    this.#run(
+      `INSERT INTO namespace_quotas (namespace, quota) VALUES (?, ?)
+       ON CONFLICT (namespace) DO UPDATE SET quota = excluded.quota`,
+      namespace,
+      JSON.stringify(ownQuotaSchema.parse(quota)),
+    );
   }
 
   webrtcConfigs(): WebrtcRecord[] {

@@ -1,7 +1,7 @@
 /** Runs `systemctl` and `journalctl`: bounded in time and output, arguments never through a shell. */
 import { runCommand } from '../run-command.ts';
 import { lastLoggedError } from '../service-log.ts';
-import { parseUnitStates, UNIT_PROPERTIES, type UnitState } from './unit-state.ts';
+import { parseProperties, parseUnitStates, UNIT_PROPERTIES, type UnitState } from './unit-state.ts';
 
 const SHOW_TIMEOUT_MS = 10_000;
 /** Longer than TimeoutStartSec and TimeoutStopSec of the units: systemd decides first. */
@@ -16,6 +16,10 @@ export interface Systemctl {
   show(units: readonly string[]): Promise<UnitState[]>;
   /** Does it and waits for the end of the job. Rejects with an AdapterError that holds what systemctl said. */
   run(verb: Verb, unit: string): Promise<void>;
+  /** Properties of a unit, in force at once and until the host starts anew. Rejects like `run`. */
+  setProperties(unit: string, assignments: readonly string[]): Promise<void>;
+  /** @returns their values as systemd writes them. */
+  properties(unit: string, names: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** What the unit's processes said last, in plain words; empty when nothing can be read. */
   lastWords(unit: string): Promise<string>;
 }
@@ -31,6 +35,16 @@ export class ProcessSystemctl implements Systemctl {
 
   async run(verb: Verb, unit: string): Promise<void> {
     await run('systemctl', ['--no-ask-password', verb, '--', unit], VERB_TIMEOUT_MS);
+  }
+
+  async setProperties(unit: string, assignments: readonly string[]): Promise<void> {
+    const flags = ['--no-ask-password', '--runtime', 'set-property', '--'];
+    await run('systemctl', [...flags, unit, ...assignments], SHOW_TIMEOUT_MS);
+  }
+
+  async properties(unit: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const asked = names.map((name) => `--property=${name}`);
+    return parseProperties(await run('systemctl', ['show', ...asked, '--', unit], SHOW_TIMEOUT_MS));
   }
 
   async lastWords(unit: string): Promise<string> {

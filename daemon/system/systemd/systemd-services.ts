@@ -6,17 +6,25 @@
 import { join } from 'node:path';
 import type { SfuServiceConfig } from '../../contract/sfu-config.ts';
 import type { TurnServiceConfig } from '../../contract/turn-config.ts';
+import type { Quota } from '../../contract/quota.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { Cancel, Clock } from '../../kit/clock.ts';
 import { AdapterError, messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { ServiceManager, ServiceRef, ServiceReport, Unsubscribe } from '../../namespaces/system.ts';
+import type {
+  ServiceLimits,
+  ServiceManager,
+  ServiceRef,
+  ServiceReport,
+  Unsubscribe,
+} from '../../namespaces/system.ts';
 import { orderDrain } from '../control-connector.ts';
 import { ChangeBell, serviceTitle, untilReady } from '../ready-wait.ts';
 import { runDirectory } from '../run-directory.ts';
 import { ServiceFiles, serviceName } from '../service-files.ts';
+import { LIMIT_PROPERTIES, limitsOf, sliceProperties } from './slice-limits.ts';
 import type { Systemctl } from './systemctl.ts';
-import { unitOf } from './unit-names.ts';
+import { sliceOf, unitOf } from './unit-names.ts';
 import type { UnitState } from './unit-state.ts';
 
 /** While something changes, and otherwise. Each look is one short process for all services together. */
@@ -76,6 +84,15 @@ export class SystemdServices implements ServiceManager {
 
   removeConfig(service: ServiceRef): Promise<void> {
     return this.#files.remove(service);
+  }
+
+  /** Properties of the slice: systemd keeps them until the host starts anew, when they are set again. */
+  limit(namespace: string, quota: Quota): Promise<void> {
+    return this.#options.systemctl.setProperties(sliceOf(namespace), sliceProperties(quota));
+  }
+
+  async limits(namespace: string): Promise<ServiceLimits> {
+    return limitsOf(await this.#options.systemctl.properties(sliceOf(namespace), LIMIT_PROPERTIES));
   }
 
   start(service: ServiceRef, options: { supervise: 'always' | 'once-ready' }): Promise<void> {

@@ -37,9 +37,14 @@ const BY_SIGNAL = ['2', '3'];
 export function parseUnitStates(text: string): UnitState[] {
   return text
     .split(/\n\n+/)
-    .map((block) => new Map(block.split('\n').flatMap((line) => pairOf(line))))
+    .map(parseProperties)
     .filter((unit) => unit.has('Id'))
     .map(unitState);
+}
+
+/** Reads one block of `Name=value` lines. */
+export function parseProperties(block: string): ReadonlyMap<string, string> {
+  return new Map(block.split('\n').flatMap((line) => pairOf(line)));
 }
 
 function pairOf(line: string): [string, string][] {

@@ -13,6 +13,8 @@ const short = (bench: ApiBench): string[] =>
 const ACROSS: [string, object?][] = [
   ['GET /v1/namespaces/a'],
   ['DELETE /v1/namespaces/a'],
+  ['GET /v1/namespaces/a/quota'],
+  ['PATCH /v1/namespaces/a/quota', { tasks: 64 }],
   ['POST /v1/namespaces/a/webrtc/enable', { dryRun: true }],
   ['POST /v1/namespaces/a/webrtc/disable'],
   ['GET /v1/namespaces/a/webrtc/status'],

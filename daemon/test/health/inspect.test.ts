@@ -26,6 +26,7 @@ t.test('a healthy node: every check says so', (t) => {
       'services',
       'sockets',
       'firewall',
+      'quotas',
       'relay',
       'certificates',
       'clock',
@@ -192,6 +193,13 @@ const FAULTS: [string, (facts: Facts) => void, string, Severity, RegExp][] = [
     'firewall',
     'failure',
     /nft is not there/,
+  ],
+  [
+    'somebody widened the slice',
+    (f) => (demo(f).quotaProblem = 'memory is 4096 MiB instead of 512 MiB.'),
+    'quotas',
+    'failure',
+    /not held to its quota: memory is 4096/,
   ],
   [
     'a relay that does not relay',

@@ -1,5 +1,6 @@
 /** In-memory namespaces and cameras that keep the contracts of api/services.ts, for tests of the API. */
 import type { Device, EnableWebrtc, Namespace, Operation } from '../../contract/api.ts';
+import { DEFAULT_QUOTA, type QuotaView } from '../../contract/quota.ts';
 import type { RoomSettings, RoomView, RoomViewer } from '../../contract/rooms.ts';
 import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
@@ -140,6 +141,13 @@ export class FakeNamespaces implements NamespaceService {
     refuseRevoked: () => undefined,
   };
   readonly rooms = new FakeRooms();
+  readonly quotas = {
+    view: async (name: string): Promise<QuotaView> => {
+      this.get(name);
+      return Promise.resolve({ quota: DEFAULT_QUOTA, own: {}, problem: '', used: null });
+    },
+    change: (name: string) => this.quotas.view(name),
+  };
   readonly turnKeys = {
     list: (name: string) => ({ realm: `${name}.test`, endpoint: name, serverPublicKey: null, items: [] }),
     register: () => Promise.resolve({ kind: 'pat' as const, subject: '0badc0de', until: null }),

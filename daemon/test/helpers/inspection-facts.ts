@@ -41,6 +41,7 @@ export function healthyFacts(): Facts {
         sealed_turn_secret: 's',
         sealed_ticket_key: 'k',
         turn_access: { revision: 0, accepted: [], revoked: [], derived: [], sealedServerKey: null },
+        quota: {},
       },
     ] as never,
   };
@@ -73,6 +74,7 @@ export function healthyFacts(): Facts {
           broken: null,
           served: true,
           firewallProblem: '',
+          quotaProblem: '',
           blocks,
           turn: up(11),
           sfu: up(12),

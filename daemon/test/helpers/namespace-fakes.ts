@@ -3,6 +3,7 @@
  * The power can be cut before or after any change of the world.
  */
 import type { Test } from 'tap';
+import type { Quota } from '../../contract/quota.ts';
 import type { SfuServiceConfig } from '../../contract/sfu-config.ts';
 import type { TurnServiceConfig } from '../../contract/turn-config.ts';
 import type { FirewallOpening } from '../../contract/firewall.ts';
@@ -18,6 +19,7 @@ import type {
   Firewall,
   NamespaceStore,
   HeldPort,
+  ServiceLimits,
   ServiceManager,
   ServiceRef,
   ServiceReport,
@@ -51,6 +53,18 @@ export class FakeServices implements ServiceManager {
   removeConfig(service: ServiceRef): Promise<void> {
     this.configs.delete(nameOf(service));
     return Promise.resolve();
+  }
+  readonly quotas = new Map<string, Quota>();
+  limit(namespace: string, quota: Quota): Promise<void> {
+    this.quotas.set(namespace, quota);
+    return Promise.resolve();
+  }
+  limits(namespace: string): Promise<ServiceLimits> {
+    const none = { memoryMiB: null, tasks: null, cpuPercent: null, cpuWeight: null };
+    return Promise.resolve({
+      quota: this.quotas.get(namespace) ?? none,
+      used: { memoryBytes: 1, tasks: 2 },
+    });
   }
   start(service: ServiceRef): Promise<void> {
     return this.#do('start', service, () => {

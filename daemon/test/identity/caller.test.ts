@@ -28,6 +28,7 @@ const OPERATOR: Action[] = [
 const HOST: Action[] = [
   'namespace.create',
   'namespace.delete',
+  'namespace.quota',
   'host.inspect',
   'config.read',
   'config.reload',

@@ -37,6 +37,7 @@ const file = (generation: number, ...names: string[]): StateChoice => {
       sealed_turn_secret: 'v1.a',
       sealed_ticket_key: 'v1.b',
       turn_access: NO_TURN_ACCESS,
+      quota: {},
     })),
   };
   return { source: 'current', state, warnings: [] };

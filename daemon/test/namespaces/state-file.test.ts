@@ -28,6 +28,7 @@ const state = (generation: number): ClusterState => ({
       sealed_turn_secret: 'v1.c2VhbGVk',
       sealed_ticket_key: 'v1.c2VhbGVkLXRvbw',
       turn_access: { ...NO_TURN_ACCESS, secrets: [{ sealed: 'v1.b2xk', untilMs: 9 }] },
+      quota: { memoryMiB: 512 },
     },
   ],
 });
