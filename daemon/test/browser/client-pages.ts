@@ -66,6 +66,33 @@ export const VIEWER_PAGE = `<!doctype html><title>viewer</title>
   globalThis.page = { client, room, errors, removed, numbers };
 </script>`;
 
+/** Publishes a drawn picture of 640x360 in two sizes, by rid, into `ROOM`. */
+export const SIMULCAST_PAGE = `<!doctype html><title>simulcast</title><canvas width="640" height="360"></canvas>
+<script type="module">
+  import { connect } from 'SERVER/client/turnkeep.js';
+  const client = connect({ ticket: async () => (await fetch('/ticket')).text() });
+  const errors = [];
+  client.on('error', ({ message }) => errors.push(message));
+  const canvas = document.querySelector('canvas');
+  const context = canvas.getContext('2d');
+  let count = 0;
+  setInterval(() => {
+    context.fillStyle = '#246';
+    context.fillRect(0, 0, 640, 360);
+    const bits = (count << 8) | (~count & 0xff);
+    for (let cell = 0; cell < 16; cell += 1) {
+      context.fillStyle = (bits >> (15 - cell)) & 1 ? '#fff' : '#000';
+      context.fillRect(cell * 40, 200, 40, 80);
+    }
+    count = (count + 1) & 0xff;
+  }, 66);
+  const publication = client.join('ROOM', { subscribe: 'none' }).publish(canvas.captureStream().getVideoTracks()[0], {
+    codec: 'video/VP8',
+    encodings: [{ rid: 'l', scaleResolutionDownBy: 2 }, { rid: 'h' }],
+  });
+  globalThis.page = { client, publication, errors };
+</script>`;
+
 /** What a viewer's page saw. */
 export type Viewed = {
   errors: string[];

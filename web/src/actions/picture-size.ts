@@ -16,7 +16,10 @@ export function shownLines(
   return Math.round(Math.min(box.height, box.width / aspect) * pixelRatio);
 }
 
+/** A picture may be stretched by this much before a larger one is asked for: nobody sees it, and it costs four times less. */
+const STRETCH = 1.25;
+
 /** @returns the step to ask for so many lines; null: as many as there are. */
 export function askedLines(lines: number): number | null {
-  return STEPS.find((step) => step >= lines) ?? null;
+  return STEPS.find((step) => step * STRETCH >= lines) ?? null;
 }

@@ -15,8 +15,9 @@ t.test('lines of a picture that is shown whole in its box', (t) => {
 t.test('steps', (t) => {
   t.equal(askedLines(1), 90);
   t.equal(askedLines(180), 180);
-  t.equal(askedLines(181), 270);
-  t.equal(askedLines(2160), 2160);
-  t.equal(askedLines(2161), null, 'all there are');
+  t.equal(askedLines(225), 180, 'a little stretched');
+  t.equal(askedLines(226), 270);
+  t.equal(askedLines(2700), 2160);
+  t.equal(askedLines(2701), null, 'all there are');
   t.end();
 });
