@@ -11,6 +11,8 @@ import {
   reloadCommand as reloadConfig,
   showCommand as showConfig,
 } from './commands/config/config.ts';
+import { renewCommand as renewCertificate } from './commands/certificate/renew.ts';
+import { statusCommand as certificateStatus } from './commands/certificate/status.ts';
 import { addCommand } from './commands/camera/add.ts';
 import { listCommand as listCameras } from './commands/camera/list.ts';
 import { removeCommand } from './commands/camera/remove.ts';
@@ -138,6 +140,10 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     deleteUser(contextOf),
     resetPasswordCommand(contextOf),
     signInCodeCommand(contextOf),
+  ]);
+  noun('certificate', 'certificates of an ACME authority', [
+    certificateStatus(contextOf),
+    renewCertificate(contextOf),
   ]);
   noun('config', 'the configuration of the daemon', [
     checkConfig(contextOf),

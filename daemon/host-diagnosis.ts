@@ -5,17 +5,18 @@ import type { LoadedConfig } from './config/load.ts';
 import type { DoctorReport, DoctorRequest, Inspection } from './contract/diagnosis.ts';
 import { AppError } from './contract/errors.ts';
 import { attack, examine } from './health/doctor.ts';
+import { certificateFacts, trustOf } from './host-certificate-facts.ts';
 import { checkClock } from './health/inspect/check-clock.ts';
 import { checkResources } from './health/inspect/check-resources.ts';
 import { collectFacts } from './health/inspect/collect.ts';
-import type { CertificateFacts, ClockFacts } from './health/inspect/facts.ts';
+import type { ClockFacts } from './health/inspect/facts.ts';
 import { inspectionOf } from './health/inspect/inspect.ts';
 import { relayProof } from './health/relay-proof.ts';
 import type { Clock } from './kit/clock.ts';
 import type { NodeDiagnosis } from './namespaces/node-diagnosis.ts';
 import type { SqliteDatabase } from './store/sqlite/database.ts';
 import { DatabaseLook } from './store/sqlite/database-look.ts';
-import { certificatesIn, lookAtCertificate } from './system/certificate-facts.ts';
+import type { AcmeCertificates } from './system/acme/acme-certificates.ts';
 import { clockMovedMs, clockSynchronised, hostResources } from './system/host-resources.ts';
 import { portHolders } from './system/port-holder.ts';
 
@@ -25,6 +26,8 @@ export type HostDiagnosisOptions = {
   /** Why the real database is not open. */
   problems: string[];
   namespaces: { readonly diagnosis: NodeDiagnosis };
+  /** Undefined while no authority issues certificates. */
+  acme: AcmeCertificates | undefined;
   clock: Clock;
 };
 
@@ -74,7 +77,7 @@ export class HostDiagnosis {
         if (inputs === undefined) {
           throw new AppError('webrtc_not_enabled', `WebRTC is not enabled for the namespace "${name}".`);
         }
-        return { inputs, trustPem: await this.#trust(name) };
+        return { inputs, trustPem: await trustOf(config, name) };
       }),
     );
     const nowMs = clock.nowMs();
@@ -131,58 +134,12 @@ export class HostDiagnosis {
         file: this.#look.file(),
         corruption: problems.length > 0 ? [] : this.#look.corruption(),
       }),
-      certificates: (names) => this.#certificates(names),
-      trust: (namespace) => this.#trust(namespace),
+      certificates: (names) => certificateFacts(this.#options, names),
+      trust: (namespace) => trustOf(config, namespace),
       clock: () => this.#clock(),
       resources: () => hostResources(config.dataDir),
       proof: relayProof,
     });
     return inspectionOf(facts, { startedMs, endedMs: clock.nowMs() });
   }
-
-  async #certificates(namespaces: readonly string[]): Promise<CertificateFacts[]> {
-    const { dataDir, turn } = this.#options.config;
-    const { certFile, keyFile } = turn.certificate;
-    const inCa = (name: string): string => join(dataDir, 'ca', name);
-    const own = certFile === null || keyFile === null;
-    const files = [
-      { title: 'certificate authority', subject: 'host', path: inCa('ca.pem'), key: inCa('ca.key') },
-      { title: 'server certificate', subject: 'host', path: inCa('server.pem'), key: inCa('server.key') },
-      ...namespaces.map((namespace) => ({
-        title: 'TURN certificate',
-        subject: namespace,
-        path: turnCertificate(dataDir, namespace),
-        key: turnCertificate(dataDir, namespace),
-      })),
-    ].map((file) => ({ ...file, renewed: 'here' as const }));
-    const operators = own
-      ? []
-      : [
-          {
-            title: 'turn.certificate',
-            subject: 'host',
-            path: certFile,
-            key: keyFile,
-            renewed: 'by-operator' as const,
-          },
-        ];
-    return Promise.all(
-      [...files, ...operators].map(async ({ key, ...file }) => ({
-        ...file,
-        ...(await lookAtCertificate(file.path, key)),
-      })),
-    );
-  }
-
-  /** The local authority; with the operator's certificate that one itself. */
-  async #trust(namespace: string): Promise<string> {
-    const { dataDir, turn } = this.#options.config;
-    return turn.certificate.certFile === null
-      ? certificatesIn(join(dataDir, 'ca', 'ca.pem'))
-      : certificatesIn(turnCertificate(dataDir, namespace));
-  }
-}
-
-function turnCertificate(dataDir: string, namespace: string): string {
-  return join(dataDir, 'turn-certificates', `${namespace}.pem`);
 }

@@ -1,6 +1,7 @@
 /** The namespaces of this host: its addresses, limits and ports from the configuration, its state from the data directory. */
 import { join } from 'node:path';
 import type { LoadedConfig } from './config/load.ts';
+import type { HostCertificates } from './host-certificates.ts';
 import { openDns } from './host-dns.ts';
 import { openFirewall } from './host-firewall.ts';
 import { relayProof } from './health/relay-proof.ts';
@@ -9,7 +10,7 @@ import type { Logger } from './kit/logger.ts';
 import type { NodeSettings } from './namespaces/enabled-namespaces.ts';
 import { Namespaces } from './namespaces/namespace-service.ts';
 import { portPlanOf } from './namespaces/port-ledger.ts';
-import type { ServiceManager, TurnCertificates } from './namespaces/system.ts';
+import type { ServiceManager } from './namespaces/system.ts';
 import { SqliteNamespaceStore } from './store/sqlite/namespace-store.ts';
 import { UnixControlConnector } from './system/control-connector.ts';
 import { HostKey } from './system/host-key.ts';
@@ -21,20 +22,20 @@ export async function openNamespaces(options: {
   config: LoadedConfig;
   database: ConstructorParameters<typeof SqliteNamespaceStore>[0];
   services: ServiceManager;
-  certificates: TurnCertificates;
+  certificates: Pick<HostCertificates, 'turn' | 'acme'>;
   log: Logger;
   clock: Clock;
 }): Promise<Namespaces> {
   const { config, database, services, certificates, log, clock } = options;
   const { dataDir, turn } = config;
-  return new Namespaces({
+  const namespaces = new Namespaces({
     node: 'local',
     shieldAddress: config.shield.address,
     publicAddresses: config.public.addresses,
     turnBindAddresses: turn.bindAddresses,
     turnEncryptedOnly: turn.encryptedOnly,
     turnHostName: turn.hostName,
-    turnCertificates: certificates,
+    turnCertificates: certificates.turn,
     settings: nodeSettings(config),
     quota: config.services.quota,
     ports: portPlanOf(config.ports),
@@ -51,6 +52,10 @@ export async function openNamespaces(options: {
     log,
     clock,
   });
+  certificates.acme?.onChange(() => {
+    namespaces.certificateRenewal.lookSoon();
+  });
+  return namespaces;
 }
 
 /** What the services of all namespaces follow without a restart. */

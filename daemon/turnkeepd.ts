@@ -75,19 +75,18 @@ async function start(): Promise<void> {
   // Before the namespaces: their TURN services show certificates of this host's CA.
   const certificates = await openHostCertificates({ config, log: part('certificates'), clock });
   const namespaces = await openNamespaces({
-    ...{ config, database, services, certificates: certificates.turn, log: part('namespaces'), clock },
+    ...{ config, database, services, certificates, log: part('namespaces'), clock },
   });
-  const diagnosis = new HostDiagnosis({ config, database, problems, namespaces, clock });
+  const { acme } = certificates;
+  const diagnosis = new HostDiagnosis({ config, database, problems, namespaces, acme, clock });
+  stack.push('certificates', () => acme?.stop());
   stack.push('namespaces', () => namespaces.stop());
   await namespaces.start();
   configuration.follow((changed) => namespaces.retune(nodeSettings(changed)));
   stack.push('reload', reloadOnHangup(configuration, part('config')));
 
   const engine = await openTunnelEngine({
-    config,
-    certificate: certificates.server,
-    log: part('tunnels'),
-    clock,
+    ...{ config, certificate: certificates.server, log: part('tunnels'), clock },
   });
   stack.push('tunnel engine', () => engine.stop());
   await engine.start();
@@ -116,7 +115,7 @@ async function start(): Promise<void> {
     diagnosis,
     rooms: sfus,
     database: cameras && { cameras, identityStore: new SqliteIdentityStore(database), audit },
-    certificate: certificates.server,
+    certificates,
     tunnelCaPem: engine.caPem,
     problems: () => problems,
     consoleDir: join(root, 'web', 'dist'),

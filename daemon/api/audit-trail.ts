@@ -22,6 +22,7 @@ const RULES: Record<string, Rule> = {
   'POST /v1/config/reload': { action: 'config.reload' },
   'POST /v1/session': { action: 'session.open' },
   'DELETE /v1/session': { action: 'session.close' },
+  'POST /v1/certificates/renew': { action: 'certificate.renew' },
   'POST /v1/doctor': { action: 'doctor.run' },
   'POST /v1/users': { action: 'user.create' },
   'DELETE /v1/users/:name': { action: 'user.delete' },

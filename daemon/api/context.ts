@@ -10,7 +10,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { Budgets } from './budgets.ts';
 import type { LiveEvents } from './live-events.ts';
-import type { CameraService, Diagnosis, NamespaceService } from './services.ts';
+import type { CameraService, Diagnosis, IssuedCertificates, NamespaceService } from './services.ts';
 import type { SignalingGateway } from './signaling-gateway.ts';
 
 /** The parts that need the database: absent while it does not open. */
@@ -22,6 +22,8 @@ export type ApiContext = {
   /** Undefined while the database does not open: services go on, changes are refused. */
   database: () => DatabaseParts | undefined;
   diagnosis: Diagnosis;
+  /** Undefined while no authority issues certificates. */
+  certificates: IssuedCertificates | undefined;
   rooms: Pick<SfuDirectory, 'sfu'>;
   tickets: SignalTickets;
   live: LiveEvents;

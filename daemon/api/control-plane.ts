@@ -16,7 +16,8 @@ import { Budgets } from './budgets.ts';
 import type { ApiContext, DatabaseParts } from './context.ts';
 import { LiveEvents } from './live-events.ts';
 import { openListeners } from './listeners.ts';
-import type { CameraService, Diagnosis, NamespaceService } from './services.ts';
+import type { TlsMaterial } from './server.ts';
+import type { CameraService, Diagnosis, IssuedCertificates, NamespaceService } from './services.ts';
 import { SignalingGateway } from './signaling-gateway.ts';
 import { WatchTrail } from './watch-trail.ts';
 
@@ -27,7 +28,13 @@ export type ControlPlaneOptions = {
   rooms: SfuDirectory;
   /** Cameras that have started; the caller stops them. */
   database: { cameras: CameraService; identityStore: IdentityStore; audit: Audit } | undefined;
-  certificate: { caPem: string; certPem: string; keyPem: string };
+  certificates: {
+    server: { caPem: string };
+    /** Undefined without TLS. */
+    api: { current: TlsMaterial; onChange: (listener: (material: TlsMaterial) => void) => void } | undefined;
+    /** Undefined while no authority issues certificates. */
+    acme: IssuedCertificates | undefined;
+  };
   tunnelCaPem: string | null;
   problems: () => string[];
   consoleDir: string;
@@ -39,7 +46,7 @@ export type ControlPlaneOptions = {
 export async function openControlPlane(
   options: ControlPlaneOptions,
 ): Promise<{ url: string; close: () => Promise<void> }> {
-  const { configuration, namespaces, clock, certificate } = options;
+  const { configuration, namespaces, clock, certificates } = options;
   const { current: config } = configuration;
   const part = (component: string): Logger => options.log.child({ component });
   const live = new LiveEvents({ namespaces, clock, log: part('live-events') });
@@ -62,7 +69,8 @@ export async function openControlPlane(
     apiUrl: () => apiUrlOf(config, port),
     publicUrl: config.api.publicUrl,
     trustedProxies: config.api.trustedProxies,
-    caPem: certificate.caPem,
+    caPem: certificates.server.caPem,
+    certificates: certificates.acme,
     tunnelCaPem: options.tunnelCaPem,
     problems: options.problems,
     consoleDir: options.consoleDir,
@@ -75,9 +83,12 @@ export async function openControlPlane(
     gateway.close();
   };
   try {
-    const tls = config.api.tls === 'off' ? undefined : { cert: certificate.certPem, key: certificate.keyPem };
+    const tls = certificates.api?.current;
     const listeners = await openListeners(context, { socketPath: config.api.socket, tcp, tls });
     port = listeners.port;
+    certificates.api?.onChange((material) => {
+      listeners.setCertificate(material);
+    });
     return {
       url: context.apiUrl(),
       async close() {

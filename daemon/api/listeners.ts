@@ -5,12 +5,13 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
+import { Server as TlsServer } from 'node:tls';
 import { CleanupStack } from '../kit/cleanup-stack.ts';
 import { AdapterError, isErrno, messageOf } from '../kit/errors.ts';
 import { formatEndpoint } from '../kit/ip-address.ts';
 import { portHolder } from '../system/port-holder.ts';
 import type { ApiContext } from './context.ts';
-import { buildServer, type TlsMaterial } from './server.ts';
+import { buildServer, MIN_TLS_VERSION, type TlsMaterial } from './server.ts';
 
 export type TcpEndpoint = { address: string; port: number };
 
@@ -52,11 +53,18 @@ export async function assertPortFree(endpoint: TcpEndpoint, configKey: string): 
   });
 }
 
+export type Listeners = {
+  port: number;
+  /** New connections see it; open ones, WebSockets too, go on. Only where TLS is on. */
+  setCertificate: (material: TlsMaterial) => void;
+  close: () => Promise<void>;
+};
+
 /** Opens both. Rejects with an AdapterError, and leaves nothing open, when one does not. */
 export async function openListeners(
   context: ApiContext,
   options: { socketPath: string; tcp: TcpEndpoint; tls: TlsMaterial | undefined },
-): Promise<{ port: number; close: () => Promise<void> }> {
+): Promise<Listeners> {
   const { socketPath, tcp } = options;
   const stack = new CleanupStack();
   const close = async (): Promise<void> => {
@@ -76,7 +84,15 @@ export async function openListeners(
     await rm(socketPath, { force: true }); // A leftover: assertOnlyDaemon found nobody behind it.
     await local.listen({ path: socketPath });
     await chmod(socketPath, 0o600);
-    return { port: (network.server.address() as AddressInfo).port, close };
+    return {
+      port: (network.server.address() as AddressInfo).port,
+      setCertificate(material) {
+        const { server } = network as { server: unknown };
+        if (server instanceof TlsServer)
+          server.setSecureContext({ ...material, minVersion: MIN_TLS_VERSION });
+      },
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

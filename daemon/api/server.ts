@@ -13,6 +13,7 @@ import type { ApiContext, ListenerKind } from './context.ts';
 import { installErrorHandler, sendError } from './error-handler.ts';
 import { installSecurityHeaders } from './headers.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { certificateRoutes } from './routes/certificates.ts';
 import { configRoutes } from './routes/config.ts';
 import { deviceRoutes } from './routes/devices.ts';
 import { deviceWebrtcRoutes } from './routes/device-webrtc.ts';
@@ -34,6 +35,7 @@ import { installStaticConsole } from './static-console.ts';
 const BODY_LIMIT_BYTES = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_CONNECTIONS = 4000;
+export const MIN_TLS_VERSION = 'TLSv1.2';
 
 export type TlsMaterial = { cert: string; key: string };
 
@@ -57,7 +59,7 @@ export async function buildServer(
   const server = (
     tls === undefined
       ? fastify(options)
-      : fastify({ ...options, https: { ...tls, minVersion: 'TLSv1.2' as const } })
+      : fastify({ ...options, https: { ...tls, minVersion: MIN_TLS_VERSION } })
   ) as FastifyInstance;
   server.server.maxConnections = MAX_CONNECTIONS;
 
@@ -79,6 +81,7 @@ export async function buildServer(
   userRoutes(server, context);
   auditRoutes(server, context);
   configRoutes(server, context);
+  certificateRoutes(server, context);
   namespaceRoutes(server, context);
   turnRoutes(server, context);
   turnKeyRoutes(server, context);

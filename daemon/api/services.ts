@@ -10,6 +10,7 @@ import type {
   WebrtcStatus,
   CapturePolicy,
 } from '../contract/api.ts';
+import type { CertificateView } from '../contract/certificates.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { DoctorReport, DoctorRequest, Inspection, PortMap } from '../contract/diagnosis.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
@@ -140,6 +141,13 @@ export interface Diagnosis {
   inspect(): Promise<Inspection>;
   /** Throws webrtc_not_enabled, or operation_in_progress while another one runs. */
   doctor(request: DoctorRequest): Promise<DoctorReport>;
+}
+
+/** Certificates that an authority issues over the network. */
+export interface IssuedCertificates {
+  list(): CertificateView[];
+  /** Orders now, and returns the names. Throws not_found. */
+  renew(name?: string): string[];
 }
 
 export type CameraChange = { type: 'device'; device: Device } | { type: 'device-removed'; id: string };

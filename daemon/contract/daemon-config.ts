@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
+import { certificateProblems, certificatesSchema } from './certificates.ts';
 import { firewallManagerSchema } from './firewall.ts';
 import { ipSchema, portRangeSchema, portSchema } from './names.ts';
 import { quotaSchema } from './quota.ts';
@@ -137,13 +138,13 @@ const dnsSchema = z
     'rfc2136 needs server, zone and keyFile',
   );
 
-export const daemonConfigSchema = z.strictObject({
+const keysSchema = z.strictObject({
   dataDir: z.string().min(1).default('./var'),
   api: z
     .strictObject({
       listen: listenSchema.default('127.0.0.1:8080'),
       publicUrl: originSchema.nullable().default(null),
-      tls: z.enum(['off', 'local-ca']).default('off'),
+      tls: z.enum(['off', 'local-ca', 'acme']).default('off'),
       socket: z.string().min(1).nullable().default(null),
       trustedProxies: z.array(ipSchema).max(16).default([]),
     })
@@ -174,6 +175,7 @@ export const daemonConfigSchema = z.strictObject({
   shield: z.strictObject({ address: shieldSchema.default('127.0.0.1') }).prefault({}),
   ports: portsSchema.prefault({}),
   dns: dnsSchema.prefault({}),
+  certificates: certificatesSchema(listenSchema).prefault({}),
   firewall: z
     .strictObject({
       manager: firewallManagerSchema.default('none'),
@@ -204,5 +206,11 @@ export const daemonConfigSchema = z.strictObject({
   logging: z
     .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') })
     .prefault({}),
+});
+
+/** Keys that are right each by itself, and do not go together. */
+export const daemonConfigSchema = keysSchema.superRefine((config, context) => {
+  for (const { path, message } of certificateProblems(config))
+    context.addIssue({ code: 'custom', path, message });
 });
 export type DaemonConfig = z.output<typeof daemonConfigSchema>;

@@ -36,6 +36,8 @@ const ACTIONS = {
   'monitor.read': { minRole: 'operator', scope: 'namespace' },
   /** Ports, findings and probes of the whole host. */
   'host.inspect': { minRole: 'operator', scope: 'host' },
+  /** An authority counts orders: too many, and it refuses for a week. */
+  'certificate.renew': { minRole: 'owner', scope: 'host' },
   'config.read': { minRole: 'owner', scope: 'host' },
   'config.reload': { minRole: 'owner', scope: 'host' },
   /** Hundreds of requests against the own TURN services, each in their journal of refusals. */

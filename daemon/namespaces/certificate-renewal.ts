@@ -37,10 +37,17 @@ export class CertificateRenewal {
   start(): void {
     if (this.#stopped) return;
     this.#cancel = this.#options.clock.after(LOOK_EVERY_MS, () => {
-      this.#look = this.look().then(() => {
-        this.start();
-      });
+      this.#look = this.#look
+        .then(() => this.look())
+        .then(() => {
+          this.start();
+        });
     });
+  }
+
+  /** There is something new to see: does not wait for the next look. */
+  lookSoon(): void {
+    if (!this.#stopped) this.#look = this.#look.then(() => this.look());
   }
 
   /** Resolves when no look is under way. */

@@ -68,7 +68,7 @@ export class Namespaces extends Lifecycle {
   readonly #reservations: PortReservations;
   readonly #settings: RunningSettings;
   readonly #operations: Operations;
-  readonly #renewal: CertificateRenewal;
+  readonly certificateRenewal: CertificateRenewal;
   readonly #firewall: NodeFirewall;
   readonly #dns: NodeDns;
   readonly #listeners = new Set<(change: NamespaceChange) => void>();
@@ -127,7 +127,7 @@ export class Namespaces extends Lifecycle {
       log,
       reloadTimeoutMs: this.#times.reloadTimeoutMs,
     }));
-    this.#renewal = new CertificateRenewal({
+    this.certificateRenewal = new CertificateRenewal({
       enabled: this.#enabled,
       settings,
       links: this.#links,
@@ -456,7 +456,7 @@ export class Namespaces extends Lifecycle {
     this.#dns.reconcile(this.#enabled.all().map(({ domain }) => domain));
     await this.#operations.resume();
     this.turnAccess.start();
-    this.#renewal.start();
+    this.certificateRenewal.start();
     for (const namespace of plan.leftovers) {
       if (this.stopSignal.aborted) break;
       log.warn({ namespace }, 'left half done: it is disabled to the end');
@@ -468,7 +468,7 @@ export class Namespaces extends Lifecycle {
   protected override async onStop(): Promise<void> {
     this.#unwatchServices();
     this.rooms.stop();
-    await this.#renewal.stop();
+    await this.certificateRenewal.stop();
     await this.turnAccess.stop();
     await this.#operations.idle();
     await Promise.all([this.#firewall.stop(), this.#dns.stop()]);

@@ -1,7 +1,8 @@
 /**
  * The certificates of the TURN services, one PEM file (0600) per namespace with key and chain, so that a
  * change is one rename and no process ever reads half of it. They are of the local CA, or copies of the
- * operator's files: a copy is replaced by files that can be used only, so a bad change keeps the old ones.
+ * operator's files, or of what an authority issued: a copy is replaced by files that can be used only, so a bad
+ * change keeps the old ones. Until the authority's first one is there, the local CA's serves.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
@@ -15,29 +16,31 @@ import type { CertificateFiles, TurnCertificate, TurnCertificates } from '../nam
 import { replaceFile } from './atomic-file.ts';
 import { issueFromLocalCa, type Pair } from './local-ca.ts';
 
+/** Certificates that come when they come: see acme/acme-certificates.ts. */
+export interface IssuedCertificates {
+  want(owner: string, name: string): Promise<{ pair: Pair | undefined; problem: string }>;
+  release(owner: string): void;
+}
+
+export type FileTurnCertificatesOptions = {
+  /** Made with mode 0700 when missing. */
+  directory: string;
+  /** Where the local CA is. */
+  caDirectory: string;
+  /** The operator's PEM files; null: an authority issues, or the local CA. */
+  source: CertificateFiles | null;
+  /** For namespaces whose TURN service has one DNS name. */
+  issued?: IssuedCertificates | null;
+  log: Logger;
+  clock: Clock;
+};
+
 export class FileTurnCertificates implements TurnCertificates {
-  readonly #options: {
-    directory: string;
-    caDirectory: string;
-    source: CertificateFiles | null;
-    log: Logger;
-    clock: Clock;
-  };
+  readonly #options: FileTurnCertificatesOptions;
   /** The last complaint of each namespace: it is told when it changes, not every hour. */
   readonly #told = new Map<string, string>();
 
-  /**
-   * @param options.directory made with mode 0700 when missing.
-   * @param options.caDirectory where the local CA is.
-   * @param options.source the operator's PEM files; null: the local CA issues.
-   */
-  constructor(options: {
-    directory: string;
-    caDirectory: string;
-    source: CertificateFiles | null;
-    log: Logger;
-    clock: Clock;
-  }) {
+  constructor(options: FileTurnCertificatesOptions) {
     this.#options = options;
   }
 
@@ -47,7 +50,9 @@ export class FileTurnCertificates implements TurnCertificates {
     const file = this.#file(namespace);
     const known = await readPair(file);
     const wanted =
-      source === null ? await this.#issue(known, hosts) : await this.#copy(namespace, source, known, hosts);
+      source === null
+        ? ((await this.#issued(namespace, hosts)) ?? (await this.#issue(known, hosts)))
+        : await this.#copy(namespace, source, known, hosts);
     const changed = known?.certPem !== wanted.certPem || known.keyPem !== wanted.keyPem;
     if (changed) await replaceFile(file, wanted.keyPem + wanted.certPem);
     const fingerprint = new X509Certificate(wanted.certPem).fingerprint256;
@@ -57,11 +62,31 @@ export class FileTurnCertificates implements TurnCertificates {
 
   async remove(namespace: string): Promise<void> {
     this.#told.delete(namespace);
+    this.#options.issued?.release(turnOwner(namespace));
     await rm(this.#file(namespace), { force: true });
   }
 
   #file(namespace: string): string {
     return join(this.#options.directory, `${namespace}.pem`);
+  }
+
+  /** The authority's; undefined while there is none. Its own chain is what is trusted. */
+  async #issued(
+    namespace: string,
+    hosts: readonly string[],
+  ): Promise<(Pair & { trustPem: string }) | undefined> {
+    const { issued } = this.#options;
+    if (issued === undefined || issued === null) return undefined;
+    const [name, ...more] = hosts;
+    if (name === undefined || more.length > 0 || isIP(name) !== 0) {
+      this.#tell(namespace, NO_NAME);
+      return undefined;
+    }
+    const { pair, problem } = await issued.want(turnOwner(namespace), name);
+    const meanwhile =
+      pair === undefined ? `${problem} Meanwhile the local CA's certificate is shown.` : problem;
+    this.#tell(namespace, meanwhile === '' ? undefined : meanwhile);
+    return pair === undefined ? undefined : { ...pair, trustPem: pair.certPem };
   }
 
   async #issue(known: Pair | undefined, hosts: readonly string[]): Promise<Pair & { trustPem: string }> {
@@ -111,6 +136,14 @@ export class FileTurnCertificates implements TurnCertificates {
     this.#told.set(namespace, complaint);
     this.#options.log.warn({ namespace }, complaint);
   }
+}
+
+const NO_NAME =
+  "An authority issues certificates for names, and this namespace was enabled without one: the local CA's is shown. Set turn.hostName, then disable and enable WebRTC.";
+
+/** How the users of issued certificates call a namespace's TURN service. */
+export function turnOwner(namespace: string): string {
+  return `turn:${namespace}`;
 }
 
 /** @returns undefined when there is no file, or none that can be used: it is made anew. */

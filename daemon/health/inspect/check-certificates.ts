@@ -5,10 +5,12 @@ import { counted, orWell, sayAs, type Check } from './finding.ts';
 const CHECK = 'certificates';
 const say = sayAs(CHECK);
 const DAY_MS = 86_400_000;
+/** What most authorities issue for. */
+const USUAL_MS = 90 * DAY_MS;
 
 export const checkCertificates: Check = (facts) => {
   const findings = [
-    ...facts.certificates.flatMap((one) => ofCertificate(one, facts.clock.nowMs)),
+    ...facts.certificates.flatMap((one) => [...ofCertificate(one, facts.clock.nowMs), ...ofOrder(one)]),
     ...facts.node.namespaces.flatMap((one) => shown(one, facts)),
   ];
   const soonest = Math.min(...facts.certificates.map(({ notAfterMs }) => notAfterMs));
@@ -18,10 +20,7 @@ export const checkCertificates: Check = (facts) => {
 
 function ofCertificate(one: CertificateFacts, nowMs: number): ReturnType<Check> {
   const { title, subject, path, problem, notAfterMs, notBeforeMs } = one;
-  const remedy =
-    one.renewed === 'here'
-      ? `Remove ${path} and restart turnkeepd: a new one is made.`
-      : `Put a current certificate and its key at ${path}: it is taken within a minute, no session ends.`;
+  const remedy = remedyFor(one);
   if (problem !== null)
     return [say('failure', subject, `The ${title} ${path} cannot be used: ${problem}.`, remedy)];
   if (notBeforeMs > nowMs) {
@@ -29,13 +28,31 @@ function ofCertificate(one: CertificateFacts, nowMs: number): ReturnType<Check> 
     return [say('failure', subject, sentence, 'Correct the clock of this host, or the certificate.')];
   }
   const days = (notAfterMs - nowMs) / DAY_MS;
+  // Certificates of six days are renewed with two left: nobody is warned of what is as it should be.
+  const scale = one.renewed === 'by-authority' ? Math.min(1, (notAfterMs - notBeforeMs) / USUAL_MS) : 1;
   if (days <= 0)
     return [say('failure', subject, `The ${title} ${path} ended on ${day(notAfterMs)}.`, remedy)];
   const left = `The ${title} ${path} ends on ${day(notAfterMs)}, in ${counted(Math.ceil(days), 'day')}.`;
-  if (days <= 1) return [say('failure', subject, left, remedy)];
-  if (days <= 7) return [say('warning', subject, left, remedy)];
-  if (days <= 21) return [say('notice', subject, left, remedy)];
+  if (days <= scale) return [say('failure', subject, left, remedy)];
+  if (days <= 7 * scale) return [say('warning', subject, left, remedy)];
+  if (days <= 21 * scale) return [say('notice', subject, left, remedy)];
   return [];
+}
+
+function remedyFor({ renewed, path }: CertificateFacts): string {
+  if (renewed === 'here') return `Remove ${path} and restart turnkeepd: a new one is made.`;
+  if (renewed === 'by-authority') {
+    return 'It should have been renewed: `turnkeep certificate status` says why it was not, `turnkeep certificate renew` tries again.';
+  }
+  return `Put a current certificate and its key at ${path}: it is taken within a minute, no session ends.`;
+}
+
+/** The old one serves on: a failed order is a matter of days. */
+function ofOrder({ title, subject, orderProblem }: CertificateFacts): ReturnType<Check> {
+  if (orderProblem === '') return [];
+  const sentence = `The ${title} is not renewed: ${orderProblem}`;
+  const remedy = 'It is tried again by itself; at once with `turnkeep certificate renew`.';
+  return [say('warning', subject, sentence, remedy)];
 }
 
 /** What the running TURN service shows against what lies on the disk. */

@@ -17,8 +17,10 @@ export type CertificateFacts = {
   /** `host`, or whose it is. */
   subject: string;
   path: string;
-  /** Who renews it: this product, or the operator. */
-  renewed: 'here' | 'by-operator';
+  /** Who renews it: this host's own authority, one on the network, or the operator. */
+  renewed: 'here' | 'by-authority' | 'by-operator';
+  /** Why the newest order failed; empty when it did not. */
+  orderProblem: string;
   /** Why it cannot be used; null when it can. */
   problem: string | null;
   fingerprint: string | null;

@@ -8,7 +8,7 @@ import { BackupError } from './sealed-backup.ts';
 
 export const DATABASE = 'turnkeep.db';
 const STATE_FILE = 'cluster_state.json';
-const FOLDERS = ['keys', 'ca', 'turn-certificates'];
+const FOLDERS = ['keys', 'ca', 'turn-certificates', 'acme'];
 /** What stands for this host's identity and state: none of it may be there when a backup comes. */
 const OWN = [
   DATABASE,

@@ -6,10 +6,9 @@ import { Resolver } from 'node:dns/promises';
 import { canonicalIp, formatEndpoint } from '../../kit/ip-address.ts';
 import { AdapterError } from '../../kit/errors.ts';
 import type { DnsRecords } from '../../namespaces/system.ts';
-import { runCommand } from '../run-command.ts';
 import { nsupdateScript, type DnsZone } from './nsupdate-script.ts';
+import { sendUpdate } from './send-update.ts';
 
-const UPDATE_TIMEOUT_SECONDS = 5;
 const QUERY = { timeout: 2000, tries: 2 };
 
 export class Rfc2136Dns implements DnsRecords {
@@ -28,11 +27,7 @@ export class Rfc2136Dns implements DnsRecords {
     // What is right already costs the zone no new serial.
     if (same(await this.#addresses(name), wanted)) return;
     try {
-      await runCommand('nsupdate', ['-k', keyFile, '-t', String(UPDATE_TIMEOUT_SECONDS)], {
-        input: script,
-        timeoutMs: (UPDATE_TIMEOUT_SECONDS + 5) * 1000,
-        debianPackage: 'bind9-dnsutils',
-      });
+      await sendUpdate(keyFile, script);
     } catch (error) {
       throw this.#failure(name, error instanceof Error ? error.message : '', error);
     }

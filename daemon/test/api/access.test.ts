@@ -13,6 +13,8 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /v1/config', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['POST /v1/config/check', { text: '' }, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['POST /v1/config/reload', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
+  ['GET /v1/certificates', undefined, [401, 403, 200, 200, 403, 403, 403, 200]],
+  ['POST /v1/certificates/renew', {}, [401, 403, 403, 409, 403, 403, 403, 409]],
   ['GET /v1/audit/verify', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['GET /v1/users', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
   ['POST /v1/users', { name: 'x', role: 'nobody' }, [401, 403, 403, 400, 403, 403, 403, 400]],

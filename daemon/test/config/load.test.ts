@@ -182,3 +182,39 @@ t.test('suggests only what is near', (t) => {
   t.equal(nearestKey('database', ['listen', 'tls']), undefined);
   t.end();
 });
+
+t.test('certificates of an authority: what does not go together is said before it is ordered', (t) => {
+  const problems = (text: string): string[] =>
+    refused(text).problems.map(({ key, message }) => `${key}: ${message}`);
+  t.match(
+    problems('certificates: { source: acme }'),
+    [/^certificates\.source: acme has no name/, /^certificates\.agreeToTerms: read the terms/].sort(),
+  );
+  const named = 'turn: { hostName: turn.example.com }\n';
+  t.match(problems(`${named}certificates: { source: acme, agreeToTerms: true, challenge: dns-01 }`), [
+    /^certificates\.challenge: dns-01 needs dns\.manager/,
+  ]);
+  const dns = 'dns: { manager: rfc2136, server: "192.0.2.1:53", zone: example.org, keyFile: k }\n';
+  t.match(problems(`${named}${dns}certificates: { source: acme, agreeToTerms: true, challenge: dns-01 }`), [
+    /^turn\.hostName: dns-01 answers in the zone example\.org only/,
+  ]);
+  t.match(problems('api: { tls: acme }'), [
+    /^api\.tls: acme needs certificates/,
+    /^api\.publicUrl: .*DNS name/,
+  ]);
+  t.match(
+    problems(`${named}certificates: { source: acme, agreeToTerms: true, directory: "http://a.test/dir" }`),
+    [/^certificates\.directory: must be the https address/],
+  );
+  t.equal(
+    read(`${named}certificates: { source: acme, agreeToTerms: true }`).certificates.challenge,
+    'http-01',
+  );
+  t.equal(
+    read(
+      'api: { tls: acme, publicUrl: "https://a.test" }\ncertificates: { source: acme, agreeToTerms: true }',
+    ).api.tls,
+    'acme',
+  );
+  t.end();
+});

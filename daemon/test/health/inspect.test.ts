@@ -244,6 +244,23 @@ const FAULTS: [string, (facts: Facts) => void, string, Severity, RegExp][] = [
     /in 21 days/,
   ],
   [
+    'one of an authority that is not renewed',
+    (f) => (certificate(f).orderProblem = 'the authority says no.'),
+    'certificates',
+    'warning',
+    /is not renewed: the authority says no/,
+  ],
+  [
+    'one of an authority for six days, with half a day left',
+    (f) =>
+      Object.assign(certificate(f), {
+        ...{ renewed: 'by-authority', notBeforeMs: NOW_MS - 5.6 * DAY_MS, notAfterMs: NOW_MS + 0.4 * DAY_MS },
+      }),
+    'certificates',
+    'warning',
+    /in 1 day/,
+  ],
+  [
     'one that is not valid yet',
     (f) => (certificate(f).notBeforeMs = NOW_MS + 1),
     'certificates',

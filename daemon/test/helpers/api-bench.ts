@@ -70,6 +70,7 @@ export async function apiBench(
       doctor: () =>
         Promise.resolve({ at: '2026-01-01T00:00:00.000Z', ok: true, transports: [], attacks: [], host: [] }),
     },
+    certificates: undefined,
     rooms: { sfu: () => undefined },
     tickets: new SignalTickets({ clock }),
     live,

@@ -53,7 +53,7 @@ options {
   recursion no; dnssec-validation no; notify no;
 };
 controls { };
-zone "${ZONE}" { type primary; file "zones/zone"; update-policy { grant turnkeep zonesub A AAAA; }; };
+zone "${ZONE}" { type primary; file "zones/zone"; update-policy { grant turnkeep zonesub A AAAA TXT; }; };
 `,
   );
   // BIND listens on addresses that an interface has.

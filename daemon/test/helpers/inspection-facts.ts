@@ -104,6 +104,7 @@ export function healthyFacts(): Facts {
         subject: 'demo',
         path: '/data/demo.pem',
         renewed: 'here',
+        orderProblem: '',
         problem: null,
         fingerprint: 'AA',
         notBeforeMs: NOW_MS - DAY_MS,

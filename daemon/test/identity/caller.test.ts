@@ -30,6 +30,7 @@ const HOST: Action[] = [
   'namespace.delete',
   'namespace.quota',
   'host.inspect',
+  'certificate.renew',
   'config.read',
   'config.reload',
   'host.attack',
