@@ -7,7 +7,6 @@
  */
 import type { CapturePolicy, DeviceMedia } from '../../contract/api.ts';
 import type { IngestState } from '../../contract/control.ts';
-import { backoffMs } from '../../kit/backoff.ts';
 import { assertNever } from '../../kit/errors.ts';
 import { isAway, sentenceOf, type IngestFault } from './fault.ts';
 import type {
@@ -19,6 +18,8 @@ import type {
   SessionRef,
   TunnelView,
 } from './ingest-types.ts';
+import { mediaReport } from './media-report.ts';
+import { RedialSchedule } from './redial-schedule.ts';
 
 /** Every step of an `open` has its own limit; this one ends an `open` that none of them ended. */
 export const OPENING_LIMIT_MS = 60_000;
@@ -28,14 +29,8 @@ export const CONNECT_LIMIT_MS = 15_000;
 export const FIRST_RTP_LIMIT_MS = 10_000;
 /** How long a stalled stream may come back by itself before it is dialled again. */
 export const STALL_LIMIT_MS = 10_000;
-/** A flow of this length proves the camera good: the next failure starts the backoff anew. */
-export const PROVEN_FLOW_MS = 10_000;
 /** An SFU that stays away this long has let its peer connections go. */
 export const SFU_AWAY_LIMIT_MS = 60_000;
-/** The least distance of two dials when a new tunnel cuts the backoff short: a flapping camera is no storm. */
-export const REDIAL_DISTANCE_MS = 500;
-/** Waits of 0.5 to 1 s after the first failure, 5 to 10 s from the fifth on. */
-export const REDIAL_BACKOFF = { firstMs: 1000, maxMs: 10_000 };
 
 type Sfu = { state: 'absent' } | { state: 'ready' } | { state: 'lost'; untilMs: number };
 
@@ -50,7 +45,7 @@ export type IngestMachineOptions = {
 
 export class IngestMachine {
   readonly #ingestIdPrefix: string;
-  readonly #random: () => number;
+  readonly #schedule: RedialSchedule;
   #capture: CapturePolicy;
   #phase: IngestPhase = { name: 'idle' };
   #tunnel: TunnelView = { state: 'unknown' };
@@ -66,17 +61,13 @@ export class IngestMachine {
   #seenOnline = false;
   #producer: ProducerKind | null = null;
   #attempt = 0;
-  #failures = 0;
-  #lastOpenMs = -Infinity;
-  /** Backoff that outlives the demand: viewers who come and go do not hammer a camera. */
-  #notBeforeMs = -Infinity;
   #media: DeviceMedia;
   #actions: IngestAction[] = [];
 
   constructor(options: IngestMachineOptions) {
     this.#capture = options.capture;
     this.#ingestIdPrefix = options.ingestIdPrefix;
-    this.#random = options.random;
+    this.#schedule = new RedialSchedule(options.random);
     this.#media = { state: 'idle', sinceMs: options.nowMs, message: null, producer: null, watching: 0 };
   }
 
@@ -357,8 +348,7 @@ export class IngestMachine {
       return;
     }
     if (this.#phase.name === 'idle' && this.#sfu.state === 'ready') {
-      if (nowMs - this.#notBeforeMs > PROVEN_FLOW_MS) this.#failures = 0;
-      this.#phase = { name: 'waiting', retryAtMs: Math.max(nowMs, this.#notBeforeMs) };
+      this.#phase = { name: 'waiting', retryAtMs: this.#schedule.wantedMs(nowMs) };
     }
     if (this.#phase.name !== 'waiting') return;
     const away = this.#away();
@@ -391,7 +381,7 @@ export class IngestMachine {
     this.#attempt += 1;
     const ingestId = `${this.#ingestIdPrefix}-${String(this.#attempt)}`;
     const { tunnelId } = this.#tunnel;
-    this.#lastOpenMs = nowMs;
+    this.#schedule.dialled(nowMs);
     this.#phase = {
       name: 'opening',
       attempt: this.#attempt,
@@ -414,26 +404,21 @@ export class IngestMachine {
 
   #retryLater(fault: IngestFault, nowMs: number, retryAfterMs: number | null): void {
     this.#countFlow(nowMs);
-    this.#failures += 1;
-    const waitMs = Math.max(backoffMs(this.#failures, REDIAL_BACKOFF, this.#random()), retryAfterMs ?? 0);
     this.#dropSession();
     this.#fault = fault;
-    this.#notBeforeMs = nowMs + waitMs;
-    this.#phase = { name: 'waiting', retryAtMs: this.#notBeforeMs };
+    this.#phase = { name: 'waiting', retryAtMs: this.#schedule.failedMs(nowMs, retryAfterMs) };
   }
 
   #redial(fault: IngestFault, nowMs: number): void {
     this.#countFlow(nowMs);
     this.#dropSession();
     this.#fault = fault;
-    this.#notBeforeMs = this.#soonestMs(nowMs);
-    this.#phase = { name: 'waiting', retryAtMs: this.#notBeforeMs };
+    this.#phase = { name: 'waiting', retryAtMs: this.#schedule.againMs(nowMs) };
   }
 
   /** What kept it from working may be over: the next dial is due as soon as the least distance allows. */
   #hurry(nowMs: number): void {
-    const soonestMs = this.#soonestMs(nowMs);
-    this.#notBeforeMs = Math.min(this.#notBeforeMs, soonestMs);
+    const soonestMs = this.#schedule.hurryMs(nowMs);
     if (this.#phase.name === 'waiting') this.#phase.retryAtMs = Math.min(this.#phase.retryAtMs, soonestMs);
   }
 
@@ -453,12 +438,7 @@ export class IngestMachine {
   }
 
   #countFlow(nowMs: number): void {
-    if (this.#phase.name === 'live' && nowMs - this.#phase.flowingSinceMs >= PROVEN_FLOW_MS)
-      this.#failures = 0;
-  }
-
-  #soonestMs(nowMs: number): number {
-    return Math.max(nowMs, this.#lastOpenMs + REDIAL_DISTANCE_MS);
+    if (this.#phase.name === 'live') this.#schedule.flowed(nowMs - this.#phase.flowingSinceMs);
   }
 
   #session(): SessionRef | undefined {
@@ -482,23 +462,10 @@ export class IngestMachine {
   }
 
   #refreshMedia(nowMs: number): void {
-    const fault = this.#sfu.state === 'lost' && this.#phase.name !== 'idle' ? 'sfu-away' : this.#fault;
-    const state = this.#mediaState(fault);
-    const message = fault === undefined ? null : sentenceOf(fault);
-    const open = this.#session() !== undefined;
-    const producer = open ? this.#producer : null;
-    const before = this.#media;
-    const watching = this.#subscribers;
-    const same = before.state === state && before.message === message;
-    if (same && before.producer === producer && before.watching === watching) return;
-    const sinceMs = before.state === state ? before.sinceMs : nowMs;
-    this.#media = { state, sinceMs, message, producer, watching };
-  }
-
-  #mediaState(fault: IngestFault | undefined): DeviceMedia['state'] {
-    if (this.#phase.name === 'idle' || this.#phase.name === 'removed') return 'idle';
-    if (fault === 'no-picture') return 'no-picture';
-    if (fault !== undefined) return 'reconnecting';
-    return this.#phase.name === 'live' ? 'live' : 'connecting';
+    const { name } = this.#phase;
+    const fault = this.#sfu.state === 'lost' && name !== 'idle' ? 'sfu-away' : this.#fault;
+    const producer = this.#session() === undefined ? null : this.#producer;
+    const facts = { phase: name, fault, producer, watching: this.#subscribers };
+    this.#media = mediaReport(this.#media, facts, nowMs);
   }
 }

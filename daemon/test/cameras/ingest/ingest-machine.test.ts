@@ -8,11 +8,10 @@ import {
   FIRST_RTP_LIMIT_MS,
   IngestMachine,
   OPENING_LIMIT_MS,
-  PROVEN_FLOW_MS,
-  REDIAL_DISTANCE_MS,
   SFU_AWAY_LIMIT_MS,
   STALL_LIMIT_MS,
 } from '../../../cameras/ingest/ingest-machine.ts';
+import { PROVEN_FLOW_MS, REDIAL_DISTANCE_MS } from '../../../cameras/ingest/redial-schedule.ts';
 import type {
   FoundIngest,
   IngestAction,
