@@ -13,7 +13,7 @@ const directorySchema = z
   );
 
 /** @param listenSchema `address:port`, as every listener of the configuration. */
-export function certificatesSchema<T extends z.ZodType<string>>(listenSchema: T) {
+export function certificateKeys<T extends z.ZodType<string>>(listenSchema: T) {
   return z.strictObject({
     source: z.enum(['local-ca', 'acme']).default('local-ca'),
     directory: directorySchema.default(DEFAULT_DIRECTORY),

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
-import { certificateProblems, certificatesSchema } from './certificates.ts';
+import { certificateProblems, certificateKeys } from './certificates.ts';
 import { firewallManagerSchema } from './firewall.ts';
 import { ipSchema, portRangeSchema, portSchema } from './names.ts';
 import { quotaSchema } from './quota.ts';
@@ -175,7 +175,7 @@ const keysSchema = z.strictObject({
   shield: z.strictObject({ address: shieldSchema.default('127.0.0.1') }).prefault({}),
   ports: portsSchema.prefault({}),
   dns: dnsSchema.prefault({}),
-  certificates: certificatesSchema(listenSchema).prefault({}),
+  certificates: certificateKeys(listenSchema).prefault({}),
   firewall: z
     .strictObject({
       manager: firewallManagerSchema.default('none'),

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import * as api from '../../contract/api.ts';
 import * as audit from '../../contract/audit.ts';
+import * as certificates from '../../contract/certificates.ts';
 import * as config from '../../contract/config-view.ts';
 import * as diagnosis from '../../contract/diagnosis.ts';
 import * as ice from '../../contract/ice.ts';
@@ -28,6 +29,7 @@ export type RouteDoc = {
 export const CONTRACTS: readonly Record<string, unknown>[] = [
   api,
   audit,
+  certificates,
   config,
   diagnosis,
   ice,
@@ -70,6 +72,17 @@ export const ROUTE_DOCS: Record<string, RouteDoc> = {
   'POST /v1/users/:name/sign-in-code': {
     summary: 'A code that signs in once, from the host itself only',
     answer: identity.signInCodeSchema,
+  },
+
+  'GET /v1/certificates': {
+    summary: 'Certificates of an ACME authority, and why one is not renewed',
+    answer: certificates.certificateListSchema,
+  },
+  'POST /v1/certificates/renew': {
+    summary: 'Order new certificates now; those in use stay until they are there',
+    body: certificates.renewCertificateSchema,
+    status: 202,
+    answer: certificates.renewingCertificatesSchema,
   },
 
   'GET /v1/namespaces': { summary: 'The namespaces', answer: api.namespaceListSchema },
