@@ -2,6 +2,7 @@
  * UDP as the services use it: sockets bound to one address, no name resolution, sends that never wait.
  * Two engines implement it: batches by the addon in `native/`, and `node:dgram` where that was not built.
  */
+import type { SealedFlow, SealKeys } from './sealed-flow.ts';
 import type { OnSent, SendWatch } from './send-watch.ts';
 
 export type SendFailure = 'send-queue-full' | 'send-failed';
@@ -56,6 +57,11 @@ export interface UdpSocket {
     address: string,
     watch: SendWatch,
   ): void;
+  /**
+   * RTP packets that are protected on their way out. @returns undefined where the engine has no such way: then the
+   * caller protects them itself. @throws RangeError on keys of a wrong length.
+   */
+  seal(keys: SealKeys): SealedFlow | undefined;
   /** A second call does nothing. */
   close(): Promise<void>;
 }

@@ -141,6 +141,10 @@ class DgramSocket implements UdpSocket {
     this.send(bytes, port, address, watch.next());
   }
 
+  seal(): undefined {
+    return undefined;
+  }
+
   close(): Promise<void> {
     if (!this.#open) return Promise.resolve();
     this.#open = false;

@@ -2,9 +2,10 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isErrno, messageOf } from '../kit/errors.ts';
+import type { Addon } from './addon-layout.ts';
 import type { DatagramEngine } from './datagram.ts';
 import { dgramEngine } from './dgram-engine.ts';
-import { MmsgEngine, type Addon } from './mmsg-engine.ts';
+import { MmsgEngine } from './mmsg-engine.ts';
 
 const FILE = fileURLToPath(new URL('native/build/datagram.node', import.meta.url));
 /** `dgram` keeps the addon out, for tests, for comparison and as a way out. */

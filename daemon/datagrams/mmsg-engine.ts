@@ -3,7 +3,8 @@
  * event loop received, one system call for all that a socket sends. What is forwarded is not copied.
  */
 import { getSystemErrorName } from 'node:util';
-import { AddressTexts, AddressWords } from './address-words.ts';
+import { CONTROL, FAILURE, IPV6, PORT_MASK, RECEIVED, type Addon } from './addon-layout.ts';
+import { AddressTexts } from './address-words.ts';
 import {
   SOCKET_BUFFER_BYTES,
   type Datagram,
@@ -12,29 +13,9 @@ import {
   type UdpSocket,
   type UdpSocketOptions,
 } from './datagram.ts';
+import type { SealedFlow, SealKeys } from './sealed-flow.ts';
+import { SendList } from './send-list.ts';
 import { SendWatch } from './send-watch.ts';
-
-/** The functions of native/datagram.cc, where the layout of the blocks is described. */
-export type Addon = {
-  memory: ArrayBuffer;
-  received: ArrayBuffer;
-  sends: ArrayBuffer;
-  control: ArrayBuffer;
-  arenaAt: number;
-  open(address: string, port: number, bufferBytes: number, offload: boolean): number;
-  port(socket: number): number;
-  close(socket: number): void;
-  flush(): void;
-  listen(callback: (received: number, failures: number) => void): void;
-};
-
-const RECEIVED = { ints: 9, socket: 0, offset: 1, length: 2, port: 3, address: 4 } as const;
-const SEND = { ints: 10, socket: 0, port: 1, address: 2, header: 7, offset: 8, length: 9 } as const;
-const CONTROL = { sends: 0, arenaUsed: 1, failures: 2 } as const;
-const FAILURE = { ints: 3, socket: 0, full: 1, failed: 2 } as const;
-const IPV6 = 0x10000;
-const PORT_MASK = 0xffff;
-const MAX_DATAGRAM_BYTES = 65_535;
 
 /** The place of the pool that is being looked at: one for all datagrams. */
 class PoolDatagram implements Datagram {
@@ -60,27 +41,20 @@ class PoolDatagram implements Datagram {
 export class MmsgEngine implements DatagramEngine {
   readonly name = 'mmsg-addon';
   readonly #addon: Addon;
-  readonly #pool: Buffer;
+  readonly sends: SendList;
   readonly #received: Int32Array;
-  readonly #sends: Int32Array;
   readonly #control: Int32Array;
-  readonly #maxSends: number;
-  readonly #arenaBytes: number;
   readonly #datagram: PoolDatagram;
   readonly #texts = new AddressTexts();
-  readonly #words = new AddressWords();
   /** By the addon's number. */
   readonly #sockets: (MmsgSocket | undefined)[] = [];
 
   constructor(addon: Addon) {
     this.#addon = addon;
-    this.#pool = Buffer.from(addon.memory);
+    this.sends = new SendList(addon);
     this.#received = new Int32Array(addon.received);
-    this.#sends = new Int32Array(addon.sends);
     this.#control = new Int32Array(addon.control);
-    this.#maxSends = Math.floor(this.#sends.length / SEND.ints);
-    this.#arenaBytes = addon.memory.byteLength - addon.arenaAt;
-    this.#datagram = new PoolDatagram(this.#pool);
+    this.#datagram = new PoolDatagram(this.sends.pool);
     addon.listen((received, failures) => {
       this.#take(received);
       this.#count(failures);
@@ -103,65 +77,6 @@ export class MmsgEngine implements DatagramEngine {
   close(index: number): void {
     this.#sockets[index] = undefined;
     this.#addon.close(index);
-  }
-
-  /** Copies the bytes: they go out when this turn of the event loop is over. @returns false when they cannot. */
-  send(index: number, bytes: Buffer, port: number, address: string): boolean {
-    if (bytes.length > MAX_DATAGRAM_BYTES) return false;
-    let used = this.#control[CONTROL.arenaUsed] ?? 0;
-    if (used + bytes.length > this.#arenaBytes) {
-      this.#addon.flush();
-      used = 0;
-    }
-    const offset = this.#addon.arenaAt + used;
-    if (!this.#append(index, port, address, 0, offset, bytes.length)) return false;
-    // `append` may have sent what lay in the arena, and then counts from 0 again: never below `used`.
-    this.#pool.set(bytes, offset);
-    this.#control[CONTROL.arenaUsed] = used + bytes.length;
-    return true;
-  }
-
-  forward(
-    index: number,
-    datagram: Datagram,
-    start: number,
-    length: number,
-    header: number,
-    port: number,
-    address: string,
-  ): boolean {
-    if (datagram.bytes === this.#pool) return this.#append(index, port, address, header, start, length);
-    const bytes = Buffer.allocUnsafe(length + 4);
-    bytes.writeUInt32BE(header >>> 0, 0);
-    bytes.set(datagram.bytes.subarray(start, start + length), 4);
-    return this.send(index, header === 0 ? bytes.subarray(4) : bytes, port, address);
-  }
-
-  #append(
-    index: number,
-    port: number,
-    address: string,
-    header: number,
-    offset: number,
-    length: number,
-  ): boolean {
-    const sends = this.#sends;
-    const control = this.#control;
-    let count = control[CONTROL.sends] ?? 0;
-    if (count === this.#maxSends) {
-      this.#addon.flush();
-      count = 0;
-    }
-    const at = count * SEND.ints;
-    const ipv6 = this.#words.write(address, sends, at + SEND.address);
-    if (ipv6 === undefined) return false;
-    sends[at + SEND.socket] = index;
-    sends[at + SEND.port] = ipv6 ? port | IPV6 : port;
-    sends[at + SEND.header] = header;
-    sends[at + SEND.offset] = offset;
-    sends[at + SEND.length] = length;
-    control[CONTROL.sends] = count + 1;
-    return true;
   }
 
   #take(count: number): void {
@@ -217,7 +132,7 @@ class MmsgSocket implements UdpSocket {
 
   send(bytes: Buffer, port: number, address: string): void {
     if (!this.#open) return;
-    if (!this.#engine.send(this.#index, bytes, port, address)) this.onFailure('send-failed', 1);
+    if (!this.#engine.sends.send(this.#index, bytes, port, address)) this.onFailure('send-failed', 1);
   }
 
   sendCopy(bytes: Buffer, port: number, address: string): void {
@@ -233,8 +148,12 @@ class MmsgSocket implements UdpSocket {
     address: string,
   ): void {
     if (!this.#open) return;
-    const taken = this.#engine.forward(this.#index, datagram, start, length, header, port, address);
+    const taken = this.#engine.sends.forward(this.#index, datagram, start, length, header, port, address);
     if (!taken) this.onFailure('send-failed', 1);
+  }
+
+  seal(keys: SealKeys): SealedFlow | undefined {
+    return this.#engine.sends.openFlow(this.#index, () => this.#open, keys);
   }
 
   close(): Promise<void> {

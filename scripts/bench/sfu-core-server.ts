@@ -63,6 +63,11 @@ for (let at = 0; at < VIEWERS; at += 1) {
       send: (datagram) => {
         socket.sendCopy(datagram, VIEWER_PORT, address);
       },
+      openOutlet: (keys) => {
+        const flow = socket.seal(keys);
+        flow?.aim(address, VIEWER_PORT);
+        return flow;
+      },
     },
     nowMs(),
   );

@@ -3,8 +3,11 @@
 //   memory    bytes  SLOTS receive slots, then the arena, into which JavaScript copies what did not come from a slot
 //   received  int32  RECEIVED_INTS for each datagram: socket, offset, length, port | 65536 for IPv6, address (4), scope
 //   sends     int32  SEND_INTS for each datagram: socket, port | 65536 for IPv6, address (4), scope, header, offset,
-//                    length; a header other than 0 goes in front, in network byte order
-//   control   int32  [0] datagrams in `sends`, [1] bytes used of the arena, then FAILURE_INTS for each socket whose
+//                    length; a header other than 0 goes in front, in network byte order. Then, for an RTP packet that
+//                    is to be protected on its way out, or 0: SRTP context, rollover counter, bytes of the RTP header
+//                    that is at the offset already, offset of the payload; the length is that of the protected packet
+//   control   int32  [0] datagrams in `sends`, [1] bytes used of the arena, [2] flushes so far, [3] datagrams that may
+//                    wait for more of their picture, [4] 1: its end is there; then FAILURE_INTS for each socket whose
 //                    sends failed: socket, sends that found the kernel's buffer full, sends refused for another reason
 // Addresses are the bytes of the network, padded with zeros. Whatever JavaScript writes is checked before it is used.
 // Sockets are small numbers; a number is given to another socket only in a later turn of the event loop.
@@ -22,6 +25,7 @@
 #include <cstring>
 #include <new>
 #include <vector>
+#include "srtp.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -42,11 +46,15 @@ constexpr int RECEIVE_BATCH = 64;
 constexpr int MAX_RECEIVED = 2048;
 constexpr int RECEIVED_INTS = 9;
 constexpr int MAX_SENDS = 1024;
-constexpr int SEND_INTS = 10;
+constexpr int SEND_INTS = 14;
 constexpr int DESTINATION_INTS = 7;  // Of a send: socket and where to.
 constexpr int MAX_FAILURES = 64;
 constexpr int FAILURE_INTS = 3;
-constexpr int FAILURES_AT = 2;
+constexpr int FAILURES_AT = 5;
+// So long a picture's packets may wait for the rest of it, when so many do: segments of one message cost a third of
+// single datagrams, here and at the relay, and nobody can show a picture before its last packet.
+constexpr uint64_t PATIENCE_MS = 4;
+constexpr int MIN_PATIENT = 8;
 constexpr int CONTROL_INTS = FAILURES_AT + MAX_FAILURES * FAILURE_INTS;
 constexpr int IPV6 = 0x10000;
 constexpr size_t MAX_SOCKETS = 65536;
@@ -106,6 +114,9 @@ struct Addon {
   napi_async_cleanup_hook_handle cleanup = nullptr;
   uv_prepare_t prepare;
   uv_check_t check;
+  uv_timer_t patience;
+  bool waiting = false;  // The timer runs.
+  srtp::Contexts contexts;
   int open_handles = 0;
   bool closing = false;
   bool dispatching = false;
@@ -176,6 +187,21 @@ bool is_valid(Socket* socket, const int32_t* send) {
          ((send[1] & IPV6) != 0) == (socket->family == AF_INET6);
 }
 
+// After is_valid. The payload is read only: parts of it that lie in the packet itself spoil nothing but the packet.
+bool protect(Addon* addon, const int32_t* send) {
+  srtp::Context* context = addon->contexts.find(send[10]);
+  int64_t length = send[9];
+  int64_t header = send[12];
+  int64_t payload = send[13];
+  // Less than the whole packet is read of the payload, so this bound is enough.
+  if (context == nullptr || header < 0 || header > length || payload < 0 ||
+      payload + length > static_cast<int64_t>(MEMORY_BYTES)) {
+    return false;
+  }
+  return srtp::seal(context, addon->memory + send[8], static_cast<size_t>(header), addon->memory + payload,
+                    static_cast<size_t>(length), static_cast<uint32_t>(send[11]));
+}
+
 uint32_t hash_of(const int32_t* send) {
   uint32_t hash = static_cast<uint32_t>(send[0]) * 0x9e3779b1u ^ static_cast<uint32_t>(send[1]) * 0x85ebca6bu;
   hash ^= static_cast<uint32_t>(send[2]) * 0xc2b2ae35u ^ static_cast<uint32_t>(send[5]) * 0x27d4eb2fu;
@@ -192,7 +218,7 @@ int group_sends(Addon* addon, int count, Socket** touched) {
     const int32_t* send = addon->sends + at * SEND_INTS;
     Socket* socket = socket_at(addon, send[0]);
     if (socket == nullptr) continue;
-    if (!is_valid(socket, send)) {
+    if (!is_valid(socket, send) || (send[10] != 0 && !protect(addon, send))) {
       note(socket, &socket->failed, 1);
       continue;
     }
@@ -328,6 +354,13 @@ void flush(Addon* addon) {
   int count = addon->control[0];
   addon->control[0] = 0;
   addon->control[1] = 0;
+  addon->control[2] = static_cast<int32_t>(static_cast<uint32_t>(addon->control[2]) + 1);
+  addon->control[3] = 0;
+  addon->control[4] = 0;
+  if (addon->waiting) {
+    uv_timer_stop(&addon->patience);
+    addon->waiting = false;
+  }
   if (count <= 0) return;
   if (count > MAX_SENDS) count = MAX_SENDS;
   addon->flushes += 1;
@@ -344,6 +377,20 @@ void flush(Addon* addon) {
     }
     send_messages(addon, socket, build_messages(addon, socket));
   }
+}
+
+void on_patience(uv_timer_t* timer) { flush(static_cast<Addon*>(timer->data)); }
+
+// A turn of the event loop is over.
+void flush_unless_patient(Addon* addon) {
+  if (addon->control[0] == 0) return;
+  if (addon->control[3] < MIN_PATIENT || addon->control[4] != 0 || addon->closing) {
+    flush(addon);
+    return;
+  }
+  if (addon->waiting) return;
+  addon->waiting = uv_timer_start(&addon->patience, on_patience, PATIENCE_MS, 0) == 0;
+  if (!addon->waiting) flush(addon);
 }
 
 // ---- receiving -----------------------------------------------------------------------------------------
@@ -386,7 +433,7 @@ void dispatch(Addon* addon) {
     napi_close_handle_scope(env, scope);
     addon->dispatching = false;
     if (addon->closing) return;
-    flush(addon);
+    flush_unless_patient(addon);
   }
 }
 
@@ -471,7 +518,7 @@ void on_poll(uv_poll_t* poll, int status, int) {
 
 // Before and after the event loop waits: nothing lies here while it sleeps.
 void turn(Addon* addon) {
-  flush(addon);
+  flush_unless_patient(addon);
   dispatch(addon);
   addon->used = 0;
 }
@@ -518,7 +565,9 @@ void on_exit(napi_async_cleanup_hook_handle, void* data) {
   for (Socket* socket : addon->sockets) {
     if (socket != nullptr) close_socket(socket);
   }
-  addon->prepare.data = addon->check.data = addon;
+  addon->prepare.data = addon->check.data = addon->patience.data = addon;
+  uv_close(reinterpret_cast<uv_handle_t*>(&addon->patience),
+           [](uv_handle_t* handle) { handle_closed(static_cast<Addon*>(handle->data)); });
   uv_close(reinterpret_cast<uv_handle_t*>(&addon->prepare),
            [](uv_handle_t* handle) { handle_closed(static_cast<Addon*>(handle->data)); });
   uv_close(reinterpret_cast<uv_handle_t*>(&addon->check),
@@ -662,6 +711,53 @@ napi_value flush_now(napi_env env, napi_callback_info call) {
   return nullptr;
 }
 
+bool buffer_of(napi_env env, napi_value value, size_t wanted, const uint8_t** bytes) {
+  void* data = nullptr;
+  size_t length = 0;
+  bool is_buffer = false;
+  if (napi_is_buffer(env, value, &is_buffer) != napi_ok || !is_buffer ||
+      napi_get_buffer_info(env, value, &data, &length) != napi_ok || length != wanted) {
+    return false;
+  }
+  *bytes = static_cast<const uint8_t*>(data);
+  return true;
+}
+
+// openContext(profile: number, key: Buffer, salt: Buffer, authKey: Buffer): number of the SRTP context, or -errno.
+napi_value open_context(napi_env env, napi_callback_info call) {
+  napi_value argv[4];
+  Addon* addon = arguments(env, call, 4, argv);
+  int32_t chosen = -1;
+  const uint8_t* key = nullptr;
+  const uint8_t* salt = nullptr;
+  const uint8_t* auth_key = nullptr;
+  if (addon == nullptr) return nullptr;
+  if (napi_get_value_int32(env, argv[0], &chosen) != napi_ok || chosen < srtp::AEAD_AES_128_GCM ||
+      chosen > srtp::AES_CM_128_HMAC_SHA1_80) {
+    napi_throw_type_error(env, nullptr, "wrong arguments");
+    return nullptr;
+  }
+  srtp::Profile profile = static_cast<srtp::Profile>(chosen);
+  if (!buffer_of(env, argv[1], srtp::KEY_BYTES, &key) || !buffer_of(env, argv[2], srtp::salt_bytes(profile), &salt) ||
+      !buffer_of(env, argv[3], srtp::AUTH_KEY_BYTES, &auth_key)) {
+    napi_throw_range_error(env, nullptr, "keys of a wrong length");
+    return nullptr;
+  }
+  return number(env, addon->contexts.open(profile, key, salt, auth_key));
+}
+
+// closeContext(context): sends what waits, then forgets the keys; a number that is closed already is left alone.
+napi_value close_context(napi_env env, napi_callback_info call) {
+  napi_value argv[1];
+  Addon* addon = arguments(env, call, 1, argv);
+  int32_t context = 0;
+  if (addon == nullptr || napi_get_value_int32(env, argv[0], &context) != napi_ok) return nullptr;
+  if (addon->contexts.find(context) == nullptr) return nullptr;
+  flush(addon);
+  addon->contexts.close(context);
+  return nullptr;
+}
+
 // listen(callback: (received: number, failures: number) => void)
 napi_value set_callback(napi_env env, napi_callback_info call) {
   napi_value argv[1];
@@ -714,6 +810,8 @@ napi_value init(napi_env env, napi_value exports) {
       napi_set_named_property(env, exports, "arenaAt", arena_at) != napi_ok ||
       !add_function(env, exports, "open", open_socket) || !add_function(env, exports, "port", port_of) ||
       !add_function(env, exports, "close", close_one) || !add_function(env, exports, "flush", flush_now) ||
+      !add_function(env, exports, "openContext", open_context) ||
+      !add_function(env, exports, "closeContext", close_context) ||
       !add_function(env, exports, "listen", set_callback) || napi_get_uv_event_loop(env, &addon->loop) != napi_ok ||
       napi_set_instance_data(env, addon, nullptr, nullptr) != napi_ok ||
       napi_add_async_cleanup_hook(env, on_exit, addon, &addon->cleanup) != napi_ok) {
@@ -722,13 +820,15 @@ napi_value init(napi_env env, napi_value exports) {
   }
   uv_prepare_init(addon->loop, &addon->prepare);
   uv_check_init(addon->loop, &addon->check);
-  addon->prepare.data = addon->check.data = addon;
+  uv_timer_init(addon->loop, &addon->patience);
+  addon->prepare.data = addon->check.data = addon->patience.data = addon;
   uv_prepare_start(&addon->prepare, on_prepare);
   uv_check_start(&addon->check, on_check);
-  // The sockets keep the process alive, these two do not.
+  // The sockets keep the process alive, these do not.
+  uv_unref(reinterpret_cast<uv_handle_t*>(&addon->patience));
   uv_unref(reinterpret_cast<uv_handle_t*>(&addon->prepare));
   uv_unref(reinterpret_cast<uv_handle_t*>(&addon->check));
-  addon->open_handles = 2;
+  addon->open_handles = 3;
   return exports;
 }
 

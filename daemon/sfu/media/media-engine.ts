@@ -8,6 +8,7 @@ import type { Logger } from '../../kit/logger.ts';
 import type {
   CoreEvents,
   CorePeer,
+  CorePeerOptions,
   Downlink,
   DownlinkOptions,
   HeldTrack,
@@ -70,9 +71,9 @@ export class MediaEngine {
     return this.#relays();
   }
 
-  addPeer(keys: SrtpKeys, send: (datagram: Buffer) => void): CorePeer {
+  addPeer(keys: SrtpKeys, ways: Pick<CorePeerOptions, 'send' | 'openOutlet'>): CorePeer {
     const id = `peer-${String(this.#nextPeer++)}`;
-    const peer = this.#core.addPeer({ id, keys, send }, this.clock.nowMs());
+    const peer = this.#core.addPeer({ id, keys, ...ways }, this.clock.nowMs());
     this.schedule();
     return peer;
   }

@@ -55,6 +55,10 @@ export class MemoryPort implements MediaPort {
     }
   }
 
+  openOutlet(): undefined {
+    return undefined;
+  }
+
   sendControl(endpoint: MuxEndpoint, datagram: Buffer): void {
     this.demux.noteOutgoingStun(endpoint, datagram);
     this.send(datagram);

@@ -64,8 +64,11 @@ export class PeerLink {
         },
         connected: (keys) => {
           link.#milestones.dtlsAtMs ??= engine.clock.nowMs();
-          const peer = engine.addPeer(keys, (datagram) => {
-            transport.send(datagram);
+          const peer = engine.addPeer(keys, {
+            send: (datagram) => {
+              transport.send(datagram);
+            },
+            openOutlet: (sealKeys) => transport.openOutlet(sealKeys),
           });
           link.#peer = peer;
           link.#events.connected(peer);

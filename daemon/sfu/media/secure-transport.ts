@@ -1,4 +1,5 @@
 /** The seam between the legs and the ICE/DTLS engine: plain values in and out, no library type. */
+import type { SealedOutlet, SealKeys } from '../../datagrams/sealed-flow.ts';
 import type { SrtpKeys } from './core/types.ts';
 
 export type Fingerprint = { algorithm: string; value: string };
@@ -70,6 +71,8 @@ export interface SecureTransport {
   restartIce(): Promise<void>;
   /** Sends SRTP or SRTCP to the nominated address, at once. Dropped while there is none. */
   send(datagram: Buffer): void;
+  /** The way of RTP packets to the same address that protects them itself; undefined where there is none. */
+  openOutlet(keys: SealKeys): SealedOutlet | undefined;
   /** Opens data channels, once, when `connected`. `remotePort`: the peer's `a=sctp-port`. */
   openData(options: { events: DataAssociationEvents; remotePort: number }): DataAssociation;
   /** Ends everything. Twice is harmless. */

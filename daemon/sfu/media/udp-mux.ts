@@ -5,12 +5,14 @@
 import { isIPv6 } from 'node:net';
 import type { Datagram, UdpSocket } from '../../datagrams/datagram.ts';
 import { loadDatagramEngine } from '../../datagrams/load-engine.ts';
+import type { SealedOutlet, SealKeys } from '../../datagrams/sealed-flow.ts';
 import { DropCounter } from '../../kit/drop-counter.ts';
 import { AdapterError, isErrno } from '../../kit/errors.ts';
 import { formatEndpoint } from '../../kit/ip-address.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { MediaDemux, type MuxDrop, type MuxEndpoint } from './media-demux.ts';
 import type { MediaPort } from './media-port.ts';
+import { RelayOutlet, type Target } from './relay-outlet.ts';
 import type { RelaySet } from './relay-set.ts';
 
 export type UdpMuxOptions = {
@@ -86,6 +88,18 @@ export class UdpMux implements MediaPort {
     } catch {
       this.#drops.add('send-failed');
     }
+  }
+
+  openOutlet(keys: SealKeys, target: () => Target | undefined): SealedOutlet | undefined {
+    const flow = this.#closed ? undefined : this.#socket?.seal(keys);
+    if (flow === undefined) return undefined;
+    return new RelayOutlet(flow, {
+      target,
+      relays: () => this.#demux.relays,
+      onRefused: () => {
+        this.#drops.add('send-not-relay');
+      },
+    });
   }
 
   /** Sends what ICE or DTLS of an endpoint wants out. */

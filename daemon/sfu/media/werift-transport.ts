@@ -26,6 +26,7 @@ import type { SrtpKeys, SrtpProfile } from './core/types.ts';
 import { verifyClientProof, type DtlsInsides } from './dtls-proof.ts';
 import { RecordGuard } from './dtls-records.ts';
 import type { MuxEndpoint } from './media-demux.ts';
+import type { SealedOutlet, SealKeys } from '../../datagrams/sealed-flow.ts';
 import type { MediaPort } from './media-port.ts';
 import { patchKeyAgreement } from './werift-shortcuts.ts';
 import type {
@@ -359,6 +360,10 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     const initiate = this.#dtlsRole === 'client';
     this.#data = new WeriftSctp({ ...options, dtls: this.#dtls, log: this.#log, initiate });
     return this.#data;
+  }
+
+  openOutlet(keys: SealKeys): SealedOutlet | undefined {
+    return this.#mux.openOutlet(keys, () => (this.#state === 'connected' ? this.#target : undefined));
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import type { DatagramEngine, SendFailure, UdpSocket } from '../../datagrams/datagram.ts';
 import { dgramEngine } from '../../datagrams/dgram-engine.ts';
 import { loadDatagramEngine } from '../../datagrams/load-engine.ts';
-import type { Addon } from '../../datagrams/mmsg-engine.ts';
+import type { Addon } from '../../datagrams/addon-layout.ts';
 
 const HOST = '127.0.46.2';
 /** More than one UDP datagram holds: the kernel refuses it at once, whatever the network. */
@@ -284,7 +284,7 @@ t.test('the addon checks what it is given', { skip: addon, timeout: 60_000 }, as
     fc.integer({ min: -0x80000000, max: 0x7fffffff }),
   );
   fc.assert(
-    fc.property(fc.array(word, { minLength: 10, maxLength: 60 }), word, word, (words, count, used) => {
+    fc.property(fc.array(word, { minLength: 14, maxLength: 84 }), word, word, (words, count, used) => {
       sends.fill(0);
       sends.set(words);
       control[0] = count;
@@ -314,7 +314,7 @@ t.test('the addon checks what it is given', { skip: addon, timeout: 60_000 }, as
     [2 ** 31 - 1, 1],
     [bytes - 9, 9],
   ]) {
-    sends.set([index, receiver.socket.port, host, 0, 0, 0, 0, 0, offset!, length!]);
+    sends.set([index, receiver.socket.port, host, 0, 0, 0, 0, 0, offset!, length!, 0, 0, 0, 0]);
     control[0] = 1;
     native.flush();
   }

@@ -3,6 +3,7 @@
  * resumes, changes source and recovers by one and the same re-join: parameter sets, then the cached group
  * of pictures paced on the send clock, then live. Sequence numbers and timestamps never break.
  */
+import { PATIENT, PICTURE_END, SOON } from '../../../datagrams/sealed-flow.ts';
 import { AudioNumbers } from './audio-numbers.ts';
 import type { BurstPacer, Bursting } from './burst-pacer.ts';
 import { randomBelow, type CoreContext, type Timed } from './core-context.ts';
@@ -265,8 +266,7 @@ export class CoreDownlink
       }
       case 'bursting':
         // Everything unsent is old news; on the send clock the jump shows as no gap.
-        this.#framesDropped += framesFrom(this.#gop, this.#cursor);
-        this.#pacer.delete(this);
+        this.#dropBurst();
         break;
       case 'waiting':
         if (!this.#gate.onKeyFrame(nowMs)) return;
@@ -314,8 +314,7 @@ export class CoreDownlink
 
   onCacheDiscarded(): void {
     if (this.#state !== 'bursting') return;
-    this.#pacer.delete(this);
-    this.#framesDropped += framesFrom(this.#gop, this.#cursor);
+    this.#dropBurst();
     this.#await();
   }
 
@@ -443,20 +442,21 @@ export class CoreDownlink
   #halt(): void {
     this.#cancelSwitch();
     this.#isFrameOpen = false;
-    if (this.#state === 'bursting') {
-      this.#pacer.delete(this);
-      this.#framesDropped += framesFrom(this.#gop, this.#cursor);
-    }
+    if (this.#state === 'bursting') this.#dropBurst();
     this.#state = 'idle';
     this.#gop = undefined;
     this.#burstDueMs = undefined;
     this.#audioNumbers.restart();
   }
 
-  /** The path is too narrow for a burst: more of it would only delay the next key frame. */
-  #stopBurst(): void {
+  #dropBurst(): void {
     this.#pacer.delete(this);
     this.#framesDropped += framesFrom(this.#gop, this.#cursor);
+  }
+
+  /** The path is too narrow for a burst: more of it would only delay the next key frame. */
+  #stopBurst(): void {
+    this.#dropBurst();
     this.#joinIndex = this.#stream.nextIndex;
     this.#await();
   }
@@ -504,10 +504,7 @@ export class CoreDownlink
     source.wishKeyFrame(gop !== undefined, nowMs);
     // Live goes on until the key frame comes: stopping it would not help anybody.
     if (gop === undefined || keyFrameDueMs(source, gop, nowMs) !== undefined) return;
-    if (this.#state === 'bursting') {
-      this.#pacer.delete(this);
-      this.#framesDropped += framesFrom(this.#gop, this.#cursor);
-    }
+    if (this.#state === 'bursting') this.#dropBurst();
     this.#burst(gop, nowMs);
   }
 
@@ -543,7 +540,9 @@ export class CoreDownlink
     const timestamp = this.#timeline.ofFrame(frame, isLive, nowMs);
     for (let time = 0; time < times; time += 1) {
       // A lost first packet is never asked for again, so it exists twice.
-      this.#transmit(this.#stream.nextIndex, preamble, false, timestamp, nowMs);
+      this.#noteSent(nowMs);
+      const pace = isLive ? PATIENT : SOON;
+      this.#stream.send(this.#stream.nextIndex, preamble, false, timestamp, pace, nowMs);
     }
   }
 
@@ -551,7 +550,10 @@ export class CoreDownlink
     const timestamp = this.#timeline.ofVideo(packet, isLive, nowMs);
     this.#isFrameOpen = !packet.marker;
     const payload = this.#continuity?.rewrite(packet.payload) ?? packet.payload;
-    return this.#transmit(this.#stream.nextIndex, payload, packet.marker, timestamp, nowMs);
+    // A burst has a pace of its own.
+    const pace = isLive ? (packet.marker ? PICTURE_END : PATIENT) : SOON;
+    this.#noteSent(nowMs);
+    return this.#stream.send(this.#stream.nextIndex, payload, packet.marker, timestamp, pace, nowMs);
   }
 
   #sendAudio(packet: MediaPacket, nowMs: number): void {
@@ -567,14 +569,14 @@ export class CoreDownlink
     const { index, isRestart } = place;
     if (isRestart && this.#stream.packets === 0) this.#sendReport(nowMs);
     const timestamp = this.#timeline.ofAudio(packet, isRestart);
-    this.#transmit(index, packet.payload, packet.marker, timestamp, nowMs);
+    this.#noteSent(nowMs);
+    this.#stream.send(index, packet.payload, packet.marker, timestamp, SOON, nowMs);
   }
 
-  #transmit(index: number, payload: Buffer, marker: boolean, timestamp: number, nowMs: number): number {
+  #noteSent(nowMs: number): void {
     this.#firstPacketAtMs ??= nowMs;
     this.#sentSinceReport = true;
     if (this.#reportDueMs === undefined) this.#scheduleReport(nowMs);
-    return this.#stream.send(index, payload, marker, timestamp, nowMs);
   }
 
   #sendReport(nowMs: number): void {

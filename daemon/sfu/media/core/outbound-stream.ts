@@ -3,6 +3,7 @@
  * sender reports. It decides nothing about which pictures are sent. One header write, one cipher call and
  * one send per packet.
  */
+import { SOON, type Pace, type SealedOutlet } from '../../../datagrams/sealed-flow.ts';
 import { randomBelow, type CoreContext } from './core-context.ts';
 import { PacketRing } from './packet-ring.ts';
 import { writeSenderReport } from './rtcp-packet.ts';
@@ -22,7 +23,13 @@ const MIN_RESEND_WINDOW_MS = 20;
 const MAX_PROBE_PACKETS = 32;
 const PROBE_RANGE = 64;
 
-export type StreamTransport = { srtp: SrtpSender; path: ViewerPath; send: (datagram: Buffer) => void };
+export type StreamTransport = {
+  srtp: SrtpSender;
+  path: ViewerPath;
+  send: (datagram: Buffer) => void;
+  /** Takes RTP packets in place of `srtp` and `send`. */
+  outlet: SealedOutlet | undefined;
+};
 
 export type ResendVerdict = 'sent' | 'in-flight' | 'limited' | 'gone' | 'never-sent';
 
@@ -89,12 +96,19 @@ export class OutboundStream {
    * Sends a packet.
    * @param index `nextIndex`, or for audio any other that was never used. @returns bytes on the wire.
    */
-  send(index: number, payload: Buffer, marker: boolean, timestamp: number, nowMs: number): number {
+  send(
+    index: number,
+    payload: Buffer,
+    marker: boolean,
+    timestamp: number,
+    pace: Pace,
+    nowMs: number,
+  ): number {
     if (index >= this.#nextIndex) this.#nextIndex = index + 1;
     this.#packets += 1;
     this.#bytes += payload.length;
     if (this.#options.nack) this.#ring.add(index, payload, marker, timestamp, nowMs);
-    return this.#transmit(index, payload, marker, timestamp, nowMs);
+    return this.#transmit(index, payload, marker, timestamp, pace, nowMs);
   }
 
   /** From the next packet on. The ring is emptied: a copy with another header would repeat the cipher's nonce. */
@@ -124,7 +138,7 @@ export class OutboundStream {
     this.#retransmitted += 1;
     this.#resendBytes +=
       this.#retransmission === undefined
-        ? this.#transmit(index, sent.payload, sent.marker, sent.timestamp, nowMs)
+        ? this.#transmit(index, sent.payload, sent.marker, sent.timestamp, SOON, nowMs)
         : this.#wrap(this.#retransmission, index, sent.payload, sent.marker, sent.timestamp, nowMs);
     return 'sent';
   }
@@ -149,10 +163,16 @@ export class OutboundStream {
     if (compound !== undefined) this.#transport.send(compound);
   }
 
-  #transmit(index: number, payload: Buffer, marker: boolean, timestamp: number, nowMs: number): number {
-    const { scratch } = this.#context;
-    this.#media.write(scratch.view, marker, index, timestamp);
-    return this.#protectAndSend(this.#media, payload, this.#options.ssrc, index, nowMs);
+  #transmit(
+    index: number,
+    payload: Buffer,
+    marker: boolean,
+    timestamp: number,
+    pace: Pace,
+    nowMs: number,
+  ): number {
+    const { ssrc } = this.#options;
+    return this.#protectAndSend(this.#media, payload, true, ssrc, index, marker, timestamp, pace, nowMs);
   }
 
   /** RFC 4588 section 4: the original number goes in front of the payload. */
@@ -164,14 +184,14 @@ export class OutboundStream {
     timestamp: number,
     nowMs: number,
   ): number {
-    const { scratch, retransmissionScratch } = this.#context;
+    const { retransmissionScratch } = this.#context;
     retransmissionScratch.view.setUint16(0, index);
     retransmissionScratch.buffer.set(payload, 2);
     const own = this.#nextRetransmissionIndex;
     this.#nextRetransmissionIndex += 1;
-    template.write(scratch.view, marker, own, timestamp);
     const wrapped = retransmissionScratch.prefix(payload.length + 2);
-    return this.#protectAndSend(template, wrapped, this.#options.rtxSsrc ?? 0, own, nowMs);
+    const ssrc = this.#options.rtxSsrc ?? 0;
+    return this.#protectAndSend(template, wrapped, false, ssrc, own, marker, timestamp, SOON, nowMs);
   }
 
   /** Sends the newest packets once more on the RTX stream, as a test of the path. @returns bytes sent. */
@@ -190,23 +210,38 @@ export class OutboundStream {
     return sent;
   }
 
+  /** @param isShared Other viewers get the same payload object. @returns bytes on the wire. */
   #protectAndSend(
     template: RtpHeaderTemplate,
     payload: Buffer,
+    isShared: boolean,
     ssrc: number,
     index: number,
+    marker: boolean,
+    timestamp: number,
+    pace: Pace,
     nowMs: number,
   ): number {
     const { scratch, totals } = this.#context;
-    const { path, srtp } = this.#transport;
+    const { path, srtp, outlet } = this.#transport;
     const { headerBytes, transportNumberAt } = template;
     const plainBytes = headerBytes + payload.length;
+    const bytes = plainBytes + srtp.rtpOverheadBytes;
+    let number = 0;
     if (transportNumberAt === 0) path.sendUnnumbered(plainBytes, nowMs);
-    else scratch.view.setUint16(transportNumberAt, path.send(plainBytes, nowMs));
-    const header = scratch.prefix(headerBytes);
-    const bytes = srtp.protectRtp(scratch.buffer, header, payload, ssrc, index);
+    else number = path.send(plainBytes, nowMs);
     totals.packets += 1;
     totals.bytes += bytes;
+    if (outlet !== undefined) {
+      const at = outlet.add(payload, isShared, headerBytes, Math.floor(index / 0x1_0000), pace);
+      if (at === -1) return bytes;
+      template.write(outlet.view, at, marker, index, timestamp);
+      if (transportNumberAt !== 0) outlet.view.setUint16(at + transportNumberAt, number);
+      return bytes;
+    }
+    template.write(scratch.view, 0, marker, index, timestamp);
+    if (transportNumberAt !== 0) scratch.view.setUint16(transportNumberAt, number);
+    srtp.protectRtp(scratch.buffer, scratch.prefix(headerBytes), payload, ssrc, index);
     this.#transport.send(scratch.prefix(bytes));
     return bytes;
   }

@@ -2,11 +2,13 @@
  * One DTLS-SRTP association: unprotects and routes what the peer sends, and owns its sources, downlinks
  * and RTCP. Datagrams are untrusted until authentic; nothing of one is remembered before.
  */
+import type { SealedOutlet, SealKeys } from '../../../datagrams/sealed-flow.ts';
 import { InvalidStateError } from '../../../kit/errors.ts';
 import { BurstPacer } from './burst-pacer.ts';
 import { randomBelow, type CoreContext } from './core-context.ts';
 import { CoreDownlink } from './downlink.ts';
 import { PeerReports } from './peer-reports.ts';
+import type { StreamTransport } from './outbound-stream.ts';
 import { parseRtcp, writeNack, writePictureLossIndication, type ReportBlock } from './rtcp-packet.ts';
 import {
   emptyRtpHeader,
@@ -41,6 +43,7 @@ export class Peer implements CorePeer, SourceLink {
   readonly id: string;
   readonly #context: CoreContext;
   readonly #send: (datagram: Buffer) => void;
+  readonly #openOutlet: (keys: SealKeys) => SealedOutlet | undefined;
   readonly #receiver: SrtpReceiver;
   readonly #sender: SrtpSender;
   readonly #reports: PeerReports;
@@ -54,6 +57,7 @@ export class Peer implements CorePeer, SourceLink {
   readonly #downlinks = new Map<number, CoreDownlink>();
   readonly #header = emptyRtpHeader();
   readonly #onClosed: (peer: Peer) => void;
+  #transport: StreamTransport | undefined;
   #state: 'open' | 'closed' = 'open';
 
   /** @throws RangeError on keys of the wrong length. */
@@ -61,6 +65,7 @@ export class Peer implements CorePeer, SourceLink {
     this.id = options.id;
     this.#context = context;
     this.#send = options.send;
+    this.#openOutlet = options.openOutlet ?? ((): undefined => undefined);
     this.#receiver = new SrtpReceiver(options.keys.profile, options.keys.remote);
     this.#sender = new SrtpSender(options.keys.profile, options.keys.local);
     this.#bindings = new SourceBindings(this.#sources);
@@ -89,7 +94,7 @@ export class Peer implements CorePeer, SourceLink {
     if (this.#downlinks.has(options.ssrc)) {
       throw new InvalidStateError(`Peer ${this.id} already sends with SSRC ${String(options.ssrc)}`);
     }
-    const transport = { srtp: this.#sender, path: this.#path, send: this.#send };
+    const transport = (this.#transport ??= this.#openTransport());
     const downlink = new CoreDownlink(
       this.#context,
       this.#pacer,
@@ -126,6 +131,7 @@ export class Peer implements CorePeer, SourceLink {
     this.#state = 'closed';
     for (const downlink of [...this.#downlinks.values()]) downlink.close();
     for (const source of [...this.#sources]) source.close();
+    this.#transport?.outlet?.close();
     this.#reports.close();
     this.#layers.close();
     this.#slow.close();
@@ -144,6 +150,14 @@ export class Peer implements CorePeer, SourceLink {
   onSourceClosed(source: CoreSource): void {
     this.#bindings.forget(source);
     this.#sources.delete(source);
+  }
+
+  #openTransport(): StreamTransport {
+    const keys = this.#sender.sealKeys();
+    const outlet = this.#openOutlet(keys);
+    keys.cipherKey.fill(0);
+    keys.authKey.fill(0);
+    return { srtp: this.#sender, path: this.#path, send: this.#send, outlet };
   }
 
   /** What the tracks take that have no encodings to choose from. */

@@ -159,15 +159,15 @@ export class RtpHeaderTemplate {
     this.#payloadType = payloadType;
   }
 
-  /** Writes the header at the start of `out`. Sequence number and timestamp are taken modulo their size. */
-  write(out: DataView, marker: boolean, sequenceNumber: number, timestamp: number): void {
-    out.setUint8(0, this.#firstByte);
-    out.setUint8(1, marker ? this.#payloadType | 0x80 : this.#payloadType);
-    out.setUint16(2, sequenceNumber);
-    out.setUint32(4, timestamp);
-    out.setUint32(8, this.#ssrc);
+  /** Writes the header into `out` at `start`. Sequence number and timestamp are taken modulo their size. */
+  write(out: DataView, start: number, marker: boolean, sequenceNumber: number, timestamp: number): void {
+    out.setUint8(start, this.#firstByte);
+    out.setUint8(start + 1, marker ? this.#payloadType | 0x80 : this.#payloadType);
+    out.setUint16(start + 2, sequenceNumber);
+    out.setUint32(start + 4, timestamp);
+    out.setUint32(start + 8, this.#ssrc);
     const words = this.#extensionWords;
-    for (let at = 0; at < words.length; at += 1) out.setUint32(12 + at * 4, words[at] ?? 0);
+    for (let at = 0; at < words.length; at += 1) out.setUint32(start + 12 + at * 4, words[at] ?? 0);
   }
 }
 

@@ -3,7 +3,8 @@
  * (RFC 3711 section 3.3), SRTCP indexes for what goes out. State per SSRC exists only after a packet of
  * it was authentic, and is bounded.
  */
-import { deriveSessionKeys } from './srtp-keys.ts';
+import type { SealKeys } from '../../../datagrams/sealed-flow.ts';
+import { deriveSessionKeys, type SessionKeys } from './srtp-keys.ts';
 import { createSrtpCipher, type SrtpCipher } from './srtp-cipher.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { SrtpProfile } from './types.ts';
@@ -79,16 +80,32 @@ export class SrtpReceiver {
 
 /** What we protect. RTP indexes belong to the downlinks, which count them without gaps. */
 export class SrtpSender {
+  readonly #profile: SrtpProfile;
+  readonly #keys: SessionKeys;
   readonly #cipher: SrtpCipher;
   #rtcpIndex = 0;
 
   /** @throws RangeError on keys of the wrong length. */
   constructor(profile: SrtpProfile, master: { key: Buffer; salt: Buffer }) {
-    this.#cipher = createSrtpCipher(
-      profile,
-      deriveSessionKeys(profile, master, 'rtp'),
-      deriveSessionKeys(profile, master, 'rtcp'),
-    );
+    this.#profile = profile;
+    this.#keys = deriveSessionKeys(profile, master, 'rtp');
+    this.#cipher = createSrtpCipher(profile, this.#keys, deriveSessionKeys(profile, master, 'rtcp'));
+  }
+
+  /** What protection adds to an RTP packet. */
+  get rtpOverheadBytes(): number {
+    return this.#cipher.rtpOverheadBytes;
+  }
+
+  /** For an engine that protects RTP packets itself; the buffers are the caller's, to be wiped after use. */
+  sealKeys(): SealKeys {
+    const { cipherKey, salt, authKey } = this.#keys;
+    return {
+      profile: this.#profile,
+      cipherKey: cipherKey.export(),
+      salt: Buffer.from(salt),
+      authKey: authKey.export(),
+    };
   }
 
   /**

@@ -6,6 +6,8 @@
  * A native implementation may take its place later, so the interface is small and carries plain data.
  */
 
+import type { SealedOutlet, SealKeys } from '../../../datagrams/sealed-flow.ts';
+
 export type SrtpProfile = 'AEAD_AES_128_GCM' | 'AES_CM_128_HMAC_SHA1_80';
 
 /** Keys of one DTLS association (RFC 5764 section 4.2), from our point of view. */
@@ -220,6 +222,11 @@ export type CorePeerOptions = {
   keys: SrtpKeys;
   /** Sends one datagram to the peer's current address, synchronously, without throwing. The buffer may be reused after the call. */
   send: (datagram: Buffer) => void;
+  /**
+   * A way out that protects RTP packets itself, opened with the first downlink; without one, or when it answers
+   * undefined, the core protects each packet and calls `send`. The keys are the callee's during the call only.
+   */
+  openOutlet?: (keys: SealKeys) => SealedOutlet | undefined;
 };
 
 export interface MediaCore {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { loadDatagramEngine } from '../../../datagrams/load-engine.ts';
-import type { Addon } from '../../../datagrams/mmsg-engine.ts';
+import { CONTROL, FAILURE, SEND, type Addon } from '../../../datagrams/addon-layout.ts';
 
 const HOST = '127.0.0.1';
 /** On the link of the test's interface; nobody answers there. */
@@ -56,13 +56,13 @@ t.test('what finds the send buffer full is counted as that', { skip, timeout: 30
   const index = addon.open(address ?? '', 0, 4096, true);
   const failures = new Promise<number[]>((resolve) => {
     addon.listen((_received, count) => {
-      if (count > 0) resolve([count, ...control.subarray(2, 5)]);
+      if (count > 0) resolve([count, ...control.subarray(CONTROL.failures, CONTROL.failures + FAILURE.ints)]);
     });
   });
   const to = new Int32Array(Uint8Array.from(NOBODY).buffer)[0] ?? 0;
   for (let at = 0; at < 40; at += 1) {
     // No two in a row of one size: each is a message of its own.
-    sends.set([index, 9, to, 0, 0, 0, 0, 0, 0, 1000 + at], at * 10);
+    sends.set([index, 9, to, 0, 0, 0, 0, 0, 0, 1000 + at, 0, 0, 0, 0], at * SEND.ints);
   }
   control[0] = 40;
   const [sockets, which, full = 0, failed] = await failures;

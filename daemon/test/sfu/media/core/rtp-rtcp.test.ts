@@ -63,7 +63,7 @@ t.test('the header template writes what the parser reads', (t) => {
   ] as const) {
     const template = new RtpHeaderTemplate({ payloadType: 102, ssrc: 0xf0000001, mid, midExtensionId: id });
     const out = Buffer.alloc(100);
-    template.write(new DataView(out.buffer, out.byteOffset, 100), true, 0x1_0005, 0x3_ffff_fffe);
+    template.write(new DataView(out.buffer, out.byteOffset, 100), 0, true, 0x1_0005, 0x3_ffff_fffe);
     const header = emptyRtpHeader();
     t.ok(parseRtpHeader(out, header));
     t.match(header, {
