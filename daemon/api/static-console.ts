@@ -1,7 +1,7 @@
 /**
  * Serves the built console: hashed assets for ever, pages never from cache, and the page itself for every
  * address of the single-page application. Unknown addresses of the API stay errors. `/client/turnkeep.js` is the
- * client library, which pages of other origins may load.
+ * client library, which pages of other origins may load; its types are beside it.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,6 +34,8 @@ export async function installStaticConsole(server: FastifyInstance, consoleDir: 
         if (path.startsWith(join(consoleDir, 'client'))) {
           reply.header('access-control-allow-origin', '*');
           reply.header('cross-origin-resource-policy', 'cross-origin');
+          // By its name alone a declaration file would pass for a video (MPEG transport stream).
+          if (path.endsWith('.d.ts')) reply.header('content-type', 'application/typescript; charset=utf-8');
         }
       },
     });

@@ -12,6 +12,7 @@ export class Emitter<Events extends object> {
     };
   }
 
+  /** @internal */
   emit<Name extends keyof Events>(name: Name, data: Events[Name]): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
@@ -22,6 +23,7 @@ export class Emitter<Events extends object> {
     }
   }
 
+  /** @internal */
   clear(): void {
     this.#listeners.clear();
   }

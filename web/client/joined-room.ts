@@ -81,6 +81,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
   readonly #forced = new Set<string>();
   #cancelRetry: () => void = () => undefined;
 
+  /** @internal */
   constructor(roomId: string, options: JoinOptions, port: RoomPort) {
     super();
     this.roomId = roomId;

@@ -48,6 +48,7 @@ export class Publication extends Emitter<PublicationEvents> {
   #forced = false;
   #figures: SentFigures | null = null;
 
+  /** @internal */
   constructor(roomId: string, track: MediaStreamTrack, options: PublishOptions, port: PublicationPort) {
     super();
     this.roomId = roomId;

@@ -54,6 +54,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   /** The server knows of the first frame in this session. */
   #toldFrame = false;
 
+  /** @internal */
   constructor({ info, subscribed, session, timers, playable }: RemoteTrackOptions) {
     super();
     this.#info = info;

@@ -56,7 +56,7 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
   #reportFrom = 0;
   #cancelTick: () => void = () => undefined;
 
-  /** @param options.isHidden whether the page is painted: while it is not, a still picture is no fault. */
+  /** @internal @param options.isHidden whether the page is painted: while it is not, a still picture is no fault. */
   constructor(options: MediaSessionOptions & { isHidden: () => boolean }) {
     super();
     this.#options = options;

@@ -73,6 +73,7 @@ t.test('serves the built console, its page for every address, and never for the 
   writeFileSync(join(dir, 'icons.svg'), '<svg/>');
   mkdirSync(join(dir, 'client'));
   writeFileSync(join(dir, 'client', 'turnkeep.js'), 'export {}');
+  writeFileSync(join(dir, 'client', 'turnkeep.d.ts'), 'export {}');
   const bench = await apiBench(t, { change: { consoleDir: dir } });
   const get = (url: string) => bench.network.inject(route(`GET ${url}`));
   for (const url of ['/', '/cameras/cam-1', '/sign-in?code=x', '/namespaces/a']) {
@@ -92,6 +93,10 @@ t.test('serves the built console, its page for every address, and never for the 
     'cache-control': 'no-cache',
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
+  });
+  t.match((await get('/client/turnkeep.d.ts')).headers, {
+    'content-type': /typescript/,
+    'access-control-allow-origin': '*',
   });
   t.equal((await get('/icons.svg')).headers['cache-control'], 'no-cache');
   for (const url of [
