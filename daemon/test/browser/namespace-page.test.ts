@@ -2,26 +2,15 @@
  * The console's namespaces with nothing replaced: a person adds one, sees the plan, enables it, makes credentials,
  * sees the session that Chromium opens with them and what it is refused, ends it, and turns WebRTC off again.
  */
-import type { Browser, Page } from 'playwright-core';
-import t, { type Test } from 'tap';
-import {
-  axe,
-  openPage,
-  screenshot,
-  waitForText,
-  type Look,
-} from '../../../web/test/browser/console-browser.ts';
+import type { Page } from 'playwright-core';
+import t from 'tap';
+import { axe, screenshot, waitForText } from '../../../web/test/browser/console-browser.ts';
 import type { Operation } from '../../contract/api.ts';
 import { Appliance } from '../helpers/appliance.ts';
 import { browserMissing, launchBrowser } from './browser.ts';
+import { DESK, focused, looks, notable, signedIn } from './console-pages.ts';
 
 t.setTimeout(200_000);
-
-const DESK: Look = { theme: 'dark', width: 1440, height: 900 };
-const OTHERS: Look[] = [
-  { theme: 'light', width: 1440, height: 900 },
-  { theme: 'dark', width: 390, height: 844 },
-];
 
 t.test('the namespace page', { skip: browserMissing() ?? false }, async (t) => {
   t.setTimeout(200_000);
@@ -123,43 +112,6 @@ t.test('the namespace page', { skip: browserMissing() ?? false }, async (t) => {
   t.same(notable(problems), [], 'the console reports no error');
 });
 
-/** Chromium does not know every feature that the Permissions-Policy switches off, and says so. */
-function notable(problems: string[]): string[] {
-  return problems.filter((problem) => !problem.includes('Permissions-Policy'));
-}
-
-async function signedIn(
-  appliance: Appliance,
-  browser: Browser,
-  look: Look,
-): Promise<{ page: Page; problems: string[] }> {
-  const opened = await openPage(browser, look);
-  await opened.page.goto(await appliance.signInUrl());
-  await waitForText(opened.page, /Wall/);
-  opened.problems.length = 0; // The browser reports the 401 of the first question itself.
-  return opened;
-}
-
-/** The page in light, and on a phone: axe clean, nothing wider than the screen, no error. */
-async function looks(
-  t: Test,
-  options: { appliance: Appliance; browser: Browser; path: string; ready: RegExp; name: string },
-): Promise<void> {
-  const { appliance, browser, path, ready, name } = options;
-  for (const look of OTHERS) {
-    const tag = `${name}-${look.width < 640 ? '390-' : ''}${look.theme}`;
-    const { page, problems } = await signedIn(appliance, browser, look);
-    await page.goto(`${appliance.url}${path}`);
-    await waitForText(page, ready);
-    await screenshot(page, tag, { whole: true });
-    t.same(await axe(page), [], `${tag} is axe clean`);
-    const width = await page.evaluate(() => document.documentElement.scrollWidth);
-    t.ok(width <= look.width, `${tag} is ${width} px wide`);
-    t.same(notable(problems), [], `${tag} reports no error`);
-    await page.context().close();
-  }
-}
-
 /** Opens a relay, and asks it to reach `peer`: the connection stays as long as its page. */
 async function relayTo(options: {
   iceServer: { urls: string[]; username: string; credential: string };
@@ -178,12 +130,4 @@ async function relayTo(options: {
     sdpMid: '0',
   });
   Object.assign(globalThis, { kept: [near, far] });
-}
-
-async function focused(page: Page): Promise<string> {
-  return await page.evaluate(() => {
-    let element = document.activeElement;
-    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
-    return element?.textContent.trim() ?? '';
-  });
 }

@@ -9,6 +9,7 @@ export type Route =
   | { page: 'camera'; id: string }
   | { page: 'namespaces' }
   | { page: 'namespace'; name: string }
+  | { page: 'health' }
   | { page: 'not-found'; path: string };
 
 export function parseRoute(path: string, search: string): Route {
@@ -39,6 +40,7 @@ export function parseRoute(path: string, search: string): Route {
   if (first === 'namespaces' && parts.length <= 2) {
     return second === undefined ? { page: 'namespaces' } : { page: 'namespace', name: decoded(second) };
   }
+  if (first === 'health' && parts.length === 1) return { page: 'health' };
   return { page: 'not-found', path };
 }
 

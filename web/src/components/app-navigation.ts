@@ -12,6 +12,7 @@ const WATCH: Entry[] = [
 ];
 const OPERATE: Entry[] = [
   { path: '/namespaces', icon: 'i-namespace', label: 'Namespaces', pages: ['namespaces', 'namespace'] },
+  { path: '/health', icon: 'i-health', label: 'Health', pages: ['health'] },
 ];
 const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 

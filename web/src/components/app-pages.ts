@@ -13,6 +13,7 @@ export const LOAD: Record<Route['page'], () => Promise<unknown>> = {
   camera: () => import('../pages/tk-camera-page.ts'),
   namespaces: () => import('../pages/tk-namespaces-page.ts'),
   namespace: () => import('../pages/tk-namespace-page.ts'),
+  health: () => import('../pages/tk-health-page.ts'),
   'not-found': () => Promise.resolve(),
 };
 
@@ -24,6 +25,7 @@ const TITLES: Record<Route['page'], string> = {
   camera: 'Camera',
   namespaces: 'Namespaces',
   namespace: 'Namespace',
+  health: 'Health',
   'not-found': 'Not found',
 };
 
@@ -81,6 +83,8 @@ export function pageOf(options: {
           >${notice}</tk-namespace-page
         >`,
       )}`;
+    case 'health':
+      return html`<tk-health-page data-page ?rail=${rail} .context=${context}>${notice}</tk-health-page>`;
     default:
       return problem(
         context,

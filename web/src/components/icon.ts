@@ -37,3 +37,8 @@ export function glyph(state: StateName): TemplateResult {
 export function stateWord(state: StateName, label: string, chip = false): TemplateResult {
   return html`<span class="tk-state ${state} ${chip ? 'chip' : ''}">${icon(GLYPH[state])}${label}</span>`;
 }
+
+/** A check that passed: a tick, not the dot of a live picture. */
+export function okWord(label: string): TemplateResult {
+  return html`<span class="tk-state live">${icon('g-ok')}${label}</span>`;
+}

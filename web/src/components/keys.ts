@@ -8,7 +8,7 @@ export interface KeyedPage extends HTMLElement {
   focusMain?(): void;
 }
 
-const GO_KEYS: Readonly<Record<string, string>> = { w: '/', c: '/cameras', n: '/namespaces' };
+const GO_KEYS: Readonly<Record<string, string>> = { w: '/', c: '/cameras', n: '/namespaces', h: '/health' };
 
 /** `g` then this key. @returns the page's path. */
 export function pageOfKeys(key: string): string | null {
@@ -35,6 +35,7 @@ export const KEY_HELP: { title: string; keys: [string, string][] }[] = [
       ['g w', 'Wall'],
       ['g c', 'Cameras'],
       ['g n', 'Namespaces'],
+      ['g h', 'Health'],
       ['\\', 'Narrow or wide navigation'],
       ['Esc', 'Back one level'],
     ],

@@ -1,5 +1,6 @@
 /** A PNG of the frame a <video> shows, saved by the browser. Nothing is sent anywhere. */
 import { clock } from '../actions/wording.ts';
+import { saveFile } from './save-file.ts';
 
 /** @returns the file's name, or null when there is no frame to save. */
 export async function saveSnapshot(
@@ -16,15 +17,7 @@ export async function saveSnapshot(
   });
   if (picture === null) return null;
   const name = snapshotName(cameraName, Date.now());
-  const url = URL.createObjectURL(picture);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The download holds its own copy once it has begun.
-  setTimeout(() => {
-    URL.revokeObjectURL(url);
-  }, 10_000);
+  saveFile(name, picture);
   return name;
 }
 

@@ -43,7 +43,7 @@ export class TkCommand extends LitElement {
   protected override render(): unknown {
     const word = { no: '', yes: 'Copied', failed: 'Press Ctrl C' }[this.copied];
     return html`<div class="tk-command">
-      <pre tabindex="0" role="region" aria-label="Command">
+      <pre tabindex="0" role="region" aria-label=${`Command: ${this.text.slice(0, 80)}`}>
 ${this.note === '' ? '' : html`<span class="d"># ${this.note}</span>${'\n'}`}<span class="command">${this.text}</span></pre>
       <button
         class="tk-button ghost small ${word === '' ? 'icon' : ''}"

@@ -8,13 +8,16 @@ const GOOD_NEWS_MS = 6000;
 
 /** Fires `dismiss`. */
 export class TkNotice extends LitElement {
-  static override properties = { notice: { attribute: false } };
+  static override properties = { notice: { attribute: false }, lasting: { attribute: false } };
   declare notice: Notice | null;
+  /** Stays as long as what it is about: nobody can send it away. */
+  declare lasting: boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     super();
     this.notice = null;
+    this.lasting = false;
     // Reading takes as long as it takes.
     for (const name of ['pointerenter', 'focusin']) {
       this.addEventListener(name, () => {
@@ -63,7 +66,7 @@ export class TkNotice extends LitElement {
             : html`<button class="tk-button small" @click=${action.run}>${action.label}</button>`
         }
         ${
-          kind === 'connecting'
+          kind === 'connecting' || this.lasting
             ? nothing
             : html`<button
                 class="tk-button ghost icon small"

@@ -5,7 +5,7 @@ import type { TurnOperationsStatus } from '../../../daemon/contract/turn-operati
 import { serviceWord } from '../actions/namespace-view.ts';
 import { certificateText, listenerText } from '../actions/turn-view.ts';
 import { counted, dayAndTime, duration } from '../actions/wording.ts';
-import { icon, stateWord } from '../components/icon.ts';
+import { icon, okWord, stateWord } from '../components/icon.ts';
 
 export function probeCard(options: {
   status: WebrtcStatus;
@@ -57,11 +57,6 @@ type Service = WebrtcStatus['turn'];
 function serviceCell(service: Service): TemplateResult {
   const { state, label } = serviceWord(service);
   return state === 'live' ? okWord(label) : stateWord(state, label);
-}
-
-/** A check that passed: a tick, not the dot of a live picture. */
-function okWord(label: string): TemplateResult {
-  return html`<span class="tk-state live">${icon('g-ok')}${label}</span>`;
 }
 
 function problemOf(service: Service): TemplateResult | typeof nothing {

@@ -1,6 +1,7 @@
 /** The REST calls of the console. Every refusal is an ApiError with the server's own sentence; answers are checked. */
 import type { CapturePolicy, Device, DeviceCreated, Session } from '../../../daemon/contract/api.ts';
 import { ApiError, httpCall, isObject, unreadable, type Call } from './http.ts';
+import { HostApi } from './host-api.ts';
 import { NamespaceApi } from './namespace-api.ts';
 
 export { ApiError } from './http.ts';
@@ -11,10 +12,12 @@ export type NewCamera = { name: string; namespace: string | undefined; capture: 
 export class Api {
   readonly #call: Call;
   readonly namespaces: NamespaceApi;
+  readonly host: HostApi;
 
   constructor(fetchFunction: typeof fetch) {
     this.#call = httpCall(fetchFunction);
     this.namespaces = new NamespaceApi(this.#call);
+    this.host = new HostApi(this.#call);
   }
 
   /** @returns null when nobody is signed in. */

@@ -28,12 +28,18 @@ const TIME_LIMIT_MS = 15_000;
 export type Fields = Record<string, unknown>;
 export const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null;
 
-/** Rejects with an ApiError, or with the signal's reason once it is aborted. */
-export type Call = (method: string, path: string, body?: unknown, signal?: AbortSignal) => Promise<unknown>;
+/** Rejects with an ApiError, or with the signal's reason once it is aborted. `limitMs`: for answers that take long. */
+export type Call = (
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+  limitMs?: number,
+) => Promise<unknown>;
 
 export function httpCall(fetchFunction: typeof fetch): Call {
-  return async (method, path, body, signal) => {
-    const limit = AbortSignal.timeout(TIME_LIMIT_MS);
+  return async (method, path, body, signal, limitMs = TIME_LIMIT_MS) => {
+    const limit = AbortSignal.timeout(limitMs);
     let response: Response;
     let answer: unknown;
     try {

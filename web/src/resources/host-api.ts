@@ -1,0 +1,35 @@
+/** What the console asks of the host: inspection, doctor, ports. Answers are checked, as in api.ts. */
+import type { DoctorReport, Inspection, PortMap } from '../../../daemon/contract/diagnosis.ts';
+import { isObject, unreadable, type Call } from './http.ts';
+
+/** An inspection collects every fact of the host; a doctor waits for transports that do not answer. */
+const EXAMINATION_LIMIT_MS = 60_000;
+
+export class HostApi {
+  readonly #call: Call;
+
+  constructor(call: Call) {
+    this.#call = call;
+  }
+
+  async inspect(): Promise<Inspection> {
+    const answer = await this.#call('GET', '/v1/inspect', undefined, undefined, EXAMINATION_LIMIT_MS);
+    if (isObject(answer) && Array.isArray(answer['findings'])) return answer as Inspection;
+    throw unreadable();
+  }
+
+  /** @param options.namespace without it every enabled one; @param options.attack tries what must be refused. */
+  async doctor(options: { namespace?: string; attack: boolean }): Promise<DoctorReport> {
+    const answer = await this.#call('POST', '/v1/doctor', options, undefined, EXAMINATION_LIMIT_MS);
+    if (isObject(answer) && Array.isArray(answer['transports']) && Array.isArray(answer['attacks'])) {
+      return answer as DoctorReport;
+    }
+    throw unreadable();
+  }
+
+  async ports(): Promise<PortMap> {
+    const answer = await this.#call('GET', '/v1/ports');
+    if (isObject(answer) && Array.isArray(answer['ranges'])) return answer as PortMap;
+    throw unreadable();
+  }
+}
