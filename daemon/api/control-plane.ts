@@ -14,6 +14,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { Budgets } from './budgets.ts';
 import type { ApiContext, DatabaseParts } from './context.ts';
+import { hostLoad } from '../system/host-load.ts';
 import { LiveEvents } from './live-events.ts';
 import { openListeners } from './listeners.ts';
 import type { TlsMaterial } from './server.ts';
@@ -49,7 +50,12 @@ export async function openControlPlane(
   const { configuration, namespaces, clock, certificates } = options;
   const { current: config } = configuration;
   const part = (component: string): Logger => options.log.child({ component });
-  const live = new LiveEvents({ namespaces, clock, log: part('live-events') });
+  const live = new LiveEvents({
+    namespaces,
+    clock,
+    log: part('live-events'),
+    hostLoad: () => hostLoad(config.dataDir),
+  });
   const gateway = new SignalingGateway({ namespaces, clock, log: part('gateway') });
   const parts = openParts(options, part('identity'));
   if (parts !== undefined) live.attachCameras(parts.cameras);

@@ -3,6 +3,7 @@
  * `seq`. Nobody waits for a slow reader: it is closed, and gets a snapshot when it comes back.
  */
 import type { LiveEvent } from '../contract/api.ts';
+import type { HostLoad, Load } from '../contract/load.ts';
 import { AppError } from '../contract/errors.ts';
 import { identityOf, may, userOf, type Caller } from '../identity/caller.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -14,14 +15,15 @@ import type {
   NamespaceService,
   Unsubscribe,
 } from './services.ts';
+import { LoadWatch } from './load-watch.ts';
 import { TurnWatch } from './turn-watch.ts';
 
 /** A snapshot of 500 cameras is about 300 kB; a reader four of these behind does not read. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 const MAX_READERS = 500;
 const MAX_READERS_PER_CALLER = 32;
-/** The next frame of a TURN service replaces this one: a reader this far behind is spared it. */
-const MAX_UNREAD_FOR_TURN_BYTES = MAX_UNREAD_BYTES / 4;
+/** The next frame of a TURN service or of the load replaces this one: a reader this far behind is spared it. */
+const MAX_UNREAD_FOR_PICTURE_BYTES = MAX_UNREAD_BYTES / 4;
 /** 1013: try again later. */
 const CLOSE_SLOW = 1013;
 
@@ -40,6 +42,7 @@ type Body = LiveEvent extends infer Event ? (Event extends LiveEvent ? Omit<Even
 export class LiveEvents {
   readonly #namespaces: NamespaceService;
   readonly #turn: TurnWatch;
+  readonly #load: LoadWatch;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #readers = new Set<Reader>();
@@ -49,9 +52,20 @@ export class LiveEvents {
   #cameras: CameraService | undefined;
   #closed = false;
 
-  constructor(options: { namespaces: NamespaceService; clock: Clock; log: Logger }) {
+  /** @param options.hostLoad null: it cannot be told. */
+  constructor(options: {
+    namespaces: NamespaceService;
+    clock: Clock;
+    log: Logger;
+    hostLoad?: () => Promise<HostLoad | null>;
+  }) {
     this.#namespaces = options.namespaces;
     this.#turn = new TurnWatch({ turn: options.namespaces.turn, clock: options.clock });
+    this.#load = new LoadWatch({
+      namespaces: options.namespaces,
+      host: options.hostLoad ?? (() => Promise.resolve(null)),
+      clock: options.clock,
+    });
     this.#clock = options.clock;
     this.#log = options.log;
     this.#unsubscribe.push(
@@ -95,16 +109,42 @@ export class LiveEvents {
 
   /**
    * Adds a reader and sends its snapshot. The returned function takes it out again.
-   * @param turn the namespace whose TURN service it sees too; who may is the caller's to ask.
+   * @param also.turn the namespace whose TURN service it sees too; `also.load` the load of the host. Who may is the
+   * caller's to ask.
    */
-  add(socket: LiveSocket, caller: Caller, turn?: string): Unsubscribe {
-    const reader: Reader = { caller, socket, seq: 0, leave: () => undefined };
+  add(
+    socket: LiveSocket,
+    caller: Caller,
+    also: { turn?: string | undefined; load?: boolean } = {},
+  ): Unsubscribe {
+    const leaves: Unsubscribe[] = [];
+    const reader: Reader = {
+      caller,
+      socket,
+      seq: 0,
+      leave: () => {
+        for (const leave of leaves.splice(0)) leave();
+      },
+    };
     this.#readers.add(reader);
     this.#sendSnapshot(reader);
-    if (turn !== undefined && this.#readers.has(reader)) {
-      reader.leave = this.#turn.add(turn, (data) => {
-        if (socket.bufferedAmount <= MAX_UNREAD_FOR_TURN_BYTES) this.#send(reader, { type: 'turn', data });
-      });
+    // A slow reader is closed by what it is sent: nobody may be left behind in a watch.
+    const picture = (body: Body): void => {
+      if (socket.bufferedAmount <= MAX_UNREAD_FOR_PICTURE_BYTES) this.#send(reader, body);
+    };
+    if (also.turn !== undefined && this.#readers.has(reader)) {
+      leaves.push(
+        this.#turn.add(also.turn, (data) => {
+          picture({ type: 'turn', data });
+        }),
+      );
+    }
+    if (also.load === true && this.#readers.has(reader)) {
+      leaves.push(
+        this.#load.add((load) => {
+          picture({ type: 'load', load: visibleLoad(load, caller) });
+        }),
+      );
     }
     return () => {
       this.#remove(reader);
@@ -117,6 +157,7 @@ export class LiveEvents {
     for (const { socket } of this.#readers) socket.close(1001, 'the daemon is stopping');
     this.#readers.clear();
     this.#turn.close();
+    this.#load.close();
   }
 
   #remove(reader: Reader): void {
@@ -181,4 +222,13 @@ export class LiveEvents {
     reader.seq += 1;
     socket.send(JSON.stringify({ ...body, seq: reader.seq }));
   }
+}
+
+/** What this reader may measure of it. */
+function visibleLoad(load: Load, caller: Caller): Load {
+  return {
+    ...load,
+    host: may(caller, 'host.inspect') ? load.host : null,
+    namespaces: load.namespaces.filter(({ namespace }) => may(caller, 'metrics.read', namespace)),
+  };
 }

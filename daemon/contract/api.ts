@@ -1,8 +1,9 @@
 /** Resources of the REST API as callers see them. */
 import { z } from 'zod';
 import { firewallManagerSchema } from './firewall.ts';
-import { quotaViewSchema } from './quota.ts';
+import { loadSchema } from './load.ts';
 import { namespaceNameSchema, portSchema, relayScopeSchema, roomIdSchema } from './names.ts';
+import { quotaViewSchema } from './quota.ts';
 import { roomRightSchema } from './signaling.ts';
 import { turnLiveSchema } from './turn-operations.ts';
 
@@ -258,8 +259,11 @@ export const signalTicketSchema = z.object({ ticket: z.string(), expiresAt: z.is
 
 // -- Live events ---------------------------------------------------------------------------------------
 
-/** Query of `GET /v1/events`: the namespace whose TURN service is wanted too. */
-export const eventsQuerySchema = z.object({ turn: namespaceNameSchema.optional() });
+/** Query of `GET /v1/events`: the namespace whose TURN service is wanted too; `load=1` for the load of the host. */
+export const eventsQuerySchema = z.object({
+  turn: namespaceNameSchema.optional(),
+  load: z.literal('1').optional(),
+});
 
 /**
  * Frames of `GET /v1/events` (WebSocket). The first is `snapshot`; a client that missed one (a gap in
@@ -282,5 +286,7 @@ export const liveEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('operation'), seq: z.number(), operation: operationSchema }),
   /** Only with `?turn=`: the whole picture every 2 s. */
   z.object({ type: z.literal('turn'), seq: z.number(), data: turnLiveSchema }),
+  /** Only with `?load=1`: the whole picture every 2 s, of the namespaces that the reader may measure. */
+  z.object({ type: z.literal('load'), seq: z.number(), load: loadSchema }),
 ]);
 export type LiveEvent = z.infer<typeof liveEventSchema>;

@@ -8,6 +8,7 @@
  */
 import { z } from 'zod';
 import { iceCandidateInitSchema, sdpSchema } from './ice.ts';
+import { processLoadSchema } from './load.ts';
 import { roomIdSchema } from './names.ts';
 import { roomSchema, roomSettingsSchema, roomViewersSchema } from './rooms.ts';
 import { kickSchema, muteSchema } from './signaling.ts';
@@ -76,6 +77,7 @@ export const turnStatusSchema = z.object({
   dtlsProblem: z.string().optional(),
   /** What new TLS and DTLS sessions get. `problem`: why a newer certificate is not used, or empty. */
   certificate: z.object({ notAfterMs: z.number(), fingerprint: z.string(), problem: z.string() }).optional(),
+  process: processLoadSchema.optional(),
 });
 export type TurnStatus = z.infer<typeof turnStatusSchema>;
 
@@ -134,6 +136,7 @@ export const sfuStatusSchema = z.object({
   subscriptions: z.number(),
   forwarded: z.object({ packets: z.number(), bytes: z.number() }),
   drops: counters,
+  process: processLoadSchema.optional(),
   /** How UDP datagrams travel, as in the TURN service's status. */
   datagrams: z.enum(['mmsg-addon', 'dgram']).optional(),
   /** Viewers whose path cannot carry what they watch: they are spared whole pictures. At most 50 are named. */

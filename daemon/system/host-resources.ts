@@ -54,7 +54,8 @@ async function openFilesOfThis(): Promise<HostResources['openFiles']> {
   return limit === undefined || open === undefined ? null : { used: open.length, limit: Number(limit) };
 }
 
-async function diskOf(path: string): Promise<HostResources['disk']> {
+/** Never rejects: null when it cannot be told. */
+export async function diskOf(path: string): Promise<HostResources['disk']> {
   try {
     const { bsize, bavail, blocks } = await statfs(path);
     return { path, freeBytes: bsize * bavail, totalBytes: bsize * blocks };

@@ -58,6 +58,14 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
     'namespace',
     'service',
   ]);
+  const processCpu = family('counter', 'service_cpu_seconds_total', 'CPU seconds that a service has used.', [
+    'namespace',
+    'service',
+  ]);
+  const processRss = family('gauge', 'service_resident_bytes', 'Resident memory of a service.', [
+    'namespace',
+    'service',
+  ]);
   const draining = family('gauge', 'turn_draining', '1 while the TURN service takes no new allocations.');
   const listeners = family('gauge', 'turn_listeners_open', 'Open TURN listeners.', [
     'namespace',
@@ -110,6 +118,14 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
     const { turn, sfu } = webrtc;
     up.add(turn === null ? 0 : 1, { namespace, service: 'turn' });
     up.add(sfu === null ? 0 : 1, { namespace, service: 'sfu' });
+    for (const [service, load] of [
+      ['turn', turn?.process],
+      ['sfu', sfu?.process],
+    ] as const) {
+      if (load === undefined) continue;
+      processCpu.add(load.cpuSeconds, { namespace, service });
+      processRss.add(load.rssBytes, { namespace, service });
+    }
     if (turn !== null) {
       draining.add(turn.draining ? 1 : 0, { namespace });
       for (const [transport, open] of openListeners(turn)) listeners.add(open, { namespace, transport });

@@ -1,6 +1,6 @@
 /**
  * `GET /v1/events`: the live WebSocket. Readers send nothing; what they send is counted as life only.
- * With `?turn=NAMESPACE` it carries the running TURN service of that namespace too.
+ * With `?turn=NAMESPACE` it carries the running TURN service of that namespace too, with `?load=1` the load of the host.
  */
 import type { FastifyInstance } from 'fastify';
 import { eventsQuerySchema } from '../../contract/api.ts';
@@ -22,7 +22,8 @@ export function eventRoutes(server: FastifyInstance, context: ApiContext): void 
           throw new AppError('invalid_request', 'This is a WebSocket: open it with ws:// or wss://.');
         const caller = callerOf(request);
         requireMay(caller, 'events.watch');
-        const { turn } = parseInput(eventsQuerySchema, request.query);
+        const { turn, load } = parseInput(eventsQuerySchema, request.query);
+        if (load !== undefined) requireMay(caller, 'metrics.read');
         if (turn !== undefined) {
           requireMay(caller, 'turn.read', { namespace: turn });
           context.namespaces.get(turn);
@@ -34,8 +35,8 @@ export function eventRoutes(server: FastifyInstance, context: ApiContext): void 
     (socket, request) => {
       const caller = callerOf(request);
       socket.on('error', () => undefined); // 'close' follows and is what matters.
-      const { turn } = parseInput(eventsQuerySchema, request.query);
-      socket.once('close', context.live.add(socket, caller, turn));
+      const { turn, load } = parseInput(eventsQuerySchema, request.query);
+      socket.once('close', context.live.add(socket, caller, { turn, load: load !== undefined }));
       keepAlive(socket, context.clock, () => stillStands(context, caller));
     },
   );

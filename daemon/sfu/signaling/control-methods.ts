@@ -3,6 +3,7 @@ import { CONTROL_VERSION, type SfuStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { Room, RoomSettings } from '../../contract/rooms.ts';
 import type { Kick, Mute } from '../../contract/signaling.ts';
+import { processLoad } from '../../kit/process-load.ts';
 import type { MediaEngine } from '../media/media-engine.ts';
 import type { Ingests } from './ingests.ts';
 import type { NamespaceSfu } from './namespace-sfu.ts';
@@ -50,6 +51,7 @@ export function controlMethods(options: ControlDependencies) {
         subscriptions: all.reduce((sum, session) => sum + session.watching, 0),
         forwarded: engine.forwarded(),
         drops: { ...engine.drops(), ...options.muxDrops() },
+        process: processLoad(),
         datagrams: options.datagrams,
         slowViewers: all
           .flatMap((session) => {

@@ -50,7 +50,7 @@ async function answered(): Promise<void> {
 t.test('the whole picture at once and every 2 s, numbered with the other events', async (t) => {
   const { namespaces, clock, live } = setUp();
   const [socket, other] = [new FakeSocket(), new FakeSocket()];
-  live.add(socket, LOCAL, 'a');
+  live.add(socket, LOCAL, { turn: 'a' });
   live.add(other, LOCAL);
   await answered();
   namespaces.turn.open.get('a')!.push(session('two'));
@@ -76,11 +76,11 @@ t.test('the whole picture at once and every 2 s, numbered with the other events'
 t.test('one question for all readers; it ends with the last of them', async (t) => {
   const { clock, live, asked } = setUp();
   const sockets = Array.from({ length: 5 }, () => new FakeSocket());
-  const leave = sockets.map((socket) => live.add(socket, LOCAL, 'a'));
+  const leave = sockets.map((socket) => live.add(socket, LOCAL, { turn: 'a' }));
   await answered();
   t.equal(asked(), 1);
   const late = new FakeSocket();
-  leave.push(live.add(late, LOCAL, 'a'));
+  leave.push(live.add(late, LOCAL, { turn: 'a' }));
   t.equal(late.turns.length, 1, 'who comes later has the last answer at once');
   clock.advance(2000);
   await answered();
@@ -90,8 +90,8 @@ t.test('one question for all readers; it ends with the last of them', async (t) 
   clock.advance(60_000);
   await answered();
   t.equal(asked(), 2, 'nobody looks, nobody asks');
-  live.add(new FakeSocket(), LOCAL, 'a')();
-  live.add(new FakeSocket(), LOCAL, 'a');
+  live.add(new FakeSocket(), LOCAL, { turn: 'a' })();
+  live.add(new FakeSocket(), LOCAL, { turn: 'a' });
   await answered();
   clock.advance(2000);
   await answered();
@@ -108,7 +108,7 @@ t.test('a slow service is not asked again before it has answered', async (t) => 
       };
     });
   const socket = new FakeSocket();
-  live.add(socket, LOCAL, 'a');
+  live.add(socket, LOCAL, { turn: 'a' });
   await answered();
   clock.advance(30_000);
   await answered();
@@ -128,7 +128,7 @@ t.test('a service that is down is told in words, and seen again when it is back'
   namespaces.turn.status = async (namespace) => ({ ...(await status(namespace)), ready: false, sentence });
   namespaces.turn.sessions = () => Promise.reject(new AppError('unavailable', 'never asked'));
   const socket = new FakeSocket();
-  live.add(socket, LOCAL, 'a');
+  live.add(socket, LOCAL, { turn: 'a' });
   await answered();
   t.match(socket.turns.at(-1), { status: { ready: false, sentence }, sessions: { total: 0 } });
   namespaces.turn.status = status;
@@ -150,7 +150,7 @@ t.test('a drained service still shows who is left', async (t) => {
   const status = namespaces.turn.status.bind(namespaces.turn);
   namespaces.turn.status = async (name) => ({ ...(await status(name)), ready: false, draining: true });
   const socket = new FakeSocket();
-  live.add(socket, LOCAL, 'a');
+  live.add(socket, LOCAL, { turn: 'a' });
   await answered();
   t.match(socket.turns, [{ status: { draining: true }, sessions: { total: 1 } }]);
 });
@@ -158,7 +158,7 @@ t.test('a drained service still shows who is left', async (t) => {
 t.test('a reader that falls behind is spared frames that the next one replaces', async (t) => {
   const { namespaces, clock, live } = setUp();
   const socket = new FakeSocket();
-  live.add(socket, LOCAL, 'a');
+  live.add(socket, LOCAL, { turn: 'a' });
   await answered();
   socket.bufferedAmount = 512 * 1024;
   for (let at = 0; at < 10; at += 1) {
@@ -186,7 +186,7 @@ t.test('at most 64 services are watched; one more reader of a watched one comes 
   for (let at = 0; at < 64; at += 1) {
     const caller: Caller = { kind: 'api-key', id: String(at), namespace: `n${at}`, role: 'operator' };
     live.requireRoom(caller, `n${at}`);
-    live.add(new FakeSocket(), caller, `n${at}`);
+    live.add(new FakeSocket(), caller, { turn: `n${at}` });
   }
   t.throws(() => live.requireRoom(LOCAL, 'a'), { code: 'rate_limited' });
   live.requireRoom(LOCAL, 'n7');

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { CONTROL_VERSION, type turnControlMethods } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
+import { processLoad } from '../../kit/process-load.ts';
 import { CertificateError } from './certificate.ts';
 import { loadCertificate, readServiceConfig } from './service-config.ts';
 import type { TurnServer } from './turn-server.ts';
@@ -64,6 +65,7 @@ export function turnControlHandlers(options: {
       datagrams: server.datagrams,
       dtlsProblem: server.dtlsProblem,
       certificate: server.certificate,
+      process: processLoad(),
     }),
     sessions: ({ limit }) => {
       const open = [...server.core.allocations()].filter(({ state }) => state === 'open');
