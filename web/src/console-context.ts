@@ -3,6 +3,7 @@ import type { Session, User } from '../../daemon/contract/api.ts';
 import { Emitter } from '../client/emitter.ts';
 import type { Timers } from '../client/timers.ts';
 import { Announcements, type Sentence } from './actions/announcements.ts';
+import type { Sample } from './actions/load-view.ts';
 import { parseRoute, type Route } from './actions/route.ts';
 import type { EventStream } from './live/event-stream.ts';
 import type { Api } from './resources/api.ts';
@@ -42,16 +43,22 @@ export class ConsoleContext extends Emitter<ContextEvents> {
 
   /** Live data that carries a namespace's TURN service too. The page that asks starts it, and stops it when it leaves. */
   readonly openTurn: (namespace: string) => EventStream;
+  /** The same with the load of the host. */
+  readonly openLoad: () => EventStream;
+  /** Of the last ten minutes, as long as a page asked for it. */
+  loadSamples: readonly Sample[] = [];
 
   constructor(parts: {
     api: Api;
     live: EventStream;
     openTurn: (namespace: string) => EventStream;
+    openLoad: () => EventStream;
     media: MediaHub;
     timers: Timers;
   }) {
     super();
     this.openTurn = parts.openTurn;
+    this.openLoad = parts.openLoad;
     this.api = parts.api;
     this.live = parts.live;
     this.media = parts.media;
@@ -122,6 +129,7 @@ export class ConsoleContext extends Emitter<ContextEvents> {
   /** The session ended: everything of it is forgotten before the sign-in page shows. */
   signedOut(): void {
     this.#session = null;
+    this.loadSamples = [];
     this.live.stop();
     this.media.close();
     this.emit('session', null);

@@ -35,6 +35,7 @@ const context = new ConsoleContext({
   api,
   live,
   openTurn: (namespace) => eventStream(`?turn=${encodeURIComponent(namespace)}`),
+  openLoad: () => eventStream('?load=1'),
   media,
   timers,
 });

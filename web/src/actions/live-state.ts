@@ -2,6 +2,7 @@
 import type { Device, LiveEvent, Namespace, Operation, User } from '../../../daemon/contract/api.ts';
 import { counted, dayAndTime, duration, shortClock } from './wording.ts';
 import type { DeviceFacts, StateName } from './tile-view.ts';
+import type { Load } from '../../../daemon/contract/load.ts';
 import type { TurnLive } from '../../../daemon/contract/turn-operations.ts';
 
 export type LiveData = {
@@ -16,6 +17,8 @@ export type LiveData = {
   removed: ReadonlyMap<string, { device: Device; atMs: number }>;
   /** The last picture of the TURN service this stream asked for, and when this browser got it. */
   turn: { live: TurnLive; atMs: number } | null;
+  /** The same for the load of the host. */
+  load: { load: Load; atMs: number } | null;
 };
 
 export type Applied = { kind: 'applied'; data: LiveData } | { kind: 'gap' };
@@ -50,6 +53,7 @@ export function applyLiveEvent(data: LiveData | null, event: LiveEvent, nowMs: n
         offlineSinceMs,
         removed: capped(removed),
         turn: data?.turn ?? null,
+        load: data?.load ?? null,
       },
     };
   }
@@ -78,6 +82,9 @@ export function applyLiveEvent(data: LiveData | null, event: LiveEvent, nowMs: n
     }
     case 'turn':
       next.turn = { live: event.data, atMs: nowMs };
+      break;
+    case 'load':
+      next.load = { load: event.load, atMs: nowMs };
       break;
     case 'device-removed': {
       const device = data.devices.get(event.id);

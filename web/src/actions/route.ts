@@ -10,6 +10,7 @@ export type Route =
   | { page: 'namespaces' }
   | { page: 'namespace'; name: string }
   | { page: 'health' }
+  | { page: 'metrics'; namespace: string | null; view: 'plots' | 'table' }
   | { page: 'not-found'; path: string };
 
 export function parseRoute(path: string, search: string): Route {
@@ -41,6 +42,10 @@ export function parseRoute(path: string, search: string): Route {
     return second === undefined ? { page: 'namespaces' } : { page: 'namespace', name: decoded(second) };
   }
   if (first === 'health' && parts.length === 1) return { page: 'health' };
+  if (first === 'load' && parts.length === 1) {
+    const view = query.get('view') === 'table' ? 'table' : 'plots';
+    return { page: 'metrics', namespace: query.get('ns'), view };
+  }
   return { page: 'not-found', path };
 }
 
@@ -78,4 +83,13 @@ export function cameraPath(id: string): string {
 
 export function namespacePath(name: string): string {
   return `/namespaces/${encodeURIComponent(name)}`;
+}
+
+/** Not `/metrics`: that is what Prometheus reads. */
+export function metricsPath(options: { namespace: string | null; view: 'plots' | 'table' }): string {
+  const query = new URLSearchParams();
+  if (options.namespace !== null) query.set('ns', options.namespace);
+  if (options.view === 'table') query.set('view', 'table');
+  const text = query.toString();
+  return text === '' ? '/load' : `/load?${text}`;
 }

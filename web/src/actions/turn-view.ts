@@ -83,7 +83,13 @@ const DROPS: Readonly<Record<string, string>> = {
   'dtls-no-session': 'a DTLS packet without a session',
   'dtls-record': 'a broken DTLS record',
   'dtls-message-size': 'a DTLS message that is too long',
+  kernel: 'by the kernel, before the service read it: a full receive buffer',
 };
+
+/** What a counter of drops counts; `kernel` is the kernel's own. */
+export function dropText(reason: string): string {
+  return DROPS[reason] ?? reason.replaceAll('-', ' ');
+}
 
 export type Drop = { reason: string; text: string; count: number };
 
@@ -91,12 +97,12 @@ export type Drop = { reason: string; text: string; count: number };
 export function drops(status: Pick<TurnOperationsStatus, 'drops' | 'kernelDrops'>): Drop[] {
   const own = Object.entries(status.drops).map(([reason, count]) => ({
     reason,
-    text: DROPS[reason] ?? reason.replaceAll('-', ' '),
+    text: dropText(reason),
     count,
   }));
   const kernel = {
     reason: 'kernel',
-    text: 'by the kernel, before the service read it: a full receive buffer',
+    text: dropText('kernel'),
     count: status.kernelDrops,
   };
   return [...own, kernel].filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);

@@ -4,7 +4,8 @@ import type { Route } from '../actions/route.ts';
 import type { ConsoleContext, Theme } from '../console-context.ts';
 import { icon } from './icon.ts';
 
-type Entry = { path: string; icon: string; label: string; pages: Route['page'][] };
+/** `more`: on a phone it is not a tab, but under More. */
+type Entry = { path: string; icon: string; label: string; pages: Route['page'][]; more?: true };
 
 const WATCH: Entry[] = [
   { path: '/', icon: 'i-wall', label: 'Wall', pages: ['wall', 'camera'] },
@@ -13,6 +14,7 @@ const WATCH: Entry[] = [
 const OPERATE: Entry[] = [
   { path: '/namespaces', icon: 'i-namespace', label: 'Namespaces', pages: ['namespaces', 'namespace'] },
   { path: '/health', icon: 'i-health', label: 'Health', pages: ['health'] },
+  { path: '/load', icon: 'i-metrics', label: 'Metrics', pages: ['metrics'], more: true },
 ];
 const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 
@@ -81,7 +83,7 @@ export function navigation(view: NavigationView): TemplateResult {
 
 export function tabbar(view: NavigationView): TemplateResult {
   const { context, drawer, open } = view;
-  const entries = context.mayOperate ? [...WATCH, ...OPERATE] : WATCH;
+  const entries = entriesOf(context).filter(({ more }) => more !== true);
   return html`<nav class="tk-tabbar" aria-label="Tabs">
     ${entries.map(
       (entry) =>
@@ -102,6 +104,25 @@ export function tabbar(view: NavigationView): TemplateResult {
       ${icon('i-menu')}More
     </button>
   </nav>`;
+}
+
+function entriesOf(context: ConsoleContext): Entry[] {
+  return context.mayOperate ? [...WATCH, ...OPERATE] : WATCH;
+}
+
+/** On a phone: the pages that are no tab. */
+export function otherPages(context: ConsoleContext): TemplateResult | typeof nothing {
+  const entries = entriesOf(context).filter(({ more }) => more === true);
+  return entries.length === 0
+    ? nothing
+    : html`<nav class="phone-only" aria-label="More pages">
+        ${entries.map(
+          ({ path, icon: name, label }) =>
+            html`<a class="tk-button" href=${path} @click=${follow(context, path)}
+              >${icon(name)}${label}</a
+            > `,
+        )}
+      </nav>`;
 }
 
 function listed(context: ConsoleContext, entry: Entry): TemplateResult {

@@ -14,6 +14,7 @@ export const LOAD: Record<Route['page'], () => Promise<unknown>> = {
   namespaces: () => import('../pages/tk-namespaces-page.ts'),
   namespace: () => import('../pages/tk-namespace-page.ts'),
   health: () => import('../pages/tk-health-page.ts'),
+  metrics: () => import('../pages/tk-metrics-page.ts'),
   'not-found': () => Promise.resolve(),
 };
 
@@ -26,6 +27,7 @@ const TITLES: Record<Route['page'], string> = {
   namespaces: 'Namespaces',
   namespace: 'Namespace',
   health: 'Health',
+  metrics: 'Metrics',
   'not-found': 'Not found',
 };
 
@@ -85,6 +87,10 @@ export function pageOf(options: {
       )}`;
     case 'health':
       return html`<tk-health-page data-page ?rail=${rail} .context=${context}>${notice}</tk-health-page>`;
+    case 'metrics':
+      return html`<tk-metrics-page data-page ?rail=${rail} .context=${context} .route=${route}
+        >${notice}</tk-metrics-page
+      >`;
     default:
       return problem(
         context,

@@ -8,7 +8,13 @@ export interface KeyedPage extends HTMLElement {
   focusMain?(): void;
 }
 
-const GO_KEYS: Readonly<Record<string, string>> = { w: '/', c: '/cameras', n: '/namespaces', h: '/health' };
+const GO_KEYS: Readonly<Record<string, string>> = {
+  w: '/',
+  c: '/cameras',
+  n: '/namespaces',
+  h: '/health',
+  m: '/load',
+};
 
 /** `g` then this key. @returns the page's path. */
 export function pageOfKeys(key: string): string | null {
@@ -36,6 +42,7 @@ export const KEY_HELP: { title: string; keys: [string, string][] }[] = [
       ['g c', 'Cameras'],
       ['g n', 'Namespaces'],
       ['g h', 'Health'],
+      ['g m', 'Metrics'],
       ['\\', 'Narrow or wide navigation'],
       ['Esc', 'Back one level'],
     ],

@@ -2,6 +2,7 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import type { ConsoleContext, Theme } from '../console-context.ts';
 import { base, card } from '../styles/shared.ts';
+import { otherPages } from './app-navigation.ts';
 import { icon } from './icon.ts';
 import { KEY_HELP } from './keys.ts';
 
@@ -74,6 +75,7 @@ export class TkDrawer extends LitElement {
     const { context } = this;
     const { user } = context;
     return html`<div class="account">
+      ${otherPages(context)}
       <p>
         <span class="strong">${user?.name ?? ''}</span>
         <span class="faint small">${user?.role ?? ''}</span>

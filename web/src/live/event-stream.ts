@@ -161,6 +161,7 @@ const KEYED: Record<LiveEvent['type'], string | null> = {
   'device-removed': 'id',
   operation: 'operation',
   turn: 'data',
+  load: 'load',
 };
 
 /** @returns undefined for what is no event of the contract. */

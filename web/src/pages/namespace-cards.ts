@@ -179,18 +179,6 @@ export const namespaceCardStyles = css`
   .tk-probe > div:first-child {
     border-left: 0;
   }
-  .k {
-    color: var(--tk-text-3);
-    font-size: var(--tk-size-2);
-    line-height: var(--tk-lead-2);
-  }
-  .v {
-    font-size: var(--tk-size-2);
-    line-height: var(--tk-lead-2);
-    color: var(--tk-text-2);
-    margin-top: 2px;
-    overflow-wrap: anywhere;
-  }
   .lines {
     display: grid;
     grid-template-columns: max-content minmax(0, 1fr);

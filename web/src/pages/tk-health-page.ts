@@ -8,14 +8,17 @@ import { namespacePath } from '../actions/route.ts';
 import { dayAndTime } from '../actions/wording.ts';
 import { follow } from '../components/app-navigation.ts';
 import { icon } from '../components/icon.ts';
+import { LoadController } from '../components/load-controller.ts';
 import { meter, meterStyles } from '../components/meter.ts';
 import { saveFile } from '../components/save-file.ts';
 import '../components/tk-notice.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { checkStyles } from '../styles/check.ts';
+import { keyValue } from '../styles/key-value.ts';
 import { base, card, page } from '../styles/shared.ts';
 import { forbidden } from './forbidden.ts';
+import { loadCardStyles, nowCards } from './load-cards.ts';
 import { attackCard, findingCards, healthStyles, portMapCard, summary, viewerCard } from './health-cards.ts';
 
 /** The doctor visits one namespace after the other: that is how far it is. */
@@ -44,6 +47,7 @@ export class TkHealthPage extends LitElement {
   declare problems: Readonly<Record<'inspect' | 'doctor' | 'ports', string | null>>;
   declare allOk: boolean;
   #begun = false;
+  readonly #load: LoadController;
 
   constructor() {
     super();
@@ -55,6 +59,7 @@ export class TkHealthPage extends LitElement {
     this.ports = null;
     this.problems = { inspect: null, doctor: null, ports: null };
     this.allOk = false;
+    this.#load = new LoadController(this, () => this.context);
     new WatchController(this, () => {
       const begin = (): void => {
         this.requestUpdate();
@@ -152,6 +157,7 @@ export class TkHealthPage extends LitElement {
     const busy = this.inspecting || this.run !== null;
     return html`<header class="tk-header">
         <h1>Health</h1>
+        <span class="faint small nowrap desk">${this.#load.newest?.load.host?.name ?? ''}</span>
         <span class="grow"></span>
         <button
           class="tk-button ghost desk"
@@ -195,6 +201,10 @@ export class TkHealthPage extends LitElement {
   #content(): TemplateResult {
     const { context, inspection } = this;
     const nowMs = context.timers.now();
+    const open = (name: string, label = name): TemplateResult => {
+      const path = namespacePath(name);
+      return html`<a href=${path} @click=${follow(context, path)}>${label}</a>`;
+    };
     const cards =
       inspection === null
         ? { troubles: [], ok: nothing }
@@ -206,12 +216,12 @@ export class TkHealthPage extends LitElement {
             showAllOk: () => {
               this.allOk = true;
             },
-            open: (name) => {
-              const path = namespacePath(name);
-              return html`<a href=${path} @click=${follow(context, path)}>Open ${name}</a>`;
-            },
+            open: (name) => open(name, `Open ${name}`),
           });
-    return html`${this.#top(nowMs)} ${this.#progress()} ${cards.troubles} ${viewerCard(this.doctor, nowMs)}
+    const { data } = context.live;
+    return html`${this.#top(nowMs)} ${this.#progress()} ${cards.troubles}
+    ${data === null ? nothing : nowCards({ samples: this.#load.samples, namespaces: sortedNamespaces(data), oldSinceMs: this.#load.oldSinceMs, nowMs, open })}
+    ${viewerCard(this.doctor, nowMs)}
     ${attackCard({
       report: this.attack,
       nowMs,
@@ -279,6 +289,8 @@ export class TkHealthPage extends LitElement {
     card,
     checkStyles,
     healthStyles,
+    keyValue,
+    loadCardStyles,
     meterStyles,
     css`
       .progress {

@@ -13,6 +13,7 @@ import '../components/tk-turn.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { columns } from '../styles/columns.ts';
+import { keyValue } from '../styles/key-value.ts';
 import { base, card, page } from '../styles/shared.ts';
 import { forbidden } from './forbidden.ts';
 import { namespaceCardStyles, portsCard, probeCard, servicesCard } from './namespace-cards.ts';
@@ -278,6 +279,6 @@ export class TkNamespacePage extends LitElement {
       ></tk-turn>`;
   }
 
-  static override styles = [base, page, card, columns, namespaceCardStyles, operationStyles];
+  static override styles = [base, page, card, columns, keyValue, namespaceCardStyles, operationStyles];
 }
 customElements.define('tk-namespace-page', TkNamespacePage);

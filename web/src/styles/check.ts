@@ -25,6 +25,11 @@ export const checkStyles = css`
     font-weight: var(--tk-weight-medium);
     overflow-wrap: anywhere;
   }
+  .tk-check .s a {
+    text-decoration: underline;
+    text-underline-offset: 3px;
+    text-decoration-thickness: 1px;
+  }
   .tk-check .r {
     grid-column: 2 / -1;
     color: var(--tk-text-2);
