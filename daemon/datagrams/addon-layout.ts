@@ -2,6 +2,7 @@
 
 /** The functions of native/datagram.cc, where the layout of the blocks is described. */
 export type Addon = {
+  layout: number;
   memory: ArrayBuffer;
   received: ArrayBuffer;
   sends: ArrayBuffer;
@@ -15,6 +16,9 @@ export type Addon = {
   closeContext(context: number): void;
   listen(callback: (received: number, failures: number) => void): void;
 };
+
+/** An addon with another number was built from another release's source. */
+export const LAYOUT = 2;
 
 export const RECEIVED = { ints: 9, socket: 0, offset: 1, length: 2, port: 3, address: 4 } as const;
 export const SEND = {

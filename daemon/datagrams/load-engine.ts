@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isErrno, messageOf } from '../kit/errors.ts';
-import type { Addon } from './addon-layout.ts';
+import { LAYOUT, type Addon } from './addon-layout.ts';
 import type { DatagramEngine } from './datagram.ts';
 import { dgramEngine } from './dgram-engine.ts';
 import { MmsgEngine } from './mmsg-engine.ts';
@@ -23,8 +23,9 @@ export function loadDatagramEngine(): LoadedEngine {
 function load(): LoadedEngine {
   if (process.env[SWITCH] === 'dgram') return { engine: dgramEngine, problem: undefined };
   try {
-    const engine = new MmsgEngine(createRequire(import.meta.url)(FILE) as Addon);
-    return { engine, problem: undefined };
+    const addon = createRequire(import.meta.url)(FILE) as Addon;
+    if (addon.layout !== LAYOUT) throw new Error('it was built from another release');
+    return { engine: new MmsgEngine(addon), problem: undefined };
   } catch (error) {
     const reason =
       isErrno(error, 'MODULE_NOT_FOUND') || isErrno(error, 'ERR_DLOPEN_FAILED')

@@ -36,6 +36,8 @@
 
 namespace {
 
+// Of the blocks and functions described above, as addon-layout.ts has it: another number means another release's addon.
+constexpr uint32_t LAYOUT = 2;
 constexpr int SLOTS = 128;
 // The largest datagram, and so much more that neighbours do not fall into the same lines of the cache.
 constexpr size_t SLOT_BYTES = 65536 + 1536;
@@ -805,9 +807,12 @@ napi_value init(napi_env env, napi_value exports) {
   addon->control =
       static_cast<int32_t*>(share(env, exports, "control", CONTROL_INTS * sizeof(int32_t), &addon->refs[3]));
   napi_value arena_at = nullptr;
+  napi_value layout = nullptr;
   if (addon->memory == nullptr || addon->received == nullptr || addon->sends == nullptr || addon->control == nullptr ||
       napi_create_uint32(env, SLOTS * SLOT_BYTES, &arena_at) != napi_ok ||
       napi_set_named_property(env, exports, "arenaAt", arena_at) != napi_ok ||
+      napi_create_uint32(env, LAYOUT, &layout) != napi_ok ||
+      napi_set_named_property(env, exports, "layout", layout) != napi_ok ||
       !add_function(env, exports, "open", open_socket) || !add_function(env, exports, "port", port_of) ||
       !add_function(env, exports, "close", close_one) || !add_function(env, exports, "flush", flush_now) ||
       !add_function(env, exports, "openContext", open_context) ||
