@@ -36,6 +36,7 @@ export async function openNamespaces(options: {
     turnEncryptedOnly: turn.encryptedOnly,
     turnHostName: turn.hostName,
     turnCertificates: certificates.turn,
+    sfuWorkers: config.sfu.workers,
     settings: nodeSettings(config),
     quota: config.services.quota,
     ports: portPlanOf(config.ports),

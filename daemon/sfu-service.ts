@@ -17,6 +17,7 @@ import { runTransportSelfTest } from './sfu/media/self-test.ts';
 import { UdpMux } from './sfu/media/udp-mux.ts';
 import { WeriftTransportFactory } from './sfu/media/werift-transport.ts';
 import { controlMethods } from './sfu/signaling/control-methods.ts';
+import { startFront } from './sfu-front.ts';
 import { NamespaceSfu } from './sfu/signaling/namespace-sfu.ts';
 import { assertReloadable, readServiceConfig } from './sfu/signaling/service-config.ts';
 import { SignalingServer } from './sfu/signaling/signaling-server.ts';
@@ -63,6 +64,13 @@ try {
 /** @returns the namespace it serves. */
 async function start(path: string): Promise<string> {
   let config = await readServiceConfig(path);
+  if (config.workers > 1) {
+    const onDrained = (): void => void stop(DRAINED_EXIT_CODE);
+    await startFront({ path, config, program: import.meta.filename, stack, log, onDrained });
+    return config.namespace;
+  }
+  // A worker does not outlive the process that leads it.
+  if (config.worker !== null) process.stdin.on('close', () => void stop(0)).resume();
   await runTransportSelfTest(log);
   const mux = await UdpMux.open({
     address: config.shield,
@@ -116,8 +124,10 @@ async function start(path: string): Promise<string> {
     },
   });
   const signaling = new SignalingServer({
-    address: config.shield,
-    port: config.signaling.port,
+    listen:
+      config.worker === null
+        ? { address: config.shield, port: config.signaling.port }
+        : { path: config.worker.signalingSocket },
     namespace: config.namespace,
     ticketKey: () => config.signaling.ticketKey,
     maxSessions: () => config.limits.sessions,

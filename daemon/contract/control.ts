@@ -12,6 +12,7 @@ import { processLoadSchema } from './load.ts';
 import { roomIdSchema } from './names.ts';
 import { roomSchema, roomSettingsSchema, roomViewersSchema } from './rooms.ts';
 import { kickSchema, muteSchema } from './signaling.ts';
+import { sfuWorkerStatusSchema } from './sfu-workers.ts';
 import { turnRefusalRecordSchema } from './turn-refusal.ts';
 import { disconnectedSchema, disconnectTargetSchema, turnSessionListSchema } from './turn-session.ts';
 
@@ -137,6 +138,8 @@ export const sfuStatusSchema = z.object({
   forwarded: z.object({ packets: z.number(), bytes: z.number() }),
   drops: counters,
   process: processLoadSchema.optional(),
+  /** The processes behind this one, where there are several. */
+  workers: z.array(sfuWorkerStatusSchema).optional(),
   /** How UDP datagrams travel, as in the TURN service's status. */
   datagrams: z.enum(['mmsg-addon', 'dgram']).optional(),
   /** Viewers whose path cannot carry what they watch: they are spared whole pictures. At most 50 are named. */

@@ -10,6 +10,7 @@ import { ipSchema, portRangeSchema, portSchema } from './names.ts';
 import { quotaSchema } from './quota.ts';
 import { roomPolicySchema } from './rooms.ts';
 import { turnSessionSchema } from './turn-config.ts';
+import { sfuWorkersSchema } from './sfu-workers.ts';
 import { turnLimitsSchema } from './turn-limits.ts';
 
 /** `address:port`, brackets round IPv6. Port 0 lets the system choose. */
@@ -192,6 +193,7 @@ const keysSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  sfu: z.strictObject({ workers: sfuWorkersSchema.default(1) }).prefault({}),
   rooms: roomPolicySchema.prefault({}),
   viewers: z
     .strictObject({ credentialTtlSeconds: z.number().int().min(60).max(3600).default(900) })

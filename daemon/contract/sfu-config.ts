@@ -1,6 +1,7 @@
 /** What the daemon renders for one `turnkeep-sfu@<namespace>` process: a JSON file, mode 0600. */
 import { z } from 'zod';
 import { ipSchema, namespaceNameSchema, portRangeSchema, portSchema } from './names.ts';
+import { sfuWorkersSchema } from './sfu-workers.ts';
 import { DEFAULT_ROOM_POLICY, roomPolicySchema } from './rooms.ts';
 import { addressBlockSchema } from './turn-config.ts';
 
@@ -15,7 +16,7 @@ export const sfuServiceConfigSchema = z.strictObject({
     /** HMAC key (base64url, 32 bytes) of the tickets the gateway presents; see credentials/room-ticket.ts. */
     ticketKey: z.string().min(32),
   }),
-  /** UDP block on the shield. The first port is the shared media port. */
+  /** UDP block on the shield. The first port is the shared media port; further workers have the next ones. */
   media: portRangeSchema,
   /** The only sources of datagrams that are looked at: relay blocks of this namespace's TURN services. */
   relays: z.array(addressBlockSchema).max(64),
@@ -35,6 +36,13 @@ export const sfuServiceConfigSchema = z.strictObject({
     subscriptionsPerSession: z.number().int().min(1),
   }),
   rooms: roomPolicySchema.default(DEFAULT_ROOM_POLICY),
+  /** Processes that the rooms are spread over; 1: this process serves them itself. */
+  workers: sfuWorkersSchema.default(1),
+  /** Set in the file of a worker: which one it is, and its signaling listener, a unix socket, instead of the port. */
+  worker: z
+    .strictObject({ index: z.number().int().min(0), signalingSocket: z.string().min(1) })
+    .nullable()
+    .default(null),
   controlSocket: z.string(),
 });
 export type SfuServiceConfig = z.infer<typeof sfuServiceConfigSchema>;

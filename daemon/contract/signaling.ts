@@ -4,7 +4,9 @@
  * first frame. The tables give the payload without `type`.
  *
  * One session has at most two peer connections: `subscribe` (the SFU always offers) carries every
- * track the session watches, of any number of rooms; `publish` (the client offers) carries what it sends.
+ * track the session watches, of any number of rooms; `publish` (the client offers) carries what it sends. Where the
+ * rooms are spread over several workers (`sfu.workers`), a session whose client says `connections: many` has one
+ * `subscribe` connection for each worker: frames about it carry its `connectionId`, and answers repeat it.
  */
 import { z } from 'zod';
 import { iceCandidateInitSchema, iceServerSchema, sdpSchema } from './ice.ts';
@@ -68,6 +70,9 @@ export const muteSchema = z.object({
 });
 export type Mute = z.infer<typeof muteSchema>;
 
+/** Which of several subscribe connections; left out where there is one. A new id is a new connection. */
+const connectionId = { connectionId: z.string().max(32).optional() };
+
 /** `requestId` is echoed in the answer or the error it causes. */
 const requestId = { requestId: z.string().max(64).optional() };
 
@@ -80,6 +85,8 @@ export const clientFrames = {
     ...requestId,
     roomId: roomIdSchema,
     subscribe: z.enum(['auto', 'none']).default('auto'),
+    /** `many`: this client understands `connectionId`. It holds for the session. */
+    connections: z.enum(['one', 'many']).optional(),
     userId: z.string().max(256).optional(),
   }),
   leave: z.object({ ...requestId, roomId: roomIdSchema }),
@@ -110,13 +117,14 @@ export const clientFrames = {
       .max(64)
       .optional(),
   }),
-  answer: z.object({ connection: connectionSchema.default('subscribe'), sdp: sdpSchema }),
+  answer: z.object({ ...connectionId, connection: connectionSchema.default('subscribe'), sdp: sdpSchema }),
   'ice-candidate': z.object({
+    ...connectionId,
     connection: connectionSchema.default('subscribe'),
     candidate: iceCandidateInitSchema.nullable(),
   }),
   /** Asks for an ICE restart of the subscribe leg (the SFU offers again with new credentials). */
-  restart: z.object({ connection: connectionSchema.default('subscribe') }),
+  restart: z.object({ ...connectionId, connection: connectionSchema.default('subscribe') }),
   /** A viewer without a picture asks for a key frame: answered from the cache when there is one. */
   'key-frame': z.object({ trackId: z.string().max(128) }),
   /** First frame of a socket that continues a session within the window. */
@@ -172,6 +180,7 @@ export const serverFrames = {
   }),
   /** Our offer for the subscribe leg. `mids` says which track each media section carries now. */
   offer: z.object({
+    ...connectionId,
     connection: connectionSchema,
     sdp: sdpSchema,
     mids: z.record(z.string(), z.string().nullable()),
@@ -183,7 +192,11 @@ export const serverFrames = {
     sdp: sdpSchema,
     mids: z.record(z.string(), z.string()).optional(),
   }),
-  'ice-candidate': z.object({ connection: connectionSchema, candidate: iceCandidateInitSchema.nullable() }),
+  'ice-candidate': z.object({
+    ...connectionId,
+    connection: connectionSchema,
+    candidate: iceCandidateInitSchema.nullable(),
+  }),
   /**
    * ICE servers for both legs; clients must use `iceTransportPolicy: "relay"`. Sent again to a client that
    * publishes when the relays were restarted: it restarts ICE by a new offer. Viewers are offered by the SFU.
@@ -219,7 +232,7 @@ export const serverFrames = {
   /** Who is loudest in the room, by the levels publishers send (RFC 6464); null: nobody speaks. */
   'active-speaker': z.object({ roomId: z.string(), participantId: z.string().nullable() }),
   /** A subscription took or lost its media section without a new offer. */
-  slot: z.object({ mid: z.string(), trackId: z.string().nullable() }),
+  slot: z.object({ ...connectionId, mid: z.string(), trackId: z.string().nullable() }),
   'source-lost': z.object({ roomId: z.string(), message: z.string(), sinceMs: z.number() }),
   'source-back': z.object({ roomId: z.string() }),
   'server-draining': z.object({ retryAfterMs: z.number(), alternatives: z.array(z.string()) }),
@@ -233,6 +246,7 @@ export const serverFrames = {
     message: z.string(),
     roomId: z.string().optional(),
     /** The connection that ended, where the error is about that. */
+    ...connectionId,
     connection: connectionSchema.optional(),
   }),
 } as const;

@@ -31,6 +31,7 @@ export type NodeAddresses = {
   publicAddresses: readonly string[];
   turnBindAddresses: readonly string[];
   encryptedOnly: boolean;
+  sfuWorkers?: number | undefined;
 };
 
 /** What does not differ between namespaces either, and may change while they run; the defaults stand in. */

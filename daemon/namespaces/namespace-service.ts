@@ -104,6 +104,7 @@ export class Namespaces extends Lifecycle {
         publicAddresses,
         turnBindAddresses,
         encryptedOnly: options.turnEncryptedOnly,
+        sfuWorkers: options.sfuWorkers,
       },
       settings: options.settings ?? {},
       // One that is being enabled already counts, one that is being disabled still does.

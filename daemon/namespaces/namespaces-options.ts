@@ -27,6 +27,8 @@ export type NamespacesOptions = {
   turnBindAddresses: readonly string[];
   /** TURN over TLS only: no listeners and no URIs in the clear. */
   turnEncryptedOnly: boolean;
+  /** Processes of each SFU service; without it one. */
+  sfuWorkers?: number;
   /** DNS name of the TURN services enabled from now on, with the placeholder of daemon-config.ts; null: none. */
   turnHostName?: string | null;
   turnCertificates: TurnCertificates;

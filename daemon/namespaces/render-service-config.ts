@@ -46,6 +46,8 @@ export type ServiceInputs = {
   nodeSharers?: number | undefined;
   /** How rooms come and go; without it the default. */
   rooms?: RoomPolicy | undefined;
+  /** Processes of the SFU service; without it one. */
+  sfuWorkers?: number | undefined;
 };
 
 /** The end of the year 9999. */
@@ -184,6 +186,8 @@ export function renderSfuConfig(input: ServiceInputs, controlSocket: string): Sf
     turn: { uris: turnUris(input), secret: input.turnSecret, ttlSeconds: input.ttlSeconds },
     limits: DEFAULT_SFU_LIMITS,
     rooms: input.rooms ?? DEFAULT_ROOM_POLICY,
+    workers: input.sfuWorkers ?? 1,
+    worker: null,
     controlSocket,
   };
 }

@@ -26,13 +26,17 @@ const LAYERS: string[][] = [
     'daemon/turn/server',
     'daemon/sfu/media',
     'daemon/sfu/signaling',
+    'daemon/sfu/workers',
     'daemon/health',
   ],
   ['daemon/api'],
   ['daemon'],
 ];
-/** `sfu/signaling` drives `sfu/media` and both drive `sfu/rooms`: one service, one exception. */
-const ALLOWED = new Set(['daemon/sfu/signaling > daemon/sfu/media']);
+/** `sfu/signaling` drives `sfu/media`, `sfu/workers` several of it, and all drive `sfu/rooms`: one service. */
+const ALLOWED = new Set([
+  'daemon/sfu/signaling > daemon/sfu/media',
+  'daemon/sfu/workers > daemon/sfu/signaling',
+]);
 const SANS_IO = [
   'daemon/kit',
   'daemon/contract',

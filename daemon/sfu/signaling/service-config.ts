@@ -28,6 +28,7 @@ export function assertReloadable(current: SfuServiceConfig, next: SfuServiceConf
     shield: config.shield,
     'signaling.port': config.signaling.port,
     media: config.media,
+    workers: config.workers,
     controlSocket: config.controlSocket,
   });
   const before = fixed(current);

@@ -9,6 +9,7 @@ import {
   SIGNALING_PING_MS,
   type ClientFrame,
   type RoomTicket,
+  type ServerFrame,
   type ServerFrameData,
 } from '../../contract/signaling.ts';
 import { AppError } from '../../contract/errors.ts';
@@ -16,7 +17,7 @@ import { issueRestCredential } from '../../credentials/turn-rest.ts';
 import { RateLimiter } from '../../kit/rate-limiter.ts';
 import { randomToken } from '../../kit/secret.ts';
 import { parseFrame } from './frame-codec.ts';
-import type { FrameSocket } from './outbox.ts';
+import type { FrameSocket, Outbox } from './outbox.ts';
 import type { Session, SessionOptions } from './session.ts';
 
 /** A wall joins 64 rooms and trickles candidates in its first second. */
@@ -29,8 +30,23 @@ const SERVICE_RESTART = 1012;
 
 export type TurnSettings = { uris: string[]; secret: string; ttlSeconds: number };
 
-type Entry = {
-  session: Session;
+/** What is asked of a session here: a `Session`, or one whose rooms are in worker processes. */
+export interface ServedSession {
+  readonly sessionId: string;
+  readonly identity: string;
+  readonly outbox: Outbox;
+  readonly publishes: boolean;
+  readonly worthKeeping: boolean;
+  send(frame: ServerFrame): void;
+  receive(frame: ClientFrame): void;
+  resumed(ticket: RoomTicket): void;
+  restartIce(): boolean;
+  setConnected(connected: boolean): void;
+  close(): void;
+}
+
+type Entry<Served extends ServedSession> = {
+  session: Served;
   resumeToken: string;
   /** The socket that speaks for it now, or since when it has none. */
   detachedAtMs: number | null;
@@ -47,12 +63,12 @@ export interface Attachment {
   onClose(code: number): void;
 }
 
-export class Sessions {
-  readonly #makeSession: (options: Pick<SessionOptions, 'sessionId' | 'ticket'>) => Session;
+export class Sessions<Served extends ServedSession = Session> {
+  readonly #makeSession: (options: Pick<SessionOptions, 'sessionId' | 'ticket'>) => Served;
   readonly #namespace: string;
   readonly #nowMs: () => number;
-  readonly #entries = new Map<string, Entry>();
-  readonly #byToken = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry<Served>>();
+  readonly #byToken = new Map<string, Entry<Served>>();
   readonly #frameLimit = new RateLimiter(FRAME_LIMIT, { maxKeys: 20_000 });
   #turn: TurnSettings;
 
@@ -60,7 +76,7 @@ export class Sessions {
     namespace: string;
     turn: TurnSettings;
     nowMs: () => number;
-    makeSession: (options: Pick<SessionOptions, 'sessionId' | 'ticket'>) => Session;
+    makeSession: (options: Pick<SessionOptions, 'sessionId' | 'ticket'>) => Served;
   }) {
     this.#namespace = options.namespace;
     this.#turn = options.turn;
@@ -79,11 +95,11 @@ export class Sessions {
     return count;
   }
 
-  get(sessionId: string): Session | undefined {
+  get(sessionId: string): Served | undefined {
     return this.#entries.get(sessionId)?.session;
   }
 
-  all(): Session[] {
+  all(): Served[] {
     return [...this.#entries.values()].map((entry) => entry.session);
   }
 
@@ -100,7 +116,7 @@ export class Sessions {
   accept(socket: FrameSocket, ticket: RoomTicket): Attachment {
     const nowMs = this.#nowMs();
     const session = this.#makeSession({ sessionId: randomUUID(), ticket });
-    const entry: Entry = {
+    const entry: Entry<Served> = {
       session,
       resumeToken: randomToken(24),
       detachedAtMs: null,
@@ -170,11 +186,17 @@ export class Sessions {
     }
   }
 
+  /** Ends a session whose client is to begin a new one. Unknown ids are ignored. */
+  giveUp(sessionId: string): void {
+    const entry = this.#entries.get(sessionId);
+    if (entry !== undefined) this.#end(entry, SERVICE_RESTART, 'begin a new session');
+  }
+
   closeAll(): void {
     for (const entry of [...this.#entries.values()]) this.#end(entry, SERVICE_RESTART, 'the service stops');
   }
 
-  #attachment(first: Entry, socket: FrameSocket, ticket: RoomTicket): Attachment {
+  #attachment(first: Entry<Served>, socket: FrameSocket, ticket: RoomTicket): Attachment {
     let entry = first;
     return {
       onText: (text) => {
@@ -192,7 +214,7 @@ export class Sessions {
   }
 
   /** @returns the entry this socket speaks for from now on. */
-  #onText(entry: Entry, socket: FrameSocket, ticket: RoomTicket, text: string): Entry {
+  #onText(entry: Entry<Served>, socket: FrameSocket, ticket: RoomTicket, text: string): Entry<Served> {
     const { session } = entry;
     const nowMs = this.#nowMs();
     entry.heardAtMs = nowMs;
@@ -221,11 +243,11 @@ export class Sessions {
   }
 
   #resume(
-    entry: Entry,
+    entry: Entry<Served>,
     socket: FrameSocket,
     ticket: RoomTicket,
     frame: Extract<ClientFrame, { type: 'resume' }>,
-  ): Entry {
+  ): Entry<Served> {
     const kept = this.#byToken.get(frame.resumeToken);
     if (kept === undefined || kept === entry || kept.session.identity !== ticket.identity) {
       const { code, message } = new AppError('resume_failed', 'There is no session to resume; join again.');
@@ -253,7 +275,7 @@ export class Sessions {
     return kept;
   }
 
-  #onSocketGone(entry: Entry, code: number): void {
+  #onSocketGone(entry: Entry<Served>, code: number): void {
     entry.session.outbox.detach();
     // Only a close that the client meant is final: a gateway that restarts looks like a lost connection.
     if (code === NORMAL_CLOSURE || !entry.session.worthKeeping) {
@@ -264,7 +286,7 @@ export class Sessions {
     entry.session.setConnected(false);
   }
 
-  #end(entry: Entry, code = GOING_AWAY, reason = ''): void {
+  #end(entry: Entry<Served>, code = GOING_AWAY, reason = ''): void {
     const { session } = entry;
     this.#entries.delete(session.sessionId);
     this.#byToken.delete(entry.resumeToken);
@@ -274,7 +296,7 @@ export class Sessions {
     socket?.close(code, reason);
   }
 
-  #greet(entry: Entry, resumed: boolean): void {
+  #greet(entry: Entry<Served>, resumed: boolean): void {
     entry.session.send({
       type: 'session',
       sessionId: entry.session.sessionId,
@@ -285,7 +307,7 @@ export class Sessions {
     });
   }
 
-  #sendCredentials(entry: Entry, type: 'turn-credentials' | 'refresh-credentials'): void {
+  #sendCredentials(entry: Entry<Served>, type: 'turn-credentials' | 'refresh-credentials'): void {
     entry.refreshAtMs = this.#nowMs() + this.#turn.ttlSeconds * 1000 * REFRESH_AT;
     entry.session.send({ type, ...this.#credentials(entry.session.identity) });
   }

@@ -2,6 +2,7 @@
  * The WebSocket listener on the shield: `/session` with a ticket the daemon's gateway has signed. It
  * checks who may come in and hands sockets to the sessions; frames are none of its business.
  */
+import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -11,7 +12,7 @@ import { AdapterError, isErrno } from '../../kit/errors.ts';
 import { formatEndpoint } from '../../kit/ip-address.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { FrameSocket } from './outbox.ts';
-import type { Sessions } from './sessions.ts';
+import type { ServedSession, Sessions } from './sessions.ts';
 
 const PATH = '/session';
 /** Over the contract's cap a frame is refused with an error frame; over this the socket is closed. */
@@ -24,15 +25,14 @@ const CLOSE_TIMEOUT_MS = 5000;
 const UNSUPPORTED_DATA = 1003;
 
 export type SignalingServerOptions = {
-  address: string;
-  /** 0 picks a free port (tests). */
-  port: number;
+  /** Port 0 picks a free one (tests); a worker listens on a unix socket. */
+  listen: { address: string; port: number } | { path: string };
   namespace: string;
   ticketKey: () => string;
   maxSessions: () => number;
   draining: () => boolean;
   nowMs: () => number;
-  sessions: Sessions;
+  sessions: Pick<Sessions<ServedSession>, 'attached' | 'accept'>;
   log: Logger;
 };
 
@@ -72,22 +72,24 @@ export class SignalingServer {
     });
   }
 
-  /** Binds the listener. Rejects with an AdapterError that names address and port. */
+  /** Binds the listener. Rejects with an AdapterError that names address and port, or the path. */
   async open(): Promise<void> {
-    const { address, port } = this.#options;
+    const { listen } = this.#options;
+    const place = 'path' in listen ? listen : { host: listen.address, port: listen.port, exclusive: true };
+    if ('path' in listen) await rm(listen.path, { force: true });
     this.#http.maxConnections = this.#options.maxSessions() * 2 + SPARE_CONNECTIONS;
     try {
       await new Promise<void>((resolve, reject) => {
         this.#http.once('error', reject);
-        this.#http.listen({ host: address, port, exclusive: true }, () => {
+        this.#http.listen(place, () => {
           this.#http.off('error', reject);
           resolve();
         });
       });
     } catch (cause) {
-      const target = formatEndpoint(address, port);
+      const target = 'path' in listen ? listen.path : `tcp ${formatEndpoint(listen.address, listen.port)}`;
       const why = isErrno(cause, 'EADDRINUSE') ? 'another program has it' : String(cause);
-      throw new AdapterError(`The signaling port tcp ${target} cannot be opened: ${why}.`, {
+      throw new AdapterError(`The signaling port ${target} cannot be opened: ${why}.`, {
         operation: 'listen',
         target,
         cause,
