@@ -4,6 +4,7 @@ import { AppError } from '../../contract/errors.ts';
 import type { IceCandidateInit } from '../../contract/ice.ts';
 import type { RoomSettings } from '../../contract/rooms.ts';
 import type { Kick, Mute } from '../../contract/signaling.ts';
+import { processLoad } from '../../kit/process-load.ts';
 import type { WorkerControl } from './system.ts';
 import { callOf, type WorkerPool } from './worker-pool.ts';
 
@@ -49,6 +50,7 @@ export function frontControlMethods(options: FrontControlDependencies) {
         ready: true,
         draining: options.isDraining(),
         sessions: sessions.size,
+        process: loadOf(each),
         workers: pool.workers.map((worker) => ({
           index: worker.index,
           pid: worker.pid,
@@ -135,6 +137,15 @@ function sumOf(each: readonly SfuStatus[]): Omit<SfuStatus, 'ready' | 'draining'
     drops,
     ...(datagrams !== undefined && { datagrams }),
     slowViewers: each.flatMap((one) => one.slowViewers ?? []).slice(0, MAX_SLOW_VIEWERS),
+  };
+}
+
+/** This process and its workers. */
+function loadOf(each: readonly SfuStatus[]): { cpuSeconds: number; rssBytes: number } {
+  const loads = [processLoad(), ...each.flatMap((one) => one.process ?? [])];
+  return {
+    cpuSeconds: sum(loads.map((one) => one.cpuSeconds)),
+    rssBytes: sum(loads.map((one) => one.rssBytes)),
   };
 }
 
