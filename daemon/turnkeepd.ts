@@ -15,19 +15,16 @@ import { loadConfig } from './config/load.ts';
 import { reloadOnHangup, RunningConfig } from './config/running-config.ts';
 import { openHostCertificates } from './host-certificates.ts';
 import { HostDiagnosis } from './host-diagnosis.ts';
+import { openIdentity } from './host-identity.ts';
 import { nodeSettings, openNamespaces } from './host-namespaces.ts';
 import { compileServices, openServices } from './host-services.ts';
 import { openTunnelEngine } from './host-tunnels.ts';
-import { Audit } from './identity/audit.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
 import { createLogger } from './kit/logger.ts';
-import { SqliteAuditStore } from './store/sqlite/audit-store.ts';
 import { SqliteDeviceStore } from './store/sqlite/device-store.ts';
-import { SqliteIdentityStore } from './store/sqlite/identity-store.ts';
 import { openServiceNotifier, type ServiceNotifier } from './system/notify/service-notifier.ts';
-import { loadOrCreateKeyFile } from './system/key-file.ts';
 
 const STOP_DEADLINE_MS = 10_000;
 const root = join(import.meta.dirname, '..');
@@ -92,8 +89,7 @@ async function start(): Promise<void> {
   await engine.start();
 
   const sfus = namespaces.sfuDirectory();
-  const auditKey = await loadOrCreateKeyFile(inDataDir('keys', 'audit.key'), 32);
-  const audit = new Audit({ store: new SqliteAuditStore(database), key: auditKey, clock });
+  const identity = await openIdentity({ dataDir, database, namespaces, clock });
   let cameras: CameraService | undefined;
   if (problems.length === 0) {
     cameras = new CameraService({
@@ -114,7 +110,7 @@ async function start(): Promise<void> {
     namespaces,
     diagnosis,
     rooms: sfus,
-    database: cameras && { cameras, identityStore: new SqliteIdentityStore(database), audit },
+    database: cameras && { cameras, ...identity },
     certificates,
     tunnelCaPem: engine.caPem,
     problems: () => problems,

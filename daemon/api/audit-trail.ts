@@ -6,8 +6,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError, type ErrorCode } from '../contract/errors.ts';
 import { namespaceNameSchema } from '../contract/names.ts';
 import type { AuditEvent } from '../identity/audit.ts';
-import { identityOf, OtherTenant } from '../identity/caller.ts';
-import { apiKeyOf } from './authentication.ts';
+import { identityOf, isTenant, OtherTenant } from '../identity/caller.ts';
+import { apiKeyOf, tokenOf } from './authentication.ts';
 import type { ApiContext } from './context.ts';
 
 type Rule = {
@@ -24,6 +24,10 @@ const RULES: Record<string, Rule> = {
   'DELETE /v1/session': { action: 'session.close' },
   'POST /v1/certificates/renew': { action: 'certificate.renew' },
   'POST /v1/doctor': { action: 'doctor.run' },
+  'POST /v1/issuers': { action: 'issuer.add' },
+  'POST /v1/issuers/test': { action: 'issuer.test' },
+  'DELETE /v1/issuers/:name': { action: 'issuer.remove' },
+  'POST /v1/namespaces/:namespace/tokens': { action: 'token.issue' },
   'POST /v1/users': { action: 'user.create' },
   'DELETE /v1/users/:name': { action: 'user.delete' },
   'POST /v1/users/:name/reset-password': { action: 'user.reset-password' },
@@ -118,7 +122,9 @@ function eventOf(request: FastifyRequest, status: number): AuditEvent | undefine
   const base = {
     actor,
     namespace:
-      note?.namespace ?? params['namespace'] ?? (caller?.kind === 'api-key' ? caller.namespace : null),
+      note?.namespace ??
+      params['namespace'] ??
+      (caller !== null && isTenant(caller) ? caller.namespace : null),
     subject: note?.subject ?? params['name'] ?? params['id'] ?? params['subject'] ?? params['roomId'] ?? null,
   };
   const detail = { ...note?.detail, address: request.ip };
@@ -136,7 +142,12 @@ function eventOf(request: FastifyRequest, status: number): AuditEvent | undefine
       action: 'tenant.cross',
       namespace: refusal.namespace,
       outcome: 'refused',
-      detail: { ...detail, error: code, route, of: caller?.kind === 'api-key' ? caller.namespace : null },
+      detail: {
+        ...detail,
+        error: code,
+        route,
+        of: caller !== null && isTenant(caller) ? caller.namespace : null,
+      },
       gate: { kind: 'refused', key: actor },
     };
   }
@@ -146,6 +157,10 @@ function eventOf(request: FastifyRequest, status: number): AuditEvent | undefine
     detail: { ...detail, error: code },
     gate: { kind: actor === STRANGER ? ('stranger' as const) : ('refused' as const), key: actor },
   };
+  if (code === 'unauthorized' && tokenOf(request) !== undefined) {
+    const told = { ...refused.detail, route, reason: refusal.message };
+    return { ...refused, action: 'token.wrong', detail: told };
+  }
   if (code === 'unauthorized' && apiKeyOf(request) !== undefined) {
     return { ...refused, action: 'api-key.wrong', detail: { ...refused.detail, route } };
   }

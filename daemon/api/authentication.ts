@@ -28,6 +28,8 @@ declare module 'fastify' {
 export const access = (kind: Access): { config: { access: Access } } => ({ config: { access: kind } });
 
 const MAX_CREDENTIAL_CHARS = 8192;
+/** Three parts, the first one JSON: no other credential of ours looks like that. */
+const JWT = /^eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*$/;
 
 export function installAuthentication(
   server: FastifyInstance,
@@ -38,11 +40,13 @@ export function installAuthentication(
   server.addHook('onRoute', (route) => {
     if (route.config?.access === undefined) throw new Error(`route ${route.url} declares no access`);
   });
-  server.addHook('onRequest', (request, reply, done) => {
+  server.addHook('onRequest', async (request, reply) => {
     const kind = request.routeOptions.config.access;
     if (listener === 'network' && kind !== 'device') context.budgets.spend('address', request.ip);
-    if (kind === 'caller') request.caller = authenticate(context, listener, request, reply);
-    done();
+    if (kind !== 'caller' && kind !== 'signal') return;
+    const token = tokenOf(request);
+    if (token !== undefined) request.caller = await callerByToken(context, request, token);
+    else if (kind === 'caller') request.caller = authenticate(context, listener, request, reply);
   });
 }
 
@@ -52,7 +56,7 @@ export function callerOf(request: FastifyRequest): Caller {
   return request.caller;
 }
 
-/** Who asks: an API key, a session, or whoever may open the unix socket. Throws unauthorized. */
+/** Who asks, without a token: an API key, a session, or whoever may open the unix socket. Throws unauthorized. */
 export function authenticate(
   context: ApiContext,
   listener: ListenerKind,
@@ -70,6 +74,16 @@ export function callerByApiKey(context: ApiContext, request: FastifyRequest, key
   if (caller !== undefined) return caller;
   context.budgets.spend('wrongSecret', request.ip);
   throw new AppError('unauthorized', 'This API key is not valid.');
+}
+
+async function callerByToken(context: ApiContext, request: FastifyRequest, token: string): Promise<Caller> {
+  const { tokens } = openDatabaseParts(context);
+  try {
+    return await tokens.authenticate(token);
+  } catch (error) {
+    context.budgets.spend('wrongSecret', request.ip);
+    throw error;
+  }
 }
 
 export function callerBySession(context: ApiContext, request: FastifyRequest, reply: FastifyReply): Caller {
@@ -99,6 +113,7 @@ export function stillStands(context: ApiContext, caller: Caller): boolean {
   // While the database is shut nobody can be told apart: who is in stays in.
   if (caller.kind === 'local' || parts === undefined) return true;
   if (caller.kind === 'api-key') return parts.apiKeys.stands(caller);
+  if (caller.kind === 'token') return parts.tokens.stands(caller);
   const session = parts.identity.sessionByHash(caller.tokenHash);
   return session !== undefined && session.user.role === caller.user.role;
 }
@@ -132,6 +147,18 @@ export function apiKeyOf(request: FastifyRequest): string | undefined {
   if (match?.[1] !== undefined) return match[1];
   const bearer = bearerOf(request);
   return bearer?.startsWith('tk_') === true ? bearer : undefined;
+}
+
+/**
+ * A token (JWT) as Bearer, or in the URL of the signaling socket, where browsers can set no header. One that is too
+ * long is one, too: its refusal says so.
+ */
+export function tokenOf(request: FastifyRequest): string | undefined {
+  const bearer = /^Bearer ([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  const { token } = request.query as { token?: unknown };
+  const inUrl =
+    request.routeOptions.config.access === 'signal' && typeof token === 'string' ? token : undefined;
+  return [bearer, inUrl].find((text) => text !== undefined && JWT.test(text));
 }
 
 export function bearerOf(request: FastifyRequest): string | undefined {

@@ -5,6 +5,7 @@ import type { RunningConfig } from '../config/running-config.ts';
 import type { Audit } from '../identity/audit.ts';
 import type { ApiKeys } from '../identity/api-keys.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { TokenIssuers } from '../identity/token-issuers.ts';
 import type { SignalTickets } from '../identity/signal-tickets.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
@@ -14,7 +15,13 @@ import type { CameraService, Diagnosis, IssuedCertificates, NamespaceService } f
 import type { SignalingGateway } from './signaling-gateway.ts';
 
 /** The parts that need the database: absent while it does not open. */
-export type DatabaseParts = { identity: Identity; apiKeys: ApiKeys; cameras: CameraService; audit: Audit };
+export type DatabaseParts = {
+  identity: Identity;
+  apiKeys: ApiKeys;
+  tokens: TokenIssuers;
+  cameras: CameraService;
+  audit: Audit;
+};
 
 export type ApiContext = {
   configuration: Pick<RunningConfig, 'current' | 'reload'>;

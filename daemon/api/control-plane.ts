@@ -10,6 +10,7 @@ import { ApiKeys } from '../identity/api-keys.ts';
 import { Identity } from '../identity/identity.ts';
 import { SignalTickets } from '../identity/signal-tickets.ts';
 import type { IdentityStore } from '../identity/system.ts';
+import type { TokenIssuers } from '../identity/token-issuers.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { Budgets } from './budgets.ts';
@@ -28,7 +29,8 @@ export type ControlPlaneOptions = {
   diagnosis: Diagnosis;
   rooms: SfuDirectory;
   /** Cameras that have started; the caller stops them. */
-  database: { cameras: CameraService; identityStore: IdentityStore; audit: Audit } | undefined;
+  database:
+    { cameras: CameraService; identityStore: IdentityStore; tokens: TokenIssuers; audit: Audit } | undefined;
   certificates: {
     server: { caPem: string };
     /** Undefined without TLS. */
@@ -115,10 +117,10 @@ function openWatchTrail(options: ControlPlaneOptions, audit: Audit, log: Logger)
 
 function openParts(options: ControlPlaneOptions, log: Logger): DatabaseParts | undefined {
   if (options.database === undefined) return undefined;
-  const { cameras, audit, identityStore: store } = options.database;
+  const { cameras, audit, tokens, identityStore: store } = options.database;
   const identity = new Identity({ store, clock: options.clock, log });
   identity.ensureFirstUser();
   const apiKeys = new ApiKeys({ store, clock: options.clock });
   apiKeys.keepOnly(options.namespaces.list().map(({ name }) => name));
-  return { identity, apiKeys, cameras, audit };
+  return { identity, apiKeys, tokens, cameras, audit };
 }

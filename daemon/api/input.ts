@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { AppError } from '../contract/errors.ts';
 import { namespaceNameSchema } from '../contract/names.ts';
-import type { Caller } from '../identity/caller.ts';
+import { isTenant, type Caller } from '../identity/caller.ts';
 
 const MAX_REPORTED_ISSUES = 20;
 
@@ -27,7 +27,7 @@ export const namespaceQuery = z.object({ namespace: namespaceNameSchema.optional
 
 /** A key's own namespace, else the one that was named. A key that names another is refused by the caller. */
 export function namespaceOf(caller: Caller, asked: string | undefined): string {
-  const namespace = asked ?? (caller.kind === 'api-key' ? caller.namespace : undefined);
+  const namespace = asked ?? (isTenant(caller) ? caller.namespace : undefined);
   if (namespace !== undefined) return namespace;
   throw new AppError('invalid_request', 'namespace: name the namespace, for example ?namespace=demo.');
 }

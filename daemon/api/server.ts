@@ -20,6 +20,7 @@ import { deviceWebrtcRoutes } from './routes/device-webrtc.ts';
 import { diagnosisRoutes } from './routes/diagnosis.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { issuerRoutes } from './routes/issuers.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { namespaceRoutes } from './routes/namespaces.ts';
@@ -79,6 +80,7 @@ export async function buildServer(
   diagnosisRoutes(server, context);
   sessionRoutes(server, context);
   userRoutes(server, context);
+  issuerRoutes(server, context);
   auditRoutes(server, context);
   configRoutes(server, context);
   certificateRoutes(server, context);

@@ -1,14 +1,19 @@
 /** Who asks, and what they may do: one table. Pure. */
 import type { Role, User } from '../contract/api.ts';
 import { AppError, type ErrorCode } from '../contract/errors.ts';
+import type { TokenCaller } from './token-claims.ts';
 
 export type Caller =
   /** Came over the unix socket: file permissions are the proof. */
   | { kind: 'local' }
   | { kind: 'user'; user: User; tokenHash: string }
-  | { kind: 'api-key'; id: string; namespace: string; role: Role };
+  | { kind: 'api-key'; id: string; namespace: string; role: Role }
+  | TokenCaller;
 
-/** `scope`: whether the action is about one namespace; API keys may do nothing else. */
+/** Who belongs to one namespace: an application by its key, or one of its users by a token. */
+export type TenantCaller = Extract<Caller, { kind: 'api-key' | 'token' }>;
+
+/** `scope`: whether the action is about one namespace; API keys and tokens may do nothing else. */
 const ACTIONS = {
   'events.watch': { minRole: 'viewer', scope: 'namespace' },
   'namespace.read': { minRole: 'viewer', scope: 'namespace' },
@@ -32,6 +37,8 @@ const ACTIONS = {
   'room.change': { minRole: 'operator', scope: 'namespace' },
   'room.close': { minRole: 'owner', scope: 'namespace' },
   'api-key.change': { minRole: 'owner', scope: 'namespace' },
+  /** Tokens for users of the tenant, never above the caller's own role. */
+  'token.issue': { minRole: 'operator', scope: 'namespace' },
   'metrics.read': { minRole: 'operator', scope: 'namespace' },
   'monitor.read': { minRole: 'operator', scope: 'namespace' },
   /** Ports, findings and probes of the whole host. */
@@ -43,6 +50,8 @@ const ACTIONS = {
   /** Hundreds of requests against the own TURN services, each in their journal of refusals. */
   'host.attack': { minRole: 'owner', scope: 'host' },
   'audit.read': { minRole: 'owner', scope: 'host' },
+  'issuer.read': { minRole: 'owner', scope: 'host' },
+  'issuer.change': { minRole: 'owner', scope: 'host' },
   'user.read': { minRole: 'owner', scope: 'host' },
   'user.change': { minRole: 'owner', scope: 'host' },
   /** Taking over an account: only who has the host. */
@@ -57,11 +66,11 @@ const RANK = { viewer: 1, operator: 2, owner: 3, local: 4 } as const;
 export function may(caller: Caller, action: Action, namespace?: string): boolean {
   const { minRole, scope } = ACTIONS[action];
   if (RANK[roleOf(caller)] < RANK[minRole]) return false;
-  if (caller.kind !== 'api-key') return true;
+  if (!isTenant(caller)) return true;
   return scope === 'namespace' && (namespace === undefined || namespace === caller.namespace);
 }
 
-/** A key of one namespace asked for something of another: refused like anything else, and written down. */
+/** A key or token of one namespace asked for something of another: refused like anything else, and written down. */
 export class OtherTenant extends AppError {
   readonly namespace: string;
 
@@ -81,7 +90,7 @@ export function requireMay(
   const { minRole, scope } = ACTIONS[action];
   const { namespace, code = 'forbidden' } = options;
   const reason = reasonFor(caller, minRole, scope);
-  if (caller.kind === 'api-key' && namespace !== undefined && namespace !== caller.namespace) {
+  if (isTenant(caller) && namespace !== undefined && namespace !== caller.namespace) {
     throw new OtherTenant(code, reason, namespace);
   }
   throw new AppError(code, reason);
@@ -90,9 +99,18 @@ export function requireMay(
 function reasonFor(caller: Caller, minRole: Role | 'local', scope: 'namespace' | 'host'): string {
   if (minRole === 'local') return 'Only the command line on this server may do this.';
   if (RANK[roleOf(caller)] < RANK[minRole]) {
-    return `This needs the role ${minRole}; ${caller.kind === 'api-key' ? 'this API key has' : 'you have'} ${roleOf(caller)}.`;
+    return `This needs the role ${minRole}; ${isTenant(caller) ? `this ${WORDS[caller.kind]} has` : 'you have'} ${roleOf(caller)}.`;
   }
-  return scope === 'host' ? 'An API key may not do this.' : 'This API key belongs to another namespace.';
+  const what = isTenant(caller) ? WORDS[caller.kind] : 'caller';
+  return scope === 'host'
+    ? `${what === WORDS.token ? 'A' : 'An'} ${what} may not do this.`
+    : `This ${what} belongs to another namespace.`;
+}
+
+const WORDS = { 'api-key': 'API key', token: 'token' } as const;
+
+export function isTenant(caller: Caller): caller is TenantCaller {
+  return caller.kind === 'api-key' || caller.kind === 'token';
 }
 
 export function roleOf(caller: Caller): Role | 'local' {
@@ -103,6 +121,7 @@ export function roleOf(caller: Caller): Role | 'local' {
 /** The name others and the logs see. */
 export function identityOf(caller: Caller): string {
   if (caller.kind === 'local') return 'local';
+  if (caller.kind === 'token') return caller.identity;
   return caller.kind === 'user' ? caller.user.name : apiKeyIdentity(caller.id);
 }
 

@@ -1,6 +1,8 @@
 /** What identity needs from the outside: durable stores. `store/sqlite/` provides them. */
+import type { JWTVerifyGetKey } from 'jose';
 import type { Role } from '../contract/api.ts';
 import type { AuditQuery } from '../contract/audit.ts';
+import type { CreateIssuer } from '../contract/issuers.ts';
 import type { AuditLine, AuditMark, MarkName } from './audit-chain.ts';
 
 export type UserRecord = {
@@ -59,6 +61,27 @@ export interface IdentityStore {
   /** @returns false when there is no such key. */
   deleteApiKey(namespace: string, id: string): boolean;
   deleteApiKeysOf(namespace: string): void;
+}
+
+export type IssuerRecord = CreateIssuer & { createdAtMs: number };
+
+/** Issuers of tokens. Writes are on disk when the call returns. */
+export interface IssuerStore {
+  /** By name. */
+  list(): IssuerRecord[];
+  /** @returns false when the name is taken. */
+  insert(record: IssuerRecord): boolean;
+  /** @returns false when there is none. */
+  delete(name: string): boolean;
+}
+
+/** The public keys of issuers, fetched where they publish them, remembered, and fetched again within bounds. */
+export interface IssuerKeys {
+  /** What finds the key of a token. It rejects with an AdapterError when the keys cannot be had. */
+  of(issuer: Pick<IssuerRecord, 'name' | 'issuer' | 'jwksUri'>): JWTVerifyGetKey;
+  /** Fetches now. Never rejects. @returns why it failed, or null. */
+  check(issuer: Pick<IssuerRecord, 'name' | 'issuer' | 'jwksUri'>): Promise<string | null>;
+  forget(name: string): void;
 }
 
 /** Lines of the audit. Writes are on disk when the outermost transaction returns. */

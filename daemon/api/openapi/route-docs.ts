@@ -6,6 +6,7 @@ import * as certificates from '../../contract/certificates.ts';
 import * as config from '../../contract/config-view.ts';
 import * as diagnosis from '../../contract/diagnosis.ts';
 import * as ice from '../../contract/ice.ts';
+import * as issuers from '../../contract/issuers.ts';
 import * as identity from '../../contract/identity.ts';
 import * as rooms from '../../contract/rooms.ts';
 import * as signaling from '../../contract/signaling.ts';
@@ -34,6 +35,7 @@ export const CONTRACTS: readonly Record<string, unknown>[] = [
   diagnosis,
   ice,
   identity,
+  issuers,
   rooms,
   signaling,
   turnAccess,
@@ -73,6 +75,27 @@ export const ROUTE_DOCS: Record<string, RouteDoc> = {
     summary: 'A code that signs in once, from the host itself only',
     answer: identity.signInCodeSchema,
   },
+
+  'GET /v1/issuers': { summary: 'Issuers of tokens, the own one first', answer: issuers.issuerListSchema },
+  'POST /v1/issuers': {
+    summary: 'Believe the tokens of an OpenID Connect issuer, as far as its row says',
+    body: issuers.createIssuerSchema,
+    status: 201,
+    answer: issuers.issuerCreatedSchema,
+  },
+  'POST /v1/issuers/test': {
+    summary: 'What this host makes of a token, and why it refuses it',
+    body: issuers.testTokenSchema,
+    answer: issuers.tokenVerdictSchema,
+  },
+  'DELETE /v1/issuers/:name': { summary: 'Believe an issuer no longer', status: 204 },
+  'POST /v1/namespaces/:namespace/tokens': {
+    summary: 'A token of the own issuer for a user of the namespace; it is shown once',
+    body: issuers.createTokenSchema,
+    status: 201,
+    answer: issuers.tokenCreatedSchema,
+  },
+  'GET /.well-known/jwks.json': { summary: 'Public keys of the own issuer' },
 
   'GET /v1/certificates': {
     summary: 'Certificates of an ACME authority, and why one is not renewed',

@@ -7,7 +7,15 @@ import {
   type DeviceCreated,
 } from '../../contract/api.ts';
 import { AppError } from '../../contract/errors.ts';
-import { identityOf, may, OtherTenant, requireMay, type Action, type Caller } from '../../identity/caller.ts';
+import {
+  identityOf,
+  isTenant,
+  may,
+  OtherTenant,
+  requireMay,
+  type Action,
+  type Caller,
+} from '../../identity/caller.ts';
 import { noteForAudit } from '../audit-trail.ts';
 import { access, callerOf } from '../authentication.ts';
 import { endEverythingOf } from '../departed.ts';
@@ -90,7 +98,7 @@ export function findDevice(
   const caller = callerOf(request);
   const { cameras } = openDatabaseParts(context);
   const device = cameras.get(parseInput(idParams, request.params).id);
-  if (caller.kind === 'api-key' && caller.namespace !== device.namespace) {
+  if (isTenant(caller) && caller.namespace !== device.namespace) {
     throw new OtherTenant('device_not_found', 'There is no such camera.', device.namespace);
   }
   noteForAudit(request, { namespace: device.namespace });
@@ -100,7 +108,7 @@ export function findDevice(
 }
 
 function onlyNamespace(context: ApiContext, caller: Caller): string {
-  if (caller.kind === 'api-key') return caller.namespace;
+  if (isTenant(caller)) return caller.namespace;
   const names = context.namespaces.list().map(({ name }) => name);
   const [only] = names;
   if (only !== undefined && names.length === 1) return only;

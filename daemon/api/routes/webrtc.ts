@@ -115,6 +115,7 @@ function admit(
     throw new AppError('invalid_request', 'This is a WebSocket: open it with ws:// or wss://.');
   }
   const query = parseInput(signalQuery, request.query);
+  if (request.caller !== null) return admitCaller(context, request.caller, query.namespace);
   const bearer = bearerOf(request);
   const token = query.token ?? (bearer?.startsWith('tkv.') === true ? bearer : undefined);
   if (query.ticket !== undefined || token !== undefined) {
@@ -135,7 +136,11 @@ function admit(
       ? authenticate(context, listener, request, reply)
       : callerByApiKey(context, request, query.api_key);
   request.caller = caller; // For the audit, should this be refused.
-  const namespace = namespaceOf(caller, query.namespace);
+  return admitCaller(context, caller, query.namespace);
+}
+
+function admitCaller(context: ApiContext, caller: Caller, asked: string | undefined): Admission {
+  const namespace = namespaceOf(caller, asked);
   requireMay(caller, 'live_view', { namespace });
   return { grant: grantOf(caller, namespace), stands: () => stillStands(context, caller) };
 }

@@ -10,6 +10,7 @@ import { auditMigration } from './migrations/0007-audit.ts';
 import { devicesMigration } from './migrations/0002-devices.ts';
 import { identityMigration } from './migrations/0003-identity.ts';
 import { namespacesMigration } from './migrations/0001-namespaces.ts';
+import { issuersMigration } from './migrations/0009-issuers.ts';
 import { quotasMigration } from './migrations/0008-quotas.ts';
 import { publicRelayMigration } from './migrations/0005-public-relay.ts';
 import { roomSettingsMigration } from './migrations/0006-room-settings.ts';
@@ -27,6 +28,7 @@ const MIGRATIONS: Migration[] = [
   roomSettingsMigration,
   auditMigration,
   quotasMigration,
+  issuersMigration,
 ];
 
 /** `path` may be `:memory:` in tests. Throws an AdapterError that names the file. */

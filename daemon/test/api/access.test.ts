@@ -21,6 +21,12 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['DELETE /v1/users/nobody', undefined, [401, 403, 403, 404, 403, 403, 403, 404]],
   ['POST /v1/users/nobody/reset-password', undefined, [401, 403, 403, 403, 403, 403, 403, 404]],
   ['POST /v1/users/nobody/sign-in-code', undefined, [401, 403, 403, 403, 403, 403, 403, 404]],
+  ['GET /v1/issuers', undefined, [401, 403, 403, 200, 403, 403, 403, 200]],
+  ['POST /v1/issuers', { name: '' }, [401, 403, 403, 400, 403, 403, 403, 400]],
+  ['POST /v1/issuers/test', { token: 'x' }, [401, 403, 403, 200, 403, 403, 403, 200]],
+  ['DELETE /v1/issuers/none', undefined, [401, 403, 403, 404, 403, 403, 403, 404]],
+  ['POST /v1/namespaces/a/tokens', { subject: '' }, [401, 403, 400, 400, 403, 400, 403, 400]],
+  ['GET /.well-known/jwks.json', undefined, [200, 200, 200, 200, 200, 200, 200, 200]],
   ['GET /v1/namespaces', undefined, [401, 200, 200, 200, 200, 200, 200, 200]],
   ['POST /v1/namespaces', { name: 'a' }, [401, 403, 403, 409, 403, 403, 403, 409]],
   ['GET /v1/namespaces/a', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],
@@ -86,6 +92,12 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['POST /api/devices/turn', {}, [401, 401, 401, 401, 401, 401, 401, 401]],
 ];
 
+const TOKENS = [
+  ['a', 'viewer'],
+  ['a', 'owner'],
+  ['b', 'owner'],
+] as const;
+
 t.test('every route answers every caller as the table says', async (t) => {
   const bench = await apiBench(t);
   const { device } = bench.cameras.create({ name: 'one', namespace: 'a', owner: 'x' });
@@ -108,7 +120,15 @@ t.test('every route answers every caller as the table says', async (t) => {
       bench.clock.advance(1000);
     }
     got.push((await bench.local.inject(route(text, body))).statusCode);
+    // A token of a tenant's user may what an API key of the same namespace and role may.
+    const byToken: number[] = [];
+    for (const [namespace, role] of TOKENS) {
+      const headers = await bench.token(namespace, role);
+      byToken.push((await bench.network.inject(route(text, { ...body, headers }))).statusCode);
+      bench.clock.advance(1000);
+    }
     t.strictSame(got, wanted, text);
+    t.strictSame(byToken, wanted.slice(4, 7), `${text} with a token`);
   }
 
   const tested = MATRIX.map(([text]) => text.replace(/[?].*/, ''));

@@ -21,6 +21,7 @@ const ACROSS: [string, object?][] = [
   ['GET /v1/namespaces/a/api-keys'],
   ['POST /v1/namespaces/a/api-keys', { name: 'x', role: 'viewer' }],
   ['DELETE /v1/namespaces/a/api-keys/x'],
+  ['POST /v1/namespaces/a/tokens', { subject: 'x' }],
   ['GET /v1/namespaces/a/turn/status'],
   ['GET /v1/namespaces/a/turn/sessions'],
   ['GET /v1/namespaces/a/turn/refusals'],
@@ -59,10 +60,15 @@ t.test('a key of b on each resource of a is refused and told', async (t) => {
   bench.cameras.create({ name: 'one', namespace: 'a', owner: 'x' });
   bench.namespaces.disableWebrtc('a');
   const before = JSON.stringify([bench.cameras.list('a'), bench.namespaces.list(), bench.apiKeys.list('a')]);
-  for (const role of ['viewer', 'owner'] as const) {
-    const headers = bench.key('b', role);
+  const keys: Record<string, Record<string, string>> = {};
+  for (const [role, kind] of [
+    ['viewer', 'key'],
+    ['owner', 'key'],
+    ['owner', 'jwt'],
+  ] as const) {
     for (const [text, payload] of ACROSS) {
       const known = lines(bench).length;
+      const headers = kind === 'key' ? (keys[role] ??= bench.key('b', role)) : await bench.token('b', role);
       const answer = await bench.network.inject(route(text, { headers, ...(payload && { payload }) }));
       t.ok([403, 404].includes(answer.statusCode), `${role} ${text} gets ${String(answer.statusCode)}`);
       bench.clock.advance(30_000);
@@ -72,7 +78,11 @@ t.test('a key of b on each resource of a is refused and told', async (t) => {
         t.ok(role === 'viewer', text);
         continue;
       }
-      t.match(told, [{ actor: /^key:/, action: 'tenant.cross', namespace: 'a', outcome: 'refused' }], text);
+      t.match(
+        told,
+        [{ actor: new RegExp(`^${kind}:`), action: 'tenant.cross', namespace: 'a', outcome: 'refused' }],
+        text,
+      );
       t.match(told[0]?.detail, {
         of: 'b',
         route: text

@@ -12,6 +12,11 @@ import type { Role } from '../../contract/api.ts';
 import { Audit } from '../../identity/audit.ts';
 import { ApiKeys } from '../../identity/api-keys.ts';
 import { Identity } from '../../identity/identity.ts';
+import { OwnIssuer } from '../../identity/own-issuer.ts';
+import type { IssuerKeys } from '../../identity/system.ts';
+import { TokenIssuers } from '../../identity/token-issuers.ts';
+import { RemoteIssuerKeys } from '../../system/oidc/remote-issuer-keys.ts';
+import { SqliteIssuerStore } from '../../store/sqlite/issuer-store.ts';
 import { SignalTickets } from '../../identity/signal-tickets.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { openDatabase } from '../../store/sqlite/database.ts';
@@ -32,18 +37,21 @@ export type ApiBench = {
   cameras: FakeCameras;
   identity: Identity;
   apiKeys: ApiKeys;
+  tokens: TokenIssuers;
   audit: Audit;
   clock: FakeClock;
   shutDatabase: () => void;
   /** Headers of a signed-in user with this role, as our own pages send them. */
   as: (role: Role) => Promise<Record<string, string>>;
   key: (namespace: string, role: Role) => Record<string, string>;
+  /** Headers of a user of a tenant, by a token of the own issuer. */
+  token: (namespace: string, role: Role) => Promise<Record<string, string>>;
 };
 
 /** Namespaces `a` and `b`; `a` has WebRTC. Closed with the test. */
 export async function apiBench(
   t: Test,
-  options: { change?: Partial<ApiContext>; clock?: Clock } = {},
+  options: { change?: Partial<ApiContext>; clock?: Clock; issuerKeys?: IssuerKeys } = {},
 ): Promise<ApiBench> {
   const database = openDatabase(':memory:');
   const store = new SqliteIdentityStore(database);
@@ -59,11 +67,18 @@ export async function apiBench(
   const cameras = new FakeCameras();
   const live = new LiveEvents({ namespaces, clock, log: silentLog });
   live.attachCameras(cameras);
+  const tokens = new TokenIssuers({
+    own: await OwnIssuer.open(Buffer.alloc(32, 9)),
+    store: new SqliteIssuerStore(database),
+    keys: options.issuerKeys ?? new RemoteIssuerKeys({ clock }),
+    namespaceSince: (name) => (namespaces.list().some((one) => one.name === name) ? 0 : undefined),
+    clock,
+  });
   const state = { open: true };
   const context: ApiContext = {
     configuration: new RunningConfig(() => loadConfig({ path: undefined, environment: {} })),
     namespaces,
-    database: () => (state.open ? { identity, apiKeys, cameras, audit } : undefined),
+    database: () => (state.open ? { identity, apiKeys, tokens, cameras, audit } : undefined),
     diagnosis: {
       inspect: () =>
         Promise.resolve({ at: '2026-01-01T00:00:00.000Z', durationMs: 0, ok: true, findings: [] }),
@@ -112,6 +127,7 @@ export async function apiBench(
     cameras,
     identity,
     apiKeys,
+    tokens,
     audit,
     clock: fakeClock,
     shutDatabase: () => {
@@ -119,6 +135,10 @@ export async function apiBench(
     },
     as,
     key,
+    async token(namespace, role) {
+      const { token } = await tokens.sign({ namespace, role, subject: 'alice', ttlSeconds: 86_400 });
+      return { host: HOST, authorization: `Bearer ${token}` };
+    },
   };
 }
 

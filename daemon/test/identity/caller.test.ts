@@ -22,6 +22,7 @@ const OPERATOR: Action[] = [
   'turn.read',
   'room.read',
   'room.change',
+  'token.issue',
   'metrics.read',
   'monitor.read',
 ];
@@ -35,6 +36,8 @@ const HOST: Action[] = [
   'config.reload',
   'host.attack',
   'audit.read',
+  'issuer.read',
+  'issuer.change',
   'user.read',
   'user.change',
   'user.take-over',
