@@ -8,6 +8,7 @@ import * as diagnosis from '../../contract/diagnosis.ts';
 import * as ice from '../../contract/ice.ts';
 import * as issuers from '../../contract/issuers.ts';
 import * as identity from '../../contract/identity.ts';
+import * as quota from '../../contract/quota.ts';
 import * as rooms from '../../contract/rooms.ts';
 import * as signaling from '../../contract/signaling.ts';
 import * as turnAccess from '../../contract/turn-access.ts';
@@ -36,6 +37,7 @@ export const CONTRACTS: readonly Record<string, unknown>[] = [
   ice,
   identity,
   issuers,
+  quota,
   rooms,
   signaling,
   turnAccess,
@@ -134,6 +136,15 @@ export const ROUTE_DOCS: Record<string, RouteDoc> = {
   'GET /v1/namespaces/:namespace/webrtc/status': {
     summary: 'What runs, asked of the services themselves',
     answer: api.webrtcStatusSchema,
+  },
+  'GET /v1/namespaces/:namespace/quota': {
+    summary: 'What the namespace may take of the host: memory, tasks, CPU',
+    answer: quota.quotaViewSchema,
+  },
+  'PATCH /v1/namespaces/:namespace/quota': {
+    summary: 'Change some of it; it holds at once',
+    body: quota.changeQuotaSchema,
+    answer: quota.quotaViewSchema,
   },
   'GET /v1/operations': { summary: 'The latest operations', answer: api.operationListSchema },
   'GET /v1/operations/:id': {
