@@ -5,6 +5,8 @@
 import type { LiveEvent } from '../contract/api.ts';
 import type { HostLoad, Load } from '../contract/load.ts';
 import { AppError } from '../contract/errors.ts';
+import type { RoomsLive } from '../contract/rooms.ts';
+import type { TurnLive } from '../contract/turn-operations.ts';
 import { identityOf, may, userOf, type Caller } from '../identity/caller.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
@@ -15,14 +17,15 @@ import type {
   NamespaceService,
   Unsubscribe,
 } from './services.ts';
+import { roomsPicture, turnPicture } from './live-pictures.ts';
+import { LiveWatch } from './live-watch.ts';
 import { LoadWatch } from './load-watch.ts';
-import { TurnWatch } from './turn-watch.ts';
 
 /** A snapshot of 500 cameras is about 300 kB; a reader four of these behind does not read. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
 const MAX_READERS = 500;
 const MAX_READERS_PER_CALLER = 32;
-/** The next frame of a TURN service or of the load replaces this one: a reader this far behind is spared it. */
+/** The next picture of a service or of the load replaces this one: a reader this far behind is spared it. */
 const MAX_UNREAD_FOR_PICTURE_BYTES = MAX_UNREAD_BYTES / 4;
 /** 1013: try again later. */
 const CLOSE_SLOW = 1013;
@@ -35,13 +38,14 @@ export interface LiveSocket {
   terminate(): void;
 }
 
-/** `leave` ends what it sees of a TURN service. */
+/** `leave` ends what it sees of running services. */
 type Reader = { caller: Caller; socket: LiveSocket; seq: number; leave: Unsubscribe };
 type Body = LiveEvent extends infer Event ? (Event extends LiveEvent ? Omit<Event, 'seq'> : never) : never;
 
 export class LiveEvents {
   readonly #namespaces: NamespaceService;
-  readonly #turn: TurnWatch;
+  readonly #turn: LiveWatch<TurnLive>;
+  readonly #rooms: LiveWatch<RoomsLive>;
   readonly #load: LoadWatch;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -60,7 +64,9 @@ export class LiveEvents {
     hostLoad?: () => Promise<HostLoad | null>;
   }) {
     this.#namespaces = options.namespaces;
-    this.#turn = new TurnWatch({ turn: options.namespaces.turn, clock: options.clock });
+    const { namespaces, clock } = options;
+    this.#turn = new LiveWatch({ ask: (name) => turnPicture(namespaces.turn, name), clock });
+    this.#rooms = new LiveWatch({ ask: (name) => roomsPicture(namespaces.rooms, name), clock });
     this.#load = new LoadWatch({
       namespaces: options.namespaces,
       host: options.hostLoad ?? (() => Promise.resolve(null)),
@@ -93,9 +99,9 @@ export class LiveEvents {
 
   /**
    * Throws rate_limited when there are too many readers, before a socket is opened for one more.
-   * @param turn the namespace whose TURN service it wants to see.
+   * @param turn the namespace whose TURN service it wants to see; `rooms` the one whose rooms.
    */
-  requireRoom(caller: Caller, turn?: string): void {
+  requireRoom(caller: Caller, turn?: string, rooms?: string): void {
     if (this.#closed)
       throw new AppError('shutting_down', 'The daemon is stopping.', { retryAfterSeconds: 5 });
     const mine = [...this.#readers].filter((one) => identityOf(one.caller) === identityOf(caller)).length;
@@ -105,17 +111,18 @@ export class LiveEvents {
       });
     }
     if (turn !== undefined) this.#turn.requireRoom(turn);
+    if (rooms !== undefined) this.#rooms.requireRoom(rooms);
   }
 
   /**
    * Adds a reader and sends its snapshot. The returned function takes it out again.
-   * @param also.turn the namespace whose TURN service it sees too; `also.load` the load of the host. Who may is the
-   * caller's to ask.
+   * @param also.turn the namespace whose TURN service it sees too; `also.rooms` the one whose rooms; `also.load` the
+   * load of the host. Who may is the caller's to ask.
    */
   add(
     socket: LiveSocket,
     caller: Caller,
-    also: { turn?: string | undefined; load?: boolean } = {},
+    also: { turn?: string | undefined; rooms?: string | undefined; load?: boolean } = {},
   ): Unsubscribe {
     const leaves: Unsubscribe[] = [];
     const reader: Reader = {
@@ -139,6 +146,13 @@ export class LiveEvents {
         }),
       );
     }
+    if (also.rooms !== undefined && this.#readers.has(reader)) {
+      leaves.push(
+        this.#rooms.add(also.rooms, (data) => {
+          picture({ type: 'rooms', data });
+        }),
+      );
+    }
     if (also.load === true && this.#readers.has(reader)) {
       leaves.push(
         this.#load.add((load) => {
@@ -157,6 +171,7 @@ export class LiveEvents {
     for (const { socket } of this.#readers) socket.close(1001, 'the daemon is stopping');
     this.#readers.clear();
     this.#turn.close();
+    this.#rooms.close();
     this.#load.close();
   }
 

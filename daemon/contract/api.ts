@@ -5,6 +5,7 @@ import { loadSchema } from './load.ts';
 import { namespaceNameSchema, portSchema, relayScopeSchema, roomIdSchema } from './names.ts';
 import { quotaViewSchema } from './quota.ts';
 import { roomRightSchema } from './signaling.ts';
+import { roomsLiveSchema } from './rooms.ts';
 import { turnLiveSchema } from './turn-operations.ts';
 
 // -- Session ---------------------------------------------------------------------------------------
@@ -262,6 +263,7 @@ export const signalTicketSchema = z.object({ ticket: z.string(), expiresAt: z.is
 /** Query of `GET /v1/events`: the namespace whose TURN service is wanted too; `load=1` for the load of the host. */
 export const eventsQuerySchema = z.object({
   turn: namespaceNameSchema.optional(),
+  rooms: namespaceNameSchema.optional(),
   load: z.literal('1').optional(),
 });
 
@@ -286,6 +288,8 @@ export const liveEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('operation'), seq: z.number(), operation: operationSchema }),
   /** Only with `?turn=`: the whole picture every 2 s. */
   z.object({ type: z.literal('turn'), seq: z.number(), data: turnLiveSchema }),
+  /** Only with `?rooms=`: the whole picture every 2 s. */
+  z.object({ type: z.literal('rooms'), seq: z.number(), data: roomsLiveSchema }),
   /** Only with `?load=1`: the whole picture every 2 s, of the namespaces that the reader may measure. */
   z.object({ type: z.literal('load'), seq: z.number(), load: loadSchema }),
 ]);

@@ -75,6 +75,8 @@ export const roomSchema = z.object({
   emptySinceMs: z.number().nullable().default(null),
   /** Why its source is away. */
   sourceLost: z.string().nullable().default(null),
+  /** The participant that is loudest now. */
+  speaker: z.string().nullable().default(null),
   participants: z.array(roomParticipantSchema),
 });
 export type Room = z.infer<typeof roomSchema>;
@@ -102,6 +104,16 @@ export const roomListSchema = z.object({
   next: z.string().nullable(),
 });
 export type RoomList = z.infer<typeof roomListSchema>;
+
+/** The rooms of a namespace in live events: the first of them, in the order of their ids. */
+export const roomsLiveSchema = z.object({
+  namespace: z.string(),
+  rooms: z.array(roomViewSchema),
+  total: z.number(),
+  /** Why they cannot be told; null: they are. */
+  sentence: z.string().nullable(),
+});
+export type RoomsLive = z.infer<typeof roomsLiveSchema>;
 
 /** Without `roomId` one is chosen. */
 export const createRoomSchema = z.strictObject({

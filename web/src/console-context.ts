@@ -43,6 +43,9 @@ export class ConsoleContext extends Emitter<ContextEvents> {
 
   /** Live data that carries a namespace's TURN service too. The page that asks starts it, and stops it when it leaves. */
   readonly openTurn: (namespace: string) => EventStream;
+
+  /** The same with a namespace's rooms. */
+  readonly openRooms: (namespace: string) => EventStream;
   /** The same with the load of the host. */
   readonly openLoad: () => EventStream;
   /** Of the last ten minutes, as long as a page asked for it. */
@@ -52,12 +55,14 @@ export class ConsoleContext extends Emitter<ContextEvents> {
     api: Api;
     live: EventStream;
     openTurn: (namespace: string) => EventStream;
+    openRooms: (namespace: string) => EventStream;
     openLoad: () => EventStream;
     media: MediaHub;
     timers: Timers;
   }) {
     super();
     this.openTurn = parts.openTurn;
+    this.openRooms = parts.openRooms;
     this.openLoad = parts.openLoad;
     this.api = parts.api;
     this.live = parts.live;

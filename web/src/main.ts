@@ -35,6 +35,7 @@ const context = new ConsoleContext({
   api,
   live,
   openTurn: (namespace) => eventStream(`?turn=${encodeURIComponent(namespace)}`),
+  openRooms: (namespace) => eventStream(`?rooms=${encodeURIComponent(namespace)}`),
   openLoad: () => eventStream('?load=1'),
   media,
   timers,

@@ -1,6 +1,7 @@
 /**
  * `GET /v1/events`: the live WebSocket. Readers send nothing; what they send is counted as life only.
- * With `?turn=NAMESPACE` it carries the running TURN service of that namespace too, with `?load=1` the load of the host.
+ * With `?turn=NAMESPACE` it carries the running TURN service of that namespace too, with `?rooms=NAMESPACE` its rooms,
+ * with `?load=1` the load of the host.
  */
 import type { FastifyInstance } from 'fastify';
 import { eventsQuerySchema } from '../../contract/api.ts';
@@ -22,21 +23,25 @@ export function eventRoutes(server: FastifyInstance, context: ApiContext): void 
           throw new AppError('invalid_request', 'This is a WebSocket: open it with ws:// or wss://.');
         const caller = callerOf(request);
         requireMay(caller, 'events.watch');
-        const { turn, load } = parseInput(eventsQuerySchema, request.query);
+        const { turn, rooms, load } = parseInput(eventsQuerySchema, request.query);
         if (load !== undefined) requireMay(caller, 'metrics.read');
         if (turn !== undefined) {
           requireMay(caller, 'turn.read', { namespace: turn });
           context.namespaces.get(turn);
         }
-        context.live.requireRoom(caller, turn);
+        if (rooms !== undefined) {
+          requireMay(caller, 'room.read', { namespace: rooms });
+          context.namespaces.get(rooms);
+        }
+        context.live.requireRoom(caller, turn, rooms);
         done();
       },
     },
     (socket, request) => {
       const caller = callerOf(request);
       socket.on('error', () => undefined); // 'close' follows and is what matters.
-      const { turn, load } = parseInput(eventsQuerySchema, request.query);
-      socket.once('close', context.live.add(socket, caller, { turn, load: load !== undefined }));
+      const { load, ...services } = parseInput(eventsQuerySchema, request.query);
+      socket.once('close', context.live.add(socket, caller, { ...services, load: load !== undefined }));
       keepAlive(socket, context.clock, () => stillStands(context, caller));
     },
   );

@@ -15,6 +15,7 @@ export function roomView(room: Room, director: Pick<RoomDirector, 'track'>, nowM
     settings: room.settings,
     emptySinceMs: room.emptySinceMs,
     sourceLost: room.sourceLost?.message ?? null,
+    speaker: room.speaker.current,
     participants: members.map((member) => ({
       participantId: member.participantId,
       identity: member.identity,

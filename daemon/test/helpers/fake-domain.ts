@@ -81,7 +81,7 @@ export class FakeRooms implements RoomControl {
     }
     const room: RoomView = {
       ...{ namespace, roomId, settings, node: 'local', createdAtMs: 0 },
-      ...{ emptySinceMs: 0, sourceLost: null, participants: [] },
+      ...{ emptySinceMs: 0, sourceLost: null, speaker: null, participants: [] },
     };
     this.open.set(roomId, room);
     return Promise.resolve(room);

@@ -29,7 +29,15 @@ class HandSfu {
   }
   #room(roomId: string): Room {
     const settings = this.rooms.get(roomId) ?? null;
-    return { roomId, createdAtMs: 1, settings, emptySinceMs: 1, sourceLost: null, participants: [] };
+    return {
+      roomId,
+      createdAtMs: 1,
+      settings,
+      emptySinceMs: 1,
+      sourceLost: null,
+      speaker: null,
+      participants: [],
+    };
   }
 }
 

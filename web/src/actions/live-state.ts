@@ -3,6 +3,7 @@ import type { Device, LiveEvent, Namespace, Operation, User } from '../../../dae
 import { counted, dayAndTime, duration, shortClock } from './wording.ts';
 import type { DeviceFacts, StateName } from './tile-view.ts';
 import type { Load } from '../../../daemon/contract/load.ts';
+import type { RoomsLive } from '../../../daemon/contract/rooms.ts';
 import type { TurnLive } from '../../../daemon/contract/turn-operations.ts';
 
 export type LiveData = {
@@ -17,6 +18,8 @@ export type LiveData = {
   removed: ReadonlyMap<string, { device: Device; atMs: number }>;
   /** The last picture of the TURN service this stream asked for, and when this browser got it. */
   turn: { live: TurnLive; atMs: number } | null;
+  /** The same of the rooms it asked for. */
+  rooms: { live: RoomsLive; atMs: number } | null;
   /** The same for the load of the host. */
   load: { load: Load; atMs: number } | null;
 };
@@ -53,6 +56,7 @@ export function applyLiveEvent(data: LiveData | null, event: LiveEvent, nowMs: n
         offlineSinceMs,
         removed: capped(removed),
         turn: data?.turn ?? null,
+        rooms: data?.rooms ?? null,
         load: data?.load ?? null,
       },
     };
@@ -80,6 +84,9 @@ export function applyLiveEvent(data: LiveData | null, event: LiveEvent, nowMs: n
       }
       break;
     }
+    case 'rooms':
+      next.rooms = { live: event.data, atMs: nowMs };
+      break;
     case 'turn':
       next.turn = { live: event.data, atMs: nowMs };
       break;

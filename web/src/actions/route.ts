@@ -7,6 +7,7 @@ export type Route =
   | { page: 'cameras' }
   | { page: 'add-camera' }
   | { page: 'camera'; id: string }
+  | { page: 'rooms'; namespace: string | null }
   | { page: 'namespaces' }
   | { page: 'namespace'; name: string }
   | { page: 'health' }
@@ -38,6 +39,7 @@ export function parseRoute(path: string, search: string): Route {
     if (second === 'new') return { page: 'add-camera' };
     return { page: 'camera', id: decoded(second) };
   }
+  if (first === 'rooms' && parts.length === 1) return { page: 'rooms', namespace: query.get('ns') };
   if (first === 'namespaces' && parts.length <= 2) {
     return second === undefined ? { page: 'namespaces' } : { page: 'namespace', name: decoded(second) };
   }
@@ -79,6 +81,11 @@ export function wallPath(options: {
 
 export function cameraPath(id: string): string {
   return `/cameras/${encodeURIComponent(id)}`;
+}
+
+/** @param namespace null: the first that has rooms. */
+export function roomsPath(namespace: string | null): string {
+  return namespace === null ? '/rooms' : `/rooms?ns=${encodeURIComponent(namespace)}`;
 }
 
 export function namespacePath(name: string): string {

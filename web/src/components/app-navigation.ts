@@ -12,6 +12,7 @@ const WATCH: Entry[] = [
   { path: '/cameras', icon: 'i-camera', label: 'Cameras', pages: ['cameras', 'add-camera'] },
 ];
 const OPERATE: Entry[] = [
+  { path: '/rooms', icon: 'i-rooms', label: 'Rooms', pages: ['rooms'], more: true },
   { path: '/namespaces', icon: 'i-namespace', label: 'Namespaces', pages: ['namespaces', 'namespace'] },
   { path: '/health', icon: 'i-health', label: 'Health', pages: ['health'] },
   { path: '/load', icon: 'i-metrics', label: 'Metrics', pages: ['metrics'], more: true },

@@ -11,6 +11,7 @@ export const LOAD: Record<Route['page'], () => Promise<unknown>> = {
   cameras: () => import('../pages/tk-cameras-page.ts'),
   'add-camera': () => import('../pages/tk-add-camera-page.ts'),
   camera: () => import('../pages/tk-camera-page.ts'),
+  rooms: () => import('../pages/tk-rooms-page.ts'),
   namespaces: () => import('../pages/tk-namespaces-page.ts'),
   namespace: () => import('../pages/tk-namespace-page.ts'),
   health: () => import('../pages/tk-health-page.ts'),
@@ -24,6 +25,7 @@ const TITLES: Record<Route['page'], string> = {
   cameras: 'Cameras',
   'add-camera': 'Add a camera',
   camera: 'Camera',
+  rooms: 'Rooms',
   namespaces: 'Namespaces',
   namespace: 'Namespace',
   health: 'Health',
@@ -74,6 +76,10 @@ export function pageOf(options: {
           >${notice}</tk-camera-page
         >`,
       )}`;
+    case 'rooms':
+      return html`<tk-rooms-page data-page ?rail=${rail} .context=${context} .route=${route}
+        >${notice}</tk-rooms-page
+      >`;
     case 'namespaces':
       return html`<tk-namespaces-page data-page ?rail=${rail} .context=${context}
         >${notice}</tk-namespaces-page

@@ -11,6 +11,7 @@ export interface KeyedPage extends HTMLElement {
 const GO_KEYS: Readonly<Record<string, string>> = {
   w: '/',
   c: '/cameras',
+  r: '/rooms',
   n: '/namespaces',
   h: '/health',
   m: '/load',
@@ -40,6 +41,7 @@ export const KEY_HELP: { title: string; keys: [string, string][] }[] = [
       ['/', 'Find a camera'],
       ['g w', 'Wall'],
       ['g c', 'Cameras'],
+      ['g r', 'Rooms'],
       ['g n', 'Namespaces'],
       ['g h', 'Health'],
       ['g m', 'Metrics'],

@@ -161,6 +161,7 @@ const KEYED: Record<LiveEvent['type'], string | null> = {
   'device-removed': 'id',
   operation: 'operation',
   turn: 'data',
+  rooms: 'data',
   load: 'load',
 };
 

@@ -3,6 +3,7 @@ import type { CapturePolicy, Device, DeviceCreated, Session } from '../../../dae
 import { ApiError, httpCall, isObject, unreadable, type Call } from './http.ts';
 import { HostApi } from './host-api.ts';
 import { NamespaceApi } from './namespace-api.ts';
+import { RoomApi } from './room-api.ts';
 
 export { ApiError } from './http.ts';
 
@@ -12,11 +13,13 @@ export type NewCamera = { name: string; namespace: string | undefined; capture: 
 export class Api {
   readonly #call: Call;
   readonly namespaces: NamespaceApi;
+  readonly rooms: RoomApi;
   readonly host: HostApi;
 
   constructor(fetchFunction: typeof fetch) {
     this.#call = httpCall(fetchFunction);
     this.namespaces = new NamespaceApi(this.#call);
+    this.rooms = new RoomApi(this.#call);
     this.host = new HostApi(this.#call);
   }
 
