@@ -44,6 +44,11 @@ import { revokeCommand, revokedCommand, unrevokeCommand } from './commands/turn/
 import { rotateSecretCommand } from './commands/turn/rotate-secret.ts';
 import { sessionsCommand } from './commands/turn/sessions.ts';
 import { statusCommand as turnStatus } from './commands/turn/status.ts';
+import {
+  disableCommand as disableUser,
+  enableCommand as enableUser,
+  setRoleCommand,
+} from './commands/user/change.ts';
 import { createCommand as createUser } from './commands/user/create.ts';
 import { deleteCommand as deleteUser } from './commands/user/delete.ts';
 import { listCommand as listUsers } from './commands/user/list.ts';
@@ -140,6 +145,9 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     deleteUser(contextOf),
     resetPasswordCommand(contextOf),
     signInCodeCommand(contextOf),
+    setRoleCommand(contextOf),
+    disableUser(contextOf),
+    enableUser(contextOf),
   ]);
   noun('certificate', 'certificates of an ACME authority', [
     certificateStatus(contextOf),

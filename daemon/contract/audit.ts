@@ -4,6 +4,8 @@ import { z } from 'zod';
 /** 64 hexadecimal digits: HMAC-SHA256. */
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 
+export const auditOutcomeSchema = z.enum(['ok', 'refused', 'failed']);
+
 export const auditEntrySchema = z.object({
   /** 1 and up, without gaps. */
   seq: z.number().int().min(1),
@@ -15,7 +17,7 @@ export const auditEntrySchema = z.object({
   namespace: z.string().nullable(),
   /** What it was done to: a user, a camera, a key, a room. */
   subject: z.string().nullable(),
-  outcome: z.enum(['ok', 'refused', 'failed']),
+  outcome: auditOutcomeSchema,
   /** Free of secrets. */
   detail: z.record(z.string(), z.unknown()),
   prevHash: hashSchema,
@@ -30,6 +32,7 @@ export const auditQuerySchema = z.object({
   namespace: z.string().max(64).optional(),
   actor: z.string().max(128).optional(),
   action: z.string().max(64).optional(),
+  outcome: auditOutcomeSchema.optional(),
 });
 export type AuditQuery = z.infer<typeof auditQuerySchema>;
 

@@ -11,7 +11,37 @@ export const userNameSchema = z
   );
 
 export const createUserSchema = z.strictObject({ name: userNameSchema, role: roleSchema });
-export const userListSchema = z.object({ items: z.array(userSchema) });
+/** A user as owners see it. */
+export const listedUserSchema = userSchema.extend({
+  /** Cannot sign in, until an owner enables it again. */
+  disabled: z.boolean(),
+  createdAt: z.iso.datetime(),
+  /** Of the open session that was used last, to the minute; null when none is open. */
+  lastActiveAt: z.iso.datetime().nullable(),
+});
+export type ListedUser = z.infer<typeof listedUserSchema>;
+export const userListSchema = z.object({ items: z.array(listedUserSchema) });
+
+/** `PATCH /v1/users/:name`: what is left out stays as it is. */
+export const changeUserSchema = z
+  .strictObject({ role: roleSchema.optional(), disabled: z.boolean().optional() })
+  .refine(({ role, disabled }) => role !== undefined || disabled !== undefined, 'changes nothing');
+export type ChangeUser = z.infer<typeof changeUserSchema>;
+
+/** An open session of the console. */
+export const consoleSessionSchema = z.object({
+  /** Names it to end it; opens nothing. */
+  id: z.string(),
+  user: z.string(),
+  createdAt: z.iso.datetime(),
+  /** To the minute. */
+  lastActiveAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+  /** The one that asks. */
+  current: z.boolean(),
+});
+export type ConsoleSession = z.infer<typeof consoleSessionSchema>;
+export const consoleSessionListSchema = z.object({ items: z.array(consoleSessionSchema) });
 
 /** `POST /v1/users` and `POST /v1/users/:name/reset-password`: the only time the password is shown. */
 export const userPasswordSchema = z.object({ user: userSchema, password: z.string() });
@@ -33,6 +63,8 @@ export const apiKeySchema = z.object({
   /** First characters of the key, to recognise it by. */
   prefix: z.string(),
   createdAt: z.iso.datetime(),
+  /** To the minute; null: never since this is counted. */
+  lastUsedAt: z.iso.datetime().nullable().default(null),
 });
 export type ApiKey = z.infer<typeof apiKeySchema>;
 export const apiKeyListSchema = z.object({ items: z.array(apiKeySchema) });

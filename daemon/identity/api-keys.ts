@@ -13,6 +13,8 @@ const SHOWN_CHARS = 10;
 const MAX_KEYS_PER_NAMESPACE = 100;
 /** Longer texts are refused before they are hashed. */
 const MAX_KEY_CHARS = 128;
+/** The use of a key is written down at most this often: one write a minute, not one a request. */
+const TOUCH_AFTER_MS = 60_000;
 
 export class ApiKeys {
   readonly #store: IdentityStore;
@@ -44,6 +46,7 @@ export class ApiKeys {
       keyHash: sha256Hex(key),
       prefix: key.slice(0, SHOWN_CHARS),
       createdAtMs: this.#clock.nowMs(),
+      lastUsedMs: null,
     };
     this.#store.insertApiKey(record);
     return { apiKey: shown(record), key };
@@ -72,6 +75,10 @@ export class ApiKeys {
     if (!key.startsWith(PREFIX) || key.length > MAX_KEY_CHARS) return undefined;
     const record = this.#store.findApiKey(sha256Hex(key));
     if (record === undefined) return undefined;
+    const nowMs = this.#clock.nowMs();
+    if (record.lastUsedMs === null || nowMs - record.lastUsedMs >= TOUCH_AFTER_MS) {
+      this.#store.touchApiKey(record.id, nowMs);
+    }
     return { kind: 'api-key', id: record.id, namespace: record.namespace, role: record.role };
   }
 
@@ -81,6 +88,7 @@ export class ApiKeys {
   }
 }
 
-function shown({ id, namespace, name, role, prefix, createdAtMs }: ApiKeyRecord): ApiKey {
-  return { id, namespace, name, role, prefix, createdAt: new Date(createdAtMs).toISOString() };
+function shown({ id, namespace, name, role, prefix, createdAtMs, lastUsedMs }: ApiKeyRecord): ApiKey {
+  const lastUsedAt = lastUsedMs === null ? null : new Date(lastUsedMs).toISOString();
+  return { id, namespace, name, role, prefix, createdAt: new Date(createdAtMs).toISOString(), lastUsedAt };
 }

@@ -4,12 +4,13 @@
  */
 import type { Role, User } from '../contract/api.ts';
 import { AppError } from '../contract/errors.ts';
+import type { ChangeUser, ConsoleSession, ListedUser } from '../contract/identity.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { randomToken, sha256Hex } from '../kit/secret.ts';
 import { LoginThrottle, type LoginTry } from './login-throttle.ts';
 import { PasswordHasher } from './password.ts';
-import type { IdentityStore } from './system.ts';
+import type { IdentityStore, SessionRecord, UserRecord } from './system.ts';
 import { canonicalTypable, typableSecret } from './typable-secret.ts';
 
 export const FIRST_USER = 'admin';
@@ -49,12 +50,60 @@ export class Identity {
       role: 'owner',
       passwordHash: null,
       createdAtMs: this.#clock.nowMs(),
+      disabled: false,
     });
     this.#log.info({ user: FIRST_USER }, 'first user created');
   }
 
   listUsers(): User[] {
     return this.#store.listUsers().map(({ name, role }) => ({ name, role }));
+  }
+
+  /** As owners see them. */
+  userViews(): ListedUser[] {
+    const sessions = this.#openSessions();
+    return this.#store.listUsers().map(({ name, role, disabled, createdAtMs }) => {
+      const lastMs = Math.max(...sessions.flatMap((one) => (one.user === name ? [lastActiveMs(one)] : [])));
+      return {
+        name,
+        role,
+        disabled,
+        createdAt: iso(createdAtMs),
+        lastActiveAt: Number.isFinite(lastMs) ? iso(lastMs) : null,
+      };
+    });
+  }
+
+  /** @param currentHash hash of the token of who asks. */
+  sessionViews(currentHash: string | undefined): ConsoleSession[] {
+    return this.#openSessions().map((one) => ({
+      id: sessionId(one.tokenHash),
+      user: one.user,
+      createdAt: iso(one.createdAtMs),
+      lastActiveAt: iso(lastActiveMs(one)),
+      expiresAt: iso(one.expiresAtMs),
+      current: one.tokenHash === currentHash,
+    }));
+  }
+
+  /** @returns whose it was. */
+  endSession(id: string): string {
+    const found = this.#store.listSessions().find(({ tokenHash }) => sessionId(tokenHash) === id);
+    if (found === undefined) throw new AppError('not_found', 'There is no such session: it has ended.');
+    this.#store.deleteSession(found.tokenHash);
+    return found.user;
+  }
+
+  /** Refused with conflict when nobody would be owner any more. */
+  changeUser(name: string, change: ChangeUser): { before: User & { disabled: boolean }; after: ListedUser } {
+    const user = this.#store.getUser(name);
+    if (user === undefined) throw noUser(name);
+    const { role = user.role, disabled = user.disabled } = change;
+    if (role !== 'owner' || disabled) this.#refuseLastOwner(user);
+    this.#store.changeUser(name, { role, disabled });
+    const after = this.userViews().find((one) => one.name === name);
+    if (after === undefined) throw noUser(name);
+    return { before: { name, role: user.role, disabled: user.disabled }, after };
   }
 
   /** @returns the generated password, shown once. Refused with conflict when the name is taken. */
@@ -65,19 +114,29 @@ export class Identity {
     const password = typableSecret(5);
     const passwordHash = await this.#hasher.hash(password);
     const createdAtMs = this.#clock.nowMs();
-    if (!this.#store.insertUser({ name, role, passwordHash, createdAtMs })) {
+    if (!this.#store.insertUser({ name, role, passwordHash, createdAtMs, disabled: false })) {
       throw new AppError('conflict', `There is a user ${name} already.`);
     }
     return { user: { name, role }, password };
   }
 
   deleteUser(name: string): void {
-    const user = this.#user(name);
-    const owners = this.#store.listUsers().filter(({ role }) => role === 'owner');
-    if (user.role === 'owner' && owners.length === 1) {
+    const user = this.#store.getUser(name);
+    if (user === undefined) throw noUser(name);
+    this.#refuseLastOwner(user);
+    this.#store.deleteUser(name);
+  }
+
+  #refuseLastOwner({ name }: UserRecord): void {
+    const owners = this.#store.listUsers().filter(({ role, disabled }) => role === 'owner' && !disabled);
+    if (owners.length === 1 && owners[0]?.name === name) {
       throw new AppError('conflict', `${name} is the last owner. Create another owner first.`);
     }
-    this.#store.deleteUser(name);
+  }
+
+  #openSessions(): SessionRecord[] {
+    const nowMs = this.#clock.nowMs();
+    return this.#store.listSessions().filter(({ expiresAtMs }) => expiresAtMs > nowMs);
   }
 
   /** A new generated password, shown once; every session of the user ends. */
@@ -91,6 +150,9 @@ export class Identity {
   /** A code that signs this user in once within 15 minutes; an earlier code stops working. */
   createSignInCode(name: string): { user: User; code: string; expiresAtMs: number } {
     const user = this.#user(name);
+    if (this.#store.getUser(name)?.disabled === true) {
+      throw new AppError('conflict', `${name} is disabled. Enable it first: turnkeep user enable ${name}`);
+    }
     const code = typableSecret(4);
     const expiresAtMs = this.#clock.nowMs() + CODE_MS;
     this.#store.putSignInCode({ codeHash: sha256Hex(canonicalTypable(code)), user: name, expiresAtMs });
@@ -104,7 +166,7 @@ export class Identity {
     const right = await this.#hasher.verify(password, before?.passwordHash ?? null);
     // The user may have been deleted, or the password reset, while we were hashing.
     const user = this.#store.getUser(name);
-    if (!right || user === undefined || user.passwordHash !== before?.passwordHash) {
+    if (!right || user === undefined || user.disabled || user.passwordHash !== before?.passwordHash) {
       this.#log.warn({ user: name, address }, 'sign-in refused');
       throw new AppError('invalid_login', wrongSentence(attempt.triesLeft));
     }
@@ -116,7 +178,12 @@ export class Identity {
     this.#begin(byCode(address), address);
     const found = this.#store.takeSignInCode(sha256Hex(canonicalTypable(code)));
     const user = found === undefined ? undefined : this.#store.getUser(found.user);
-    if (found === undefined || user === undefined || found.expiresAtMs <= this.#clock.nowMs()) {
+    if (
+      found === undefined ||
+      user === undefined ||
+      user.disabled ||
+      found.expiresAtMs <= this.#clock.nowMs()
+    ) {
       this.#log.warn({ address }, 'sign-in code refused');
       throw new AppError(
         'invalid_login',
@@ -138,7 +205,7 @@ export class Identity {
     const record = this.#store.getSession(tokenHash);
     if (record === undefined) return undefined;
     const user = record.expiresAtMs > nowMs ? this.#store.getUser(record.user) : undefined;
-    if (user === undefined) return undefined;
+    if (user === undefined || user.disabled) return undefined;
     const laterMs = Math.min(nowMs + SESSION_MS, record.createdAtMs + SESSION_MAX_MS);
     const extended = laterMs - record.expiresAtMs >= EXTEND_AFTER_MS;
     if (extended) this.#store.extendSession(tokenHash, laterMs);
@@ -174,9 +241,25 @@ export class Identity {
 
   #user(name: string): User {
     const user = this.#store.getUser(name);
-    if (user === undefined) throw new AppError('not_found', `There is no user ${name}.`);
+    if (user === undefined) throw noUser(name);
     return { name: user.name, role: user.role };
   }
+}
+
+function noUser(name: string): AppError {
+  return new AppError('not_found', `There is no user ${name}.`);
+}
+
+const iso = (atMs: number): string => new Date(atMs).toISOString();
+
+/** A session is moved on when it is used: from its end follows when. Close to its longest life that is not known better. */
+function lastActiveMs({ createdAtMs, expiresAtMs }: SessionRecord): number {
+  return Math.max(createdAtMs, expiresAtMs - SESSION_MS);
+}
+
+/** Not the hash itself: what names a session must not be what finds it. */
+function sessionId(tokenHash: string): string {
+  return sha256Hex(tokenHash).slice(0, 24);
 }
 
 function wrongSentence(triesLeft: number): string {

@@ -11,6 +11,8 @@ export type UserRecord = {
   /** Null: no password signs this user in. */
   passwordHash: string | null;
   createdAtMs: number;
+  /** Nobody signs in as this user. */
+  disabled: boolean;
 };
 
 export type SessionRecord = {
@@ -31,6 +33,7 @@ export type ApiKeyRecord = {
   keyHash: string;
   prefix: string;
   createdAtMs: number;
+  lastUsedMs: number | null;
 };
 
 /** Writes are on disk when the call returns. Deleting a user deletes its sessions and codes. */
@@ -39,6 +42,8 @@ export interface IdentityStore {
   getUser(name: string): UserRecord | undefined;
   /** @returns false when the name is taken. */
   insertUser(record: UserRecord): boolean;
+  /** A user that is disabled loses its sessions and codes, all or nothing. */
+  changeUser(name: string, change: { role: Role; disabled: boolean }): void;
   deleteUser(name: string): void;
   /** Sets the password, ends all sessions of the user and voids its codes, all or nothing. */
   setPassword(name: string, passwordHash: string): void;
@@ -46,6 +51,8 @@ export interface IdentityStore {
   /** Keeps the newest `maxPerUser` sessions of the user. */
   insertSession(record: SessionRecord, maxPerUser: number): void;
   getSession(tokenHash: string): SessionRecord | undefined;
+  /** Newest first. */
+  listSessions(): SessionRecord[];
   extendSession(tokenHash: string, expiresAtMs: number): void;
   deleteSession(tokenHash: string): void;
   deleteExpired(nowMs: number): void;
@@ -58,6 +65,8 @@ export interface IdentityStore {
   listApiKeys(namespace?: string): ApiKeyRecord[];
   findApiKey(keyHash: string): ApiKeyRecord | undefined;
   insertApiKey(record: ApiKeyRecord): void;
+  /** When it was used last. */
+  touchApiKey(id: string, atMs: number): void;
   /** @returns false when there is no such key. */
   deleteApiKey(namespace: string, id: string): boolean;
   deleteApiKeysOf(namespace: string): void;

@@ -12,8 +12,13 @@ export function listCommand(contextOf: ContextOf): Command {
       const list = await client.get('/v1/users', userListSchema);
       output.show(list, () =>
         table(
-          ['NAME', 'ROLE'],
-          list.items.map(({ name, role }) => [name, role]),
+          ['NAME', 'ROLE', 'STATE', 'LAST ACTIVE'],
+          list.items.map(({ name, role, disabled, lastActiveAt }) => [
+            name,
+            role,
+            disabled ? 'disabled' : 'enabled',
+            lastActiveAt ?? '-',
+          ]),
         ),
       );
     });

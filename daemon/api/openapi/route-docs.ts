@@ -68,6 +68,16 @@ export const ROUTE_DOCS: Record<string, RouteDoc> = {
     status: 201,
     answer: identity.userPasswordSchema,
   },
+  'PATCH /v1/users/:name': {
+    summary: 'Change the role of a user, disable or enable it; sessions of a disabled one end',
+    body: identity.changeUserSchema,
+    answer: identity.listedUserSchema,
+  },
+  'GET /v1/sessions': {
+    summary: 'Open sessions of the console',
+    answer: identity.consoleSessionListSchema,
+  },
+  'DELETE /v1/sessions/:session': { summary: 'End a session of the console', status: 204 },
   'DELETE /v1/users/:name': { summary: 'Remove a user; pictures the user watches end', status: 204 },
   'POST /v1/users/:name/reset-password': {
     summary: 'A new password, from the host itself only',

@@ -64,8 +64,10 @@ export class SqliteAuditStore implements AuditStore {
   }
 
   list(query: AuditQuery): AuditLine[] {
-    const { limit, before = Number.MAX_SAFE_INTEGER, namespace, actor, action } = query;
-    const filters = Object.entries({ namespace, actor, action }).filter(([, value]) => value !== undefined);
+    const { limit, before = Number.MAX_SAFE_INTEGER, namespace, actor, action, outcome } = query;
+    const filters = Object.entries({ namespace, actor, action, outcome }).filter(
+      ([, value]) => value !== undefined,
+    );
     // Column names are ours; what was asked for is bound.
     const where = ['seq < @before', ...filters.map(([column]) => `${column} = @${column}`)].join(' AND ');
     const statement = this.#database.prepare(

@@ -15,6 +15,7 @@ import { quotasMigration } from './migrations/0008-quotas.ts';
 import { publicRelayMigration } from './migrations/0005-public-relay.ts';
 import { roomSettingsMigration } from './migrations/0006-room-settings.ts';
 import { turnAccessMigration } from './migrations/0004-turn-access.ts';
+import { userLifeMigration } from './migrations/0010-user-life.ts';
 import type { Migration } from './migrations/migration.ts';
 
 export type SqliteDatabase = Database.Database;
@@ -29,6 +30,7 @@ const MIGRATIONS: Migration[] = [
   auditMigration,
   quotasMigration,
   issuersMigration,
+  userLifeMigration,
 ];
 
 /** `path` may be `:memory:` in tests. Throws an AdapterError that names the file. */

@@ -1,6 +1,6 @@
 /** Users, sessions, sign-in codes and API keys in SQLite. Only hashes of secrets get here. */
 import { z } from 'zod';
-import { roleSchema } from '../../contract/api.ts';
+import { roleSchema, type Role } from '../../contract/api.ts';
 import type {
   ApiKeyRecord,
   IdentityStore,
@@ -15,6 +15,7 @@ const userRow = z.object({
   role: roleSchema,
   passwordHash: z.string().nullable(),
   createdAtMs: z.number(),
+  disabled: z.number().transform((value) => value !== 0),
 });
 const sessionRow = z.object({
   tokenHash: z.string(),
@@ -31,12 +32,14 @@ const apiKeyRow = z.object({
   keyHash: z.string(),
   prefix: z.string(),
   createdAtMs: z.number(),
+  lastUsedMs: z.number().nullable(),
 });
 
-const USER = 'name, role, password_hash AS passwordHash, created_at_ms AS createdAtMs';
+const USER = 'name, role, password_hash AS passwordHash, created_at_ms AS createdAtMs, disabled';
 const SESSION = 'token_hash AS tokenHash, user, created_at_ms AS createdAtMs, expires_at_ms AS expiresAtMs';
 const CODE = 'code_hash AS codeHash, user, expires_at_ms AS expiresAtMs';
-const API_KEY = 'id, namespace, name, role, key_hash AS keyHash, prefix, created_at_ms AS createdAtMs';
+const API_KEY =
+  'id, namespace, name, role, key_hash AS keyHash, prefix, created_at_ms AS createdAtMs, last_used_ms AS lastUsedMs';
 
 export class SqliteIdentityStore implements IdentityStore {
   readonly #database: SqliteDatabase;
@@ -56,11 +59,20 @@ export class SqliteIdentityStore implements IdentityStore {
   insertUser(record: UserRecord): boolean {
     const { changes } = this.#database
       .prepare(
-        `INSERT INTO users (name, role, password_hash, created_at_ms)
-         VALUES (@name, @role, @passwordHash, @createdAtMs) ON CONFLICT (name) DO NOTHING`,
+        `INSERT INTO users (name, role, password_hash, created_at_ms, disabled)
+         VALUES (@name, @role, @passwordHash, @createdAtMs, @disabled) ON CONFLICT (name) DO NOTHING`,
       )
-      .run(record);
+      .run({ ...record, disabled: Number(record.disabled) });
     return changes === 1;
+  }
+
+  changeUser(name: string, { role, disabled }: { role: Role; disabled: boolean }): void {
+    this.#database.transaction(() => {
+      this.#run('UPDATE users SET role = ?, disabled = ? WHERE name = ?', role, Number(disabled), name);
+      if (!disabled) return;
+      this.#run('DELETE FROM sessions WHERE user = ?', name);
+      this.#run('DELETE FROM sign_in_codes WHERE user = ?', name);
+    })();
   }
 
   deleteUser(name: string): void {
@@ -97,6 +109,11 @@ export class SqliteIdentityStore implements IdentityStore {
     return sessionRow
       .optional()
       .parse(this.#one(`SELECT ${SESSION} FROM sessions WHERE token_hash = ?`, tokenHash));
+  }
+
+  listSessions(): SessionRecord[] {
+    const statement = this.#database.prepare(`SELECT ${SESSION} FROM sessions ORDER BY created_at_ms DESC`);
+    return z.array(sessionRow).parse(statement.all());
   }
 
   extendSession(tokenHash: string, expiresAtMs: number): void {
@@ -144,10 +161,14 @@ export class SqliteIdentityStore implements IdentityStore {
   insertApiKey(record: ApiKeyRecord): void {
     this.#database
       .prepare(
-        `INSERT INTO api_keys (id, namespace, name, role, key_hash, prefix, created_at_ms)
-         VALUES (@id, @namespace, @name, @role, @keyHash, @prefix, @createdAtMs)`,
+        `INSERT INTO api_keys (id, namespace, name, role, key_hash, prefix, created_at_ms, last_used_ms)
+         VALUES (@id, @namespace, @name, @role, @keyHash, @prefix, @createdAtMs, @lastUsedMs)`,
       )
       .run(record);
+  }
+
+  touchApiKey(id: string, atMs: number): void {
+    this.#run('UPDATE api_keys SET last_used_ms = ? WHERE id = ?', atMs, id);
   }
 
   deleteApiKey(namespace: string, id: string): boolean {

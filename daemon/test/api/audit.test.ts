@@ -170,6 +170,7 @@ t.test('what changes something or shows a secret, and no secret', async (t) => {
   await call('POST /v1/namespaces/a/turn/revoke', { subject: 'guard' });
   await call(`DELETE /api/devices/${id}`);
   await call(`DELETE /v1/namespaces/a/api-keys/${(apiKey as { id: string }).id}`);
+  await call('PATCH /v1/users/guard', { role: 'operator', disabled: true });
   await call('DELETE /v1/users/guard');
   await call('DELETE /v1/users/owner-of-nothing');
   await call('POST /v1/namespaces/a/webrtc/disable');
@@ -186,6 +187,7 @@ t.test('what changes something or shows a secret, and no secret', async (t) => {
       'owner turn.revoke a guard ok',
       `owner camera.delete a ${id} ok`,
       'owner api-key.delete a ID ok',
+      'owner user.change - guard ok',
       'owner user.delete - guard ok',
       'owner user.delete - owner-of-nothing refused',
       'owner webrtc.disable a - ok',
@@ -197,8 +199,11 @@ t.test('what changes something or shows a secret, and no secret', async (t) => {
   for (const secret of secrets) t.notOk(text.includes(secret), 'no secret is kept');
 
   const listed = await bench.local.inject(route('GET /v1/audit?limit=2&actor=owner'));
-  t.match(listed.json<AuditList>(), { items: [{ seq: 12 }, { seq: 11 }], next: 11 });
-  t.match((await bench.local.inject(route('GET /v1/audit/verify'))).json(), { intact: true, lines: 13 });
+  t.match(listed.json<AuditList>(), { items: [{ seq: 13 }, { seq: 12 }], next: 12 });
+  const refused = await bench.local.inject(route('GET /v1/audit?outcome=refused'));
+  t.match(refused.json<AuditList>(), { items: [{ action: 'user.delete', outcome: 'refused' }], next: null });
+  t.equal(refused.json<AuditList>().items.length, 1);
+  t.match((await bench.local.inject(route('GET /v1/audit/verify'))).json(), { intact: true, lines: 14 });
 });
 
 t.test('what cannot be written down is not answered', async (t) => {
@@ -222,3 +227,35 @@ function routesOf(tree: string): { method: string; pattern: string }[] {
     return methods.map((method) => ({ method, pattern }));
   });
 }
+
+t.test('a user is disabled, let in again and changed; a session is ended, each told and felt', async (t) => {
+  const bench = await apiBench(t);
+  const owner = await bench.as('owner');
+  const viewer = await bench.as('viewer');
+  const asViewer = async (): Promise<number> =>
+    (await bench.network.inject(route('GET /v1/namespaces', { headers: viewer }))).statusCode;
+  const change = (payload: object) =>
+    bench.network.inject(route('PATCH /v1/users/viewer', { headers: owner, payload }));
+  t.equal(await asViewer(), 200);
+  t.match((await change({ disabled: true })).json(), { name: 'viewer', disabled: true });
+  t.equal(await asViewer(), 401, 'signed out');
+  t.same(bench.namespaces.departed, [['viewer', undefined]], 'its TURN sessions end');
+  t.match((await change({ disabled: false })).json(), { disabled: false });
+  const again = await bench.as('viewer');
+  const sessions = await bench.network.inject(route('GET /v1/sessions', { headers: owner }));
+  const { items } = sessions.json<{ items: { id: string; user: string; current: boolean }[] }>();
+  t.same(items.map(({ user, current }) => `${user} ${String(current)}`).sort(), [
+    'owner true',
+    'viewer false',
+  ]);
+  const theirs = items.find(({ user }) => user === 'viewer')!;
+  const ended = await bench.network.inject(route(`DELETE /v1/sessions/${theirs.id}`, { headers: owner }));
+  t.equal(ended.statusCode, 204);
+  t.equal((await bench.network.inject(route('GET /v1/namespaces', { headers: again }))).statusCode, 401);
+  t.strictSame(short(bench), [
+    'owner user.change - viewer ok',
+    'owner user.change - viewer ok',
+    'owner session.end - viewer ok',
+  ]);
+  t.equal((await change({})).statusCode, 400, 'changes nothing');
+});

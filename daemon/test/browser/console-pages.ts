@@ -25,9 +25,10 @@ export async function signedIn(
   appliance: Appliance,
   browser: Browser,
   look: Look,
+  user?: string,
 ): Promise<{ page: Page; problems: string[] }> {
   const opened = await openPage(browser, look);
-  await opened.page.goto(await appliance.signInUrl());
+  await opened.page.goto(await appliance.signInUrl(user));
   await waitForText(opened.page, /Wall/);
   opened.problems.length = 0; // The browser reports the 401 of the first question itself.
   return opened;

@@ -1,12 +1,12 @@
 /**
  * The pages people operate a host with, with nothing replaced: Health is inspected, visited by the doctor and
- * attacked, Metrics shows what every service uses.
+ * attacked, Metrics shows what every service uses, Access makes and takes away what people and applications may.
  */
 import t from 'tap';
 import { axe, screenshot, waitForText } from '../../../web/test/browser/console-browser.ts';
 import { Appliance } from '../helpers/appliance.ts';
 import { browserMissing, launchBrowser } from './browser.ts';
-import { DESK, looks, notable, signedIn } from './console-pages.ts';
+import { DESK, focused, looks, notable, signedIn } from './console-pages.ts';
 
 t.setTimeout(200_000);
 
@@ -45,6 +45,77 @@ t.test('the pages of an operator', { skip: browserMissing() ?? false }, async (t
       ready: /turnkeep-sfu@nordwerk.*MB/,
       name: 'metrics',
     });
+  });
+
+  await t.test('access: a user, a key, and what was done with them', async (t) => {
+    await page.getByRole('link', { name: 'Access' }).first().click();
+    await page.getByRole('button', { name: 'Add user' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('guard');
+    await page.keyboard.press('Enter');
+    await page.locator('tk-secret .value').waitFor();
+    const password = await page.locator('tk-secret .value').innerText();
+    await page.getByRole('button', { name: 'Hide', exact: true }).click();
+    await page.getByRole('button', { name: 'Change guard' }).click();
+    await page.getByRole('radio', { name: 'Operator' }).click();
+    await page.getByRole('radio', { name: 'Operator', checked: true }).waitFor();
+    await page.getByRole('button', { name: 'Disable guard' }).click();
+    await page.getByRole('button', { name: 'Enable guard' }).waitFor();
+    t.same(await axe(page), [], 'users are axe clean');
+    const signIn = await fetch(`${appliance.url}/v1/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ user: 'guard', password }),
+    });
+    t.equal(signIn.status, 401, 'a disabled user does not come in');
+
+    await page.getByRole('link', { name: 'API keys' }).click();
+    await page.getByRole('button', { name: 'New API key' }).click();
+    await page.getByLabel('What it is for').fill('Billing');
+    await page.getByLabel('Namespace').selectOption('nordwerk');
+    await page.getByRole('button', { name: 'Make key' }).click();
+    await page.locator('tk-secret .value').waitFor();
+    const key = await page.locator('tk-secret .value').innerText();
+    await appliance.api.post('/v1/namespaces', { name: 'hofgut' });
+    const crossed = await fetch(`${appliance.url}/v1/namespaces/hofgut`, { headers: { 'x-api-key': key } });
+    t.equal(crossed.status, 403);
+    await page.getByRole('button', { name: 'Hide', exact: true }).click();
+    await page.getByRole('button', { name: 'Revoke Billing' }).click();
+    await page.getByText('Revoke Billing?').waitFor();
+    t.equal(await focused(page), 'Keep it', 'the focus is on the safe answer');
+    await page.locator('tk-confirm').getByRole('button', { name: 'Revoke Billing' }).click();
+    await waitForText(page, /No API key yet/);
+
+    await page.getByRole('link', { name: 'Sessions' }).click();
+    await waitForText(page, /this browser/);
+    t.same(await axe(page), [], 'sessions are axe clean');
+
+    await page.getByRole('link', { name: 'Audit' }).click();
+    await page.getByRole('button', { name: 'Verify now' }).click();
+    await waitForText(page, /Nothing was changed: all \d+ entries fit together.*changed the user guard/);
+    await page.getByRole('radio', { name: 'Refused' }).click();
+    await page.locator('tk-audit td', { hasText: 'made the user' }).waitFor({ state: 'detached' });
+    t.equal(await page.locator('tk-audit .tk-state', { hasText: 'Other tenant' }).count(), 1);
+    await screenshot(page, 'access-audit-dark', { whole: true });
+    t.same(await axe(page), [], 'the audit is axe clean');
+    await looks(t, { appliance, browser, path: '/access', ready: /guard.*Disabled/, name: 'access' });
+    await looks(t, {
+      appliance,
+      browser,
+      path: '/access/audit',
+      ready: /made the user/,
+      name: 'access-audit',
+    });
+  });
+
+  await t.test('who may not open a page is told why', async (t) => {
+    await appliance.api.post('/v1/users', { name: 'watcher', role: 'viewer' });
+    const visitor = await signedIn(appliance, browser, DESK, 'watcher');
+    await visitor.page.goto(`${appliance.url}/access`);
+    await waitForText(visitor.page, /You cannot open Access.*Your role is viewer/);
+    await visitor.page.goto(`${appliance.url}/health`);
+    await waitForText(visitor.page, /You cannot open Health/);
+    t.same(notable(visitor.problems), [], 'and nothing was asked that is refused');
+    await visitor.page.context().close();
   });
 
   t.same(notable(problems), [], 'the console reports no error');

@@ -1,7 +1,9 @@
 import t, { type Test as TestBase } from 'tap';
+import { ApiKeys } from '../../identity/api-keys.ts';
 import { FIRST_USER, Identity } from '../../identity/identity.ts';
 import { SqliteIdentityStore } from '../../store/sqlite/identity-store.ts';
 import { openDatabase } from '../../store/sqlite/database.ts';
+import { messageOf } from '../../kit/errors.ts';
 import { FakeClock } from '../helpers/fake-clock.ts';
 import { silentLog } from '../helpers/silent-log.ts';
 
@@ -129,4 +131,98 @@ t.test('guessing is slowed down, with one answer for unknown users and wrong pas
   t.ok(await identity.signInWithPassword('eve', password, 'elsewhere'), 'others are not kept out');
   clock.advance(60_001);
   t.ok(await identity.signInWithPassword('eve', password, 'of-eve'));
+});
+
+t.test(
+  'a disabled user is out at once and cannot come in; enabled again, the password is the same',
+  async (t) => {
+    const { identity } = setUp(t);
+    const { password } = await identity.createUser('guard', 'viewer');
+    const { token } = await identity.signInWithPassword('guard', password, 'a');
+    const { code } = identity.createSignInCode('guard');
+    const { before, after } = identity.changeUser('guard', { disabled: true });
+    t.match([before, after], [{ disabled: false }, { disabled: true, lastActiveAt: null }]);
+    t.equal(identity.session(token), undefined, 'its session has ended');
+    t.throws(() => identity.signInWithCode(code, 'a'), { code: 'invalid_login' });
+    const wrong = await identity.signInWithPassword('guard', 'wrong', 'b').catch(messageOf);
+    const right = await identity.signInWithPassword('guard', password, 'c').catch(messageOf);
+    t.equal(right, wrong, 'nobody learns that the password is right');
+    t.throws(() => identity.createSignInCode('guard'), {
+      code: 'conflict',
+      message: /turnkeep user enable guard/,
+    });
+    identity.changeUser('guard', { disabled: false });
+    t.equal(identity.session(token), undefined, 'old sessions stay ended');
+    t.ok((await identity.signInWithPassword('guard', password, 'd')).token);
+    t.throws(() => identity.changeUser('nobody', { disabled: true }), { code: 'not_found' });
+  },
+);
+
+t.test('a role changes at once; somebody stays owner', async (t) => {
+  const { identity } = setUp(t);
+  const { token } = identity.signInWithCode(identity.createSignInCode(FIRST_USER).code, 'a');
+  for (const change of [{ role: 'viewer' }, { disabled: true }] as const) {
+    t.throws(() => identity.changeUser(FIRST_USER, change), { code: 'conflict', message: /the last owner/ });
+  }
+  t.equal(identity.changeUser(FIRST_USER, { role: 'owner' }).after.role, 'owner', 'no change is none');
+  await identity.createUser('mara', 'owner');
+  identity.changeUser('mara', { disabled: true });
+  t.throws(
+    () => identity.changeUser(FIRST_USER, { role: 'viewer' }),
+    { code: 'conflict' },
+    'disabled owners are none',
+  );
+  t.throws(() => identity.deleteUser(FIRST_USER), { code: 'conflict' });
+  t.doesNotThrow(() => identity.changeUser('mara', { role: 'viewer' }), 'who is none already may be less');
+  identity.changeUser('mara', { role: 'owner', disabled: false });
+  identity.changeUser(FIRST_USER, { role: 'viewer' });
+  t.match(
+    identity.session(token)?.user,
+    { name: FIRST_USER, role: 'viewer' },
+    'the open session has the new role',
+  );
+});
+
+t.test('sessions are listed without what opens them, and ended one by one', (t) => {
+  const { identity, store, clock } = setUp(t);
+  const one = identity.signInWithCode(identity.createSignInCode(FIRST_USER).code, 'a');
+  clock.advance(HOUR_MS);
+  const two = identity.signInWithCode(identity.createSignInCode(FIRST_USER).code, 'b');
+  const current = identity.session(two.token)?.tokenHash;
+  const views = identity.sessionViews(current);
+  t.match(views, [
+    { user: FIRST_USER, current: true },
+    { user: FIRST_USER, current: false },
+  ]);
+  for (const secret of [one.token, two.token, ...store.listSessions().map(({ tokenHash }) => tokenHash)]) {
+    t.notOk(JSON.stringify(views).includes(secret));
+  }
+  t.equal(Date.parse(views[0]!.lastActiveAt) - Date.parse(views[1]!.lastActiveAt), HOUR_MS);
+  clock.advance(HOUR_MS);
+  identity.session(one.token);
+  t.equal(identity.userViews()[0]?.lastActiveAt, new Date(clock.nowMs()).toISOString(), 'used just now');
+  t.equal(identity.endSession(views[1]!.id), FIRST_USER);
+  t.equal(identity.session(one.token), undefined);
+  t.ok(identity.session(two.token), 'the other one stays');
+  t.throws(() => identity.endSession(views[1]!.id), { code: 'not_found' });
+  clock.advance(13 * HOUR_MS);
+  t.same(identity.sessionViews(undefined), [], 'what has expired is not there');
+  t.end();
+});
+
+t.test('an API key says when it was used, to the minute', (t) => {
+  const { store, clock } = setUp(t);
+  const keys = new ApiKeys({ store, clock });
+  const { key } = keys.create('a', 'shop', 'viewer');
+  const used = (): string | null | undefined => keys.list('a')[0]?.lastUsedAt;
+  t.equal(used(), null);
+  const firstMs = clock.nowMs();
+  keys.authenticate(key);
+  clock.advance(30_000);
+  keys.authenticate(key);
+  t.equal(used(), new Date(firstMs).toISOString(), 'not written at every request');
+  clock.advance(30_000);
+  keys.authenticate(key);
+  t.equal(used(), new Date(firstMs + 60_000).toISOString());
+  t.end();
 });

@@ -12,7 +12,11 @@ export type Route =
   | { page: 'namespace'; name: string }
   | { page: 'health' }
   | { page: 'metrics'; namespace: string | null; view: 'plots' | 'table' }
+  | { page: 'access'; tab: AccessTab }
   | { page: 'not-found'; path: string };
+
+export const ACCESS_TABS = ['users', 'sessions', 'keys', 'audit'] as const;
+export type AccessTab = (typeof ACCESS_TABS)[number];
 
 export function parseRoute(path: string, search: string): Route {
   const query = new URLSearchParams(search);
@@ -44,6 +48,10 @@ export function parseRoute(path: string, search: string): Route {
     return second === undefined ? { page: 'namespaces' } : { page: 'namespace', name: decoded(second) };
   }
   if (first === 'health' && parts.length === 1) return { page: 'health' };
+  if (first === 'access' && parts.length <= 2) {
+    const tab = ACCESS_TABS.find((one) => one === (second ?? 'users'));
+    if (tab !== undefined) return { page: 'access', tab };
+  }
   if (first === 'load' && parts.length === 1) {
     const view = query.get('view') === 'table' ? 'table' : 'plots';
     return { page: 'metrics', namespace: query.get('ns'), view };
@@ -99,4 +107,8 @@ export function metricsPath(options: { namespace: string | null; view: 'plots' |
   if (options.view === 'table') query.set('view', 'table');
   const text = query.toString();
   return text === '' ? '/load' : `/load?${text}`;
+}
+
+export function accessPath(tab: AccessTab): string {
+  return tab === 'users' ? '/access' : `/access/${tab}`;
 }

@@ -5,7 +5,7 @@ import type { ConsoleContext, Theme } from '../console-context.ts';
 import { icon } from './icon.ts';
 
 /** `more`: on a phone it is not a tab, but under More. */
-type Entry = { path: string; icon: string; label: string; pages: Route['page'][]; more?: true };
+type Entry = { path: string; icon: string; label: string; pages: Route['page'][]; more?: true; owner?: true };
 
 const WATCH: Entry[] = [
   { path: '/', icon: 'i-wall', label: 'Wall', pages: ['wall', 'camera'] },
@@ -16,6 +16,7 @@ const OPERATE: Entry[] = [
   { path: '/namespaces', icon: 'i-namespace', label: 'Namespaces', pages: ['namespaces', 'namespace'] },
   { path: '/health', icon: 'i-health', label: 'Health', pages: ['health'] },
   { path: '/load', icon: 'i-metrics', label: 'Metrics', pages: ['metrics'], more: true },
+  { path: '/access', icon: 'i-access', label: 'Access', pages: ['access'], more: true, owner: true },
 ];
 const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 
@@ -46,7 +47,7 @@ export function navigation(view: NavigationView): TemplateResult {
     ${
       context.mayOperate
         ? html`<ul>
-            ${OPERATE.map((entry) => listed(context, entry))}
+            ${operate(context).map((entry) => listed(context, entry))}
           </ul>`
         : nothing
     }
@@ -108,7 +109,11 @@ export function tabbar(view: NavigationView): TemplateResult {
 }
 
 function entriesOf(context: ConsoleContext): Entry[] {
-  return context.mayOperate ? [...WATCH, ...OPERATE] : WATCH;
+  return context.mayOperate ? [...WATCH, ...operate(context)] : WATCH;
+}
+
+function operate(context: ConsoleContext): Entry[] {
+  return OPERATE.filter(({ owner }) => owner !== true || context.mayOwn);
 }
 
 /** On a phone: the pages that are no tab. */

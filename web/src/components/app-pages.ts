@@ -16,6 +16,7 @@ export const LOAD: Record<Route['page'], () => Promise<unknown>> = {
   namespace: () => import('../pages/tk-namespace-page.ts'),
   health: () => import('../pages/tk-health-page.ts'),
   metrics: () => import('../pages/tk-metrics-page.ts'),
+  access: () => import('../pages/tk-access-page.ts'),
   'not-found': () => Promise.resolve(),
 };
 
@@ -30,6 +31,7 @@ const TITLES: Record<Route['page'], string> = {
   namespace: 'Namespace',
   health: 'Health',
   metrics: 'Metrics',
+  access: 'Access',
   'not-found': 'Not found',
 };
 
@@ -96,6 +98,10 @@ export function pageOf(options: {
     case 'metrics':
       return html`<tk-metrics-page data-page ?rail=${rail} .context=${context} .route=${route}
         >${notice}</tk-metrics-page
+      >`;
+    case 'access':
+      return html`<tk-access-page data-page ?rail=${rail} .context=${context} .route=${route}
+        >${notice}</tk-access-page
       >`;
     default:
       return problem(

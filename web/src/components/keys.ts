@@ -15,6 +15,7 @@ const GO_KEYS: Readonly<Record<string, string>> = {
   n: '/namespaces',
   h: '/health',
   m: '/load',
+  a: '/access',
 };
 
 /** `g` then this key. @returns the page's path. */
@@ -45,6 +46,7 @@ export const KEY_HELP: { title: string; keys: [string, string][] }[] = [
       ['g n', 'Namespaces'],
       ['g h', 'Health'],
       ['g m', 'Metrics'],
+      ['g a', 'Access'],
       ['\\', 'Narrow or wide navigation'],
       ['Esc', 'Back one level'],
     ],

@@ -42,7 +42,8 @@ export class TkNotice extends LitElement {
 
   #schedule(): void {
     clearTimeout(this.#timer);
-    if (this.notice?.kind === 'live') this.#timer = setTimeout(() => this.#dismiss(), GOOD_NEWS_MS);
+    if (this.notice?.kind === 'live' && !this.lasting)
+      this.#timer = setTimeout(() => this.#dismiss(), GOOD_NEWS_MS);
   }
 
   #dismiss(): void {

@@ -1,6 +1,7 @@
 /** The REST calls of the console. Every refusal is an ApiError with the server's own sentence; answers are checked. */
 import type { CapturePolicy, Device, DeviceCreated, Session } from '../../../daemon/contract/api.ts';
 import { ApiError, httpCall, isObject, unreadable, type Call } from './http.ts';
+import { AccessApi } from './access-api.ts';
 import { HostApi } from './host-api.ts';
 import { NamespaceApi } from './namespace-api.ts';
 import { RoomApi } from './room-api.ts';
@@ -15,12 +16,14 @@ export class Api {
   readonly namespaces: NamespaceApi;
   readonly rooms: RoomApi;
   readonly host: HostApi;
+  readonly access: AccessApi;
 
   constructor(fetchFunction: typeof fetch) {
     this.#call = httpCall(fetchFunction);
     this.namespaces = new NamespaceApi(this.#call);
     this.rooms = new RoomApi(this.#call);
     this.host = new HostApi(this.#call);
+    this.access = new AccessApi(this.#call);
   }
 
   /** @returns null when nobody is signed in. */

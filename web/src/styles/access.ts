@@ -1,0 +1,15 @@
+/** Forms and lists of the tabs of Access. */
+import { css } from 'lit';
+
+export const accessStyles = css`
+  :host {
+    display: grid;
+    gap: var(--tk-7);
+    min-width: 0;
+  }
+  .fields {
+    display: grid;
+    gap: var(--tk-5);
+    max-width: 460px;
+  }
+`;
