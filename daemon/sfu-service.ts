@@ -10,7 +10,9 @@ import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
 import { createLogger } from './kit/logger.ts';
+import { loadDatagramEngine } from './datagrams/load-engine.ts';
 import { createMediaCore } from './sfu/media/core/media-core.ts';
+import { nativeCiphers } from './sfu/media/native-cipher.ts';
 import { MediaEngine } from './sfu/media/media-engine.ts';
 import { RelaySet } from './sfu/media/relay-set.ts';
 import { runTransportSelfTest } from './sfu/media/self-test.ts';
@@ -83,7 +85,8 @@ async function start(path: string): Promise<string> {
     mux.close();
   });
   const engine = new MediaEngine({
-    createCore: (events) => createMediaCore({ events }),
+    createCore: (events) =>
+      createMediaCore({ events, createCipher: nativeCiphers(loadDatagramEngine().engine) }),
     transports: await WeriftTransportFactory.open({ mux, clock: systemClock, log }),
     relays: () => mux.demux.relays,
     clock: systemClock,

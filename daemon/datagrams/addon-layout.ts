@@ -12,13 +12,16 @@ export type Addon = {
   port(socket: number): number;
   close(socket: number): void;
   flush(): void;
-  openContext(profile: number, key: Buffer, salt: Buffer, authKey: Buffer): number;
+  openContext(profile: number, key: Buffer, salt: Buffer, authKey: Buffer, opens: boolean): number;
   closeContext(context: number): void;
+  openRtp(context: number, packet: Buffer, headerBytes: number, rollover: number): number;
+  openRtcp(context: number, packet: Buffer): number;
+  sealRtcp(context: number, packet: Buffer, index: number): number;
   listen(callback: (received: number, failures: number) => void): void;
 };
 
 /** An addon with another number was built from another release's source. */
-export const LAYOUT = 2;
+export const LAYOUT = 3;
 
 export const RECEIVED = { ints: 9, socket: 0, offset: 1, length: 2, port: 3, address: 4 } as const;
 export const SEND = {

@@ -3,6 +3,7 @@
  * Two engines implement it: batches by the addon in `native/`, and `node:dgram` where that was not built.
  */
 import type { SealedFlow, SealKeys } from './sealed-flow.ts';
+import type { SrtpContext } from './srtp-contexts.ts';
 import type { OnSent, SendWatch } from './send-watch.ts';
 
 export type SendFailure = 'send-queue-full' | 'send-failed';
@@ -68,6 +69,11 @@ export interface UdpSocket {
 
 export interface DatagramEngine {
   readonly name: 'mmsg-addon' | 'dgram';
+  /**
+   * SRTP of single packets; see srtp-contexts.ts. @returns undefined where the engine has none, or none left.
+   * @throws RangeError on keys of a wrong length.
+   */
+  srtpContext(keys: SealKeys, opens: boolean): SrtpContext | undefined;
   /** Binds. Rejects with the system error; nothing stays open then. */
   open(options: UdpSocketOptions): Promise<UdpSocket>;
 }

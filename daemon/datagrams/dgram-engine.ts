@@ -17,7 +17,7 @@ const MAX_QUEUED_BYTES = 1024 * 1024;
 const QUEUE_CHECK_EVERY = 32;
 const HEADER_BYTES = 4;
 
-export const dgramEngine: DatagramEngine = { name: 'dgram', open };
+export const dgramEngine: DatagramEngine = { name: 'dgram', open, srtpContext: () => undefined };
 
 function open(options: UdpSocketOptions): Promise<UdpSocket> {
   const family = isIPv6(options.address) ? 6 : 4;

@@ -15,6 +15,7 @@ import {
 } from './datagram.ts';
 import type { SealedFlow, SealKeys } from './sealed-flow.ts';
 import { SendList } from './send-list.ts';
+import { SrtpContext } from './srtp-contexts.ts';
 import { SendWatch } from './send-watch.ts';
 
 /** The place of the pool that is being looked at: one for all datagrams. */
@@ -68,6 +69,10 @@ export class MmsgEngine implements DatagramEngine {
     const socket = new MmsgSocket(this, opened, options);
     this.#sockets[opened] = socket;
     return Promise.resolve(socket);
+  }
+
+  srtpContext(keys: SealKeys, opens: boolean): SrtpContext | undefined {
+    return SrtpContext.open(this.#addon, keys, opens);
   }
 
   portOf(index: number): number {

@@ -5,13 +5,8 @@
 import { CONTROL, DESTINATION_INTS, IPV6, MAX_DATAGRAM_BYTES, SEND, type Addon } from './addon-layout.ts';
 import { AddressWords } from './address-words.ts';
 import type { Datagram } from './datagram.ts';
+import { PROFILES } from './srtp-contexts.ts';
 import { PATIENT, PICTURE_END, type Pace, type SealedFlow, type SealKeys } from './sealed-flow.ts';
-
-/** As native/srtp.h has them. */
-const PROFILES = {
-  AEAD_AES_128_GCM: { number: 0, tagBytes: 16 },
-  AES_CM_128_HMAC_SHA1_80: { number: 1, tagBytes: 10 },
-} as const;
 
 export class SendList {
   /** All of the addon's bytes: receive slots, then the arena. */
@@ -105,7 +100,7 @@ export class SendList {
   /** @returns undefined when there are too many. @throws RangeError on keys of a wrong length. */
   openFlow(socket: number, isSocketOpen: () => boolean, keys: SealKeys): SealedFlow | undefined {
     const { number, tagBytes } = PROFILES[keys.profile];
-    const context = this.#addon.openContext(number, keys.cipherKey, keys.salt, keys.authKey);
+    const context = this.#addon.openContext(number, keys.cipherKey, keys.salt, keys.authKey, false);
     return context < 0 ? undefined : new MmsgFlow(this, socket, isSocketOpen, context, tagBytes);
   }
 

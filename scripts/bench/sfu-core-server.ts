@@ -1,6 +1,7 @@
 /** The media core with a real UDP socket and fixed keys: one publisher, many viewers. A child of `sfu.ts`. */
 import { loadDatagramEngine } from '../../daemon/datagrams/load-engine.ts';
 import { createMediaCore } from '../../daemon/sfu/media/core/media-core.ts';
+import { nativeCiphers } from '../../daemon/sfu/media/native-cipher.ts';
 import {
   benchKeys,
   PAYLOAD_TYPE,
@@ -31,6 +32,7 @@ const socket = await loadDatagramEngine().engine.open({
   },
 });
 const core = createMediaCore({
+  createCipher: nativeCiphers(loadDatagramEngine().engine),
   events: {
     sourceFlowing: () => {},
     sourceStalled: () => {},

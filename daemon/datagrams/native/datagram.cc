@@ -37,7 +37,7 @@
 namespace {
 
 // Of the blocks and functions described above, as addon-layout.ts has it: another number means another release's addon.
-constexpr uint32_t LAYOUT = 2;
+constexpr uint32_t LAYOUT = 3;
 constexpr int SLOTS = 128;
 // The largest datagram, and so much more that neighbours do not fall into the same lines of the cache.
 constexpr size_t SLOT_BYTES = 65536 + 1536;
@@ -725,17 +725,19 @@ bool buffer_of(napi_env env, napi_value value, size_t wanted, const uint8_t** by
   return true;
 }
 
-// openContext(profile: number, key: Buffer, salt: Buffer, authKey: Buffer): number of the SRTP context, or -errno.
+// openContext(profile: number, key: Buffer, salt: Buffer, authKey: Buffer, opens: boolean): number of the SRTP context,
+// or -errno.
 napi_value open_context(napi_env env, napi_callback_info call) {
-  napi_value argv[4];
-  Addon* addon = arguments(env, call, 4, argv);
+  napi_value argv[5];
+  Addon* addon = arguments(env, call, 5, argv);
   int32_t chosen = -1;
+  bool opens = false;
   const uint8_t* key = nullptr;
   const uint8_t* salt = nullptr;
   const uint8_t* auth_key = nullptr;
   if (addon == nullptr) return nullptr;
   if (napi_get_value_int32(env, argv[0], &chosen) != napi_ok || chosen < srtp::AEAD_AES_128_GCM ||
-      chosen > srtp::AES_CM_128_HMAC_SHA1_80) {
+      chosen > srtp::AES_CM_128_HMAC_SHA1_80 || napi_get_value_bool(env, argv[4], &opens) != napi_ok) {
     napi_throw_type_error(env, nullptr, "wrong arguments");
     return nullptr;
   }
@@ -745,7 +747,63 @@ napi_value open_context(napi_env env, napi_callback_info call) {
     napi_throw_range_error(env, nullptr, "keys of a wrong length");
     return nullptr;
   }
-  return number(env, addon->contexts.open(profile, key, salt, auth_key));
+  return number(env, addon->contexts.open(profile, key, salt, auth_key, opens));
+}
+
+// Context and bytes of the three calls below; a context that is closed counts as not there.
+srtp::Context* packet_arguments(napi_env env, Addon* addon, napi_value* argv, uint8_t** bytes, size_t* length) {
+  int32_t context = 0;
+  void* data = nullptr;
+  bool is_buffer = false;
+  if (addon == nullptr || napi_get_value_int32(env, argv[0], &context) != napi_ok ||
+      napi_is_buffer(env, argv[1], &is_buffer) != napi_ok || !is_buffer ||
+      napi_get_buffer_info(env, argv[1], &data, length) != napi_ok || *length > 65536) {
+    return nullptr;
+  }
+  *bytes = static_cast<uint8_t*>(data);
+  return addon->contexts.find(context);
+}
+
+// openRtp(context, packet: Buffer, headerBytes: number, rollover: number): whether it is authentic, and decrypted.
+napi_value open_rtp(napi_env env, napi_callback_info call) {
+  napi_value argv[4];
+  uint8_t* packet = nullptr;
+  size_t length = 0;
+  uint32_t header = 0;
+  uint32_t rollover = 0;
+  Addon* addon = arguments(env, call, 4, argv);
+  srtp::Context* context = packet_arguments(env, addon, argv, &packet, &length);
+  if (addon == nullptr) return nullptr;
+  bool ok = context != nullptr && napi_get_value_uint32(env, argv[2], &header) == napi_ok && header <= length &&
+            napi_get_value_uint32(env, argv[3], &rollover) == napi_ok &&
+            srtp::open(context, packet, header, length, rollover);
+  return number(env, ok ? 1 : 0);
+}
+
+// openRtcp(context, packet: Buffer): length of the compound packet, or -1.
+napi_value open_rtcp(napi_env env, napi_callback_info call) {
+  napi_value argv[2];
+  uint8_t* packet = nullptr;
+  size_t length = 0;
+  Addon* addon = arguments(env, call, 2, argv);
+  srtp::Context* context = packet_arguments(env, addon, argv, &packet, &length);
+  if (addon == nullptr) return nullptr;
+  return number(env, context == nullptr ? -1 : srtp::open_rtcp(context, packet, length));
+}
+
+// sealRtcp(context, packet: Buffer, index: number): whether it could. The compound packet with room for tag and index.
+napi_value seal_rtcp(napi_env env, napi_callback_info call) {
+  napi_value argv[3];
+  uint8_t* packet = nullptr;
+  size_t length = 0;
+  uint32_t index = 0;
+  Addon* addon = arguments(env, call, 3, argv);
+  srtp::Context* context = packet_arguments(env, addon, argv, &packet, &length);
+  if (addon == nullptr) return nullptr;
+  size_t extra = context == nullptr ? 0 : srtp::tag_bytes(context->profile) + srtp::RTCP_INDEX_BYTES;
+  bool ok = context != nullptr && length >= extra && napi_get_value_uint32(env, argv[2], &index) == napi_ok &&
+            index < srtp::RTCP_ENCRYPTED && srtp::seal_rtcp(context, packet, length - extra, index);
+  return number(env, ok ? 1 : 0);
 }
 
 // closeContext(context): sends what waits, then forgets the keys; a number that is closed already is left alone.
@@ -816,7 +874,8 @@ napi_value init(napi_env env, napi_value exports) {
       !add_function(env, exports, "open", open_socket) || !add_function(env, exports, "port", port_of) ||
       !add_function(env, exports, "close", close_one) || !add_function(env, exports, "flush", flush_now) ||
       !add_function(env, exports, "openContext", open_context) ||
-      !add_function(env, exports, "closeContext", close_context) ||
+      !add_function(env, exports, "closeContext", close_context) || !add_function(env, exports, "openRtp", open_rtp) ||
+      !add_function(env, exports, "openRtcp", open_rtcp) || !add_function(env, exports, "sealRtcp", seal_rtcp) ||
       !add_function(env, exports, "listen", set_callback) || napi_get_uv_event_loop(env, &addon->loop) != napi_ok ||
       napi_set_instance_data(env, addon, nullptr, nullptr) != napi_ok ||
       napi_add_async_cleanup_hook(env, on_exit, addon, &addon->cleanup) != napi_ok) {

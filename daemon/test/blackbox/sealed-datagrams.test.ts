@@ -14,9 +14,11 @@ import { loadDatagramEngine } from '../../datagrams/load-engine.ts';
 import { PATIENT, PICTURE_END, SOON, type SealedFlow, type SealKeys } from '../../datagrams/sealed-flow.ts';
 import { createMediaCore } from '../../sfu/media/core/media-core.ts';
 import { writeNack } from '../../sfu/media/core/rtcp-packet.ts';
-import { createSrtpCipher } from '../../sfu/media/core/srtp-cipher.ts';
+import { createSrtpCipher, type SrtpCipherFactory } from '../../sfu/media/core/srtp-cipher.ts';
+import type { SessionKeys } from '../../sfu/media/core/srtp-keys.ts';
 import { SrtpSender } from '../../sfu/media/core/srtp-context.ts';
 import type { MediaCore, SrtpProfile } from '../../sfu/media/core/types.ts';
+import { nativeCiphers } from '../../sfu/media/native-cipher.ts';
 import { keyPair, START_MS } from '../sfu/media/core/loopback.ts';
 import { seeded } from '../sfu/media/core/streams.ts';
 
@@ -181,17 +183,89 @@ t.test('the same bytes as the TypeScript cipher', { skip, timeout: 120_000 }, as
   t.same(failures, []);
 });
 
+t.test('what comes in, and RTCP both ways, as the TypeScript cipher does it', { skip }, (t) => {
+  for (const profile of PROFILES) {
+    const raw = [sessionKeys(profile, 40), sessionKeys(profile, 90)] as const;
+    const [rtp, rtcp] = raw.map(({ cipherKey, salt, authKey }) => ({
+      cipherKey: createSecretKey(cipherKey),
+      salt,
+      authKey: createSecretKey(authKey),
+    })) as [SessionKeys, SessionKeys];
+    const plain = createSrtpCipher(profile, rtp, rtcp);
+    const opener = nativeCiphers(engine)(profile, rtp, rtcp, 'in');
+    const sealer = nativeCiphers(engine)(profile, rtp, rtcp, 'out');
+    t.same(
+      [opener.rtpOverheadBytes, opener.rtcpOverheadBytes],
+      [plain.rtpOverheadBytes, plain.rtcpOverheadBytes],
+    );
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 12, maxLength: 84 }),
+        fc.uint8Array({ maxLength: 1400 }),
+        fc.maxSafeNat().map((value) => value % 2 ** 48),
+        fc.nat(),
+        (words, bytes, index, flip) => {
+          const payload = Buffer.from(bytes);
+          const header = Buffer.from(words);
+          header.writeUInt16BE(index % 0x1_0000, 2);
+          const ssrc = header.readUInt32BE(8);
+          const out = Buffer.alloc(header.length + payload.length + 16);
+          header.copy(out);
+          const sealed = out.subarray(
+            0,
+            plain.sealRtp(out, out.subarray(0, header.length), payload, ssrc, index),
+          );
+          const broken = Buffer.from(sealed);
+          broken.writeUInt8(broken.readUInt8(flip % broken.length) ^ 1, flip % broken.length);
+          const compound = Buffer.concat([header.subarray(0, 8), payload]);
+          const report = plain.sealRtcp(compound, index % 2 ** 31);
+          const spoilt = Buffer.from(report);
+          spoilt.writeUInt8(spoilt.readUInt8(flip % spoilt.length) ^ 1, flip % spoilt.length);
+          return (
+            opener.openRtp(Buffer.from(broken), header.length, ssrc, index) === undefined &&
+            opener.openRtp(Buffer.from(sealed), header.length, ssrc, index)?.equals(payload) === true &&
+            sealer.sealRtcp(compound, index % 2 ** 31).equals(report) &&
+            opener.rtcpIndex(report) === index % 2 ** 31 &&
+            opener.openRtcp(spoilt) === undefined &&
+            opener.openRtcp(Buffer.from(report))?.equals(compound) === true
+          );
+        },
+      ),
+      { numRuns: 300 },
+    );
+    opener.close();
+    sealer.close();
+    opener.close();
+  }
+  // RFC 7714 section 17.3: tagged, not encrypted.
+  const tagged = hex(
+    '81c8000d4d6172734e5450314e545032525450200000042a0000e9304c756e61deadbeefdeadbeefdeadbeefdeadbeefdeadbeef' +
+      '841dd9683dd78ec92ae58790125f62b3000005d4',
+  );
+  const keys = {
+    cipherKey: createSecretKey(hex('000102030405060708090a0b0c0d0e0f')),
+    salt: hex('517569642070726f2071756f'),
+    authKey: createSecretKey(Buffer.alloc(20)),
+  };
+  const opener = nativeCiphers(engine)('AEAD_AES_128_GCM', keys, keys, 'in');
+  t.same(opener.openRtcp(Buffer.from(tagged)), tagged.subarray(0, tagged.length - 20));
+  opener.close();
+  t.end();
+});
+
 /** One camera and a viewer whose core gets the same datagrams and the same chances on both ways out. */
 function world(
   profile: SrtpProfile,
   send: (datagram: Buffer) => void,
   openOutlet?: (keys: SealKeys) => SealedFlow | undefined,
+  createCipher?: SrtpCipherFactory,
 ): { core: MediaCore; publish: (at: number) => void; ask: (numbers: number[]) => void; first: number } {
   const random = seeded(5);
   let draws = 0;
   const core = createMediaCore({
     // The first number that is drawn for the downlink is close to the wrap that RFC 3711 is careful about.
     random: () => (draws++ < 8 ? 0.999_99 : random()),
+    ...(createCipher === undefined ? {} : { createCipher }),
     events: {
       sourceFlowing: () => undefined,
       sourceStalled: () => undefined,
@@ -284,6 +358,7 @@ t.test(
           flow?.aim(HOST, end.socket.port);
           return flow;
         },
+        nativeCiphers(engine),
       );
       let at = 0;
       for (let chunk = 0; chunk < 90; chunk += 1) {
@@ -384,7 +459,7 @@ t.test('the addon checks what is to be protected', { skip, timeout: 60_000 }, as
   const native = createRequire(import.meta.url)(ADDON) as Addon;
   const end = await open(t);
   const keys = sessionKeys('AEAD_AES_128_GCM', 9);
-  const openContext = (): number => native.openContext(0, keys.cipherKey, keys.salt, keys.authKey);
+  const openContext = (): number => native.openContext(0, keys.cipherKey, keys.salt, keys.authKey, false);
   for (const [profile, key, salt, auth] of [
     [2, 16, 12, 20],
     [-1, 16, 12, 20],
@@ -393,9 +468,11 @@ t.test('the addon checks what is to be protected', { skip, timeout: 60_000 }, as
     [1, 16, 12, 20],
     [1, 16, 14, 19],
   ] as const) {
-    t.throws(() => native.openContext(profile, Buffer.alloc(key), Buffer.alloc(salt), Buffer.alloc(auth)));
+    t.throws(() =>
+      native.openContext(profile, Buffer.alloc(key), Buffer.alloc(salt), Buffer.alloc(auth), false),
+    );
   }
-  t.throws(() => native.openContext(0, {} as Buffer, keys.salt, keys.authKey));
+  t.throws(() => native.openContext(0, {} as Buffer, keys.salt, keys.authKey, false));
   const context = openContext();
   const closed = openContext();
   native.closeContext(closed);
@@ -450,6 +527,24 @@ t.test('the addon checks what is to be protected', { skip, timeout: 60_000 }, as
     }),
     { numRuns: 3000 },
   );
+  const opens = native.openContext(0, keys.cipherKey, keys.salt, keys.authKey, true);
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 200 }),
+      word,
+      word,
+      fc.constantFrom(opens, context, closed, 0, -1),
+      (bytes, a, b, which) => {
+        const packet = Buffer.from(bytes);
+        const opened = native.openRtp(which, packet, a, b) + native.openRtcp(which, packet);
+        const sealed = native.sealRtcp(which, packet, a);
+        return opened === -1 && (sealed === 0 || (which === context && packet.length >= 28));
+      },
+    ),
+    { numRuns: 3000 },
+  );
+  t.equal(native.openRtcp(opens, 'no buffer' as unknown as Buffer), -1);
+  native.closeContext(opens);
   native.closeContext(context);
   native.closeContext(reused);
   native.close(index);

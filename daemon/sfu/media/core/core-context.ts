@@ -2,6 +2,7 @@
 import type { DeadlineQueue } from '../../../kit/deadline-queue.ts';
 import type { DropCounter } from '../../../kit/drop-counter.ts';
 import type { PacketScratch } from './packet-scratch.ts';
+import type { SrtpCipherFactory } from './srtp-cipher.ts';
 import type { SrtpFailure } from './srtp-context.ts';
 import type { CoreEvents } from './types.ts';
 
@@ -30,6 +31,7 @@ export interface Timed {
 export type CoreContext = {
   readonly events: CoreEvents;
   readonly random: () => number;
+  readonly createCipher: SrtpCipherFactory;
   readonly deadlines: DeadlineQueue<Timed>;
   readonly drops: DropCounter<DropReason>;
   /** Sent towards viewers. */

@@ -7,6 +7,7 @@ import { DropCounter } from '../../../kit/drop-counter.ts';
 import { InvalidStateError } from '../../../kit/errors.ts';
 import type { CoreContext, DropReason, Timed } from './core-context.ts';
 import { PacketScratch } from './packet-scratch.ts';
+import { createSrtpCipher, type SrtpCipherFactory } from './srtp-cipher.ts';
 import { Peer } from './peer.ts';
 import type { CoreEvents, CorePeer, CorePeerOptions, MediaCore } from './types.ts';
 
@@ -16,19 +17,26 @@ export const MAX_PEERS = 10_000;
 /**
  * Creates a core.
  * @param options.random numbers in [0, 1) for SSRCs, first sequence numbers and report times.
+ * @param options.createCipher another SRTP than that of `node:crypto`.
  */
-export function createMediaCore(options: { events: CoreEvents; random?: () => number }): MediaCore {
-  return new Core(options.events, options.random ?? Math.random);
+export function createMediaCore(options: {
+  events: CoreEvents;
+  random?: () => number;
+  createCipher?: SrtpCipherFactory;
+}): MediaCore {
+  const { events, random = Math.random, createCipher = createSrtpCipher } = options;
+  return new Core(events, random, createCipher);
 }
 
 class Core implements MediaCore {
   readonly #context: CoreContext;
   readonly #peers = new Map<string, Peer>();
 
-  constructor(events: CoreEvents, random: () => number) {
+  constructor(events: CoreEvents, random: () => number, createCipher: SrtpCipherFactory) {
     this.#context = {
       events,
       random,
+      createCipher,
       deadlines: new DeadlineQueue<Timed>(),
       drops: new DropCounter<DropReason>(),
       totals: { packets: 0, bytes: 0 },

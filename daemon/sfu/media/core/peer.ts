@@ -22,6 +22,7 @@ import {
 import { SourceBindings, type Binding } from './source-bindings.ts';
 import { CoreSource, type SourceLink } from './source.ts';
 import { SlowTracks } from './slow-tracks.ts';
+import { wipeKeys } from './srtp-keys.ts';
 import { SrtpReceiver, SrtpSender } from './srtp-context.ts';
 import { roundTripMs } from './ntp-time.ts';
 import { ViewerLayers } from './viewer-layers.ts';
@@ -66,8 +67,9 @@ export class Peer implements CorePeer, SourceLink {
     this.#context = context;
     this.#send = options.send;
     this.#openOutlet = options.openOutlet ?? ((): undefined => undefined);
-    this.#receiver = new SrtpReceiver(options.keys.profile, options.keys.remote);
-    this.#sender = new SrtpSender(options.keys.profile, options.keys.local);
+    const { profile, local, remote } = options.keys;
+    this.#receiver = new SrtpReceiver(profile, remote, context.createCipher);
+    this.#sender = new SrtpSender(profile, local, context.createCipher);
     this.#bindings = new SourceBindings(this.#sources);
     this.#reports = new PeerReports(context, this.#sources, (compound) => {
       this.#sendRtcp(compound);
@@ -132,6 +134,8 @@ export class Peer implements CorePeer, SourceLink {
     for (const downlink of [...this.#downlinks.values()]) downlink.close();
     for (const source of [...this.#sources]) source.close();
     this.#transport?.outlet?.close();
+    this.#receiver.close();
+    this.#sender.close();
     this.#reports.close();
     this.#layers.close();
     this.#slow.close();
@@ -155,8 +159,7 @@ export class Peer implements CorePeer, SourceLink {
   #openTransport(): StreamTransport {
     const keys = this.#sender.sealKeys();
     const outlet = this.#openOutlet(keys);
-    keys.cipherKey.fill(0);
-    keys.authKey.fill(0);
+    wipeKeys(keys);
     return { srtp: this.#sender, path: this.#path, send: this.#send, outlet };
   }
 

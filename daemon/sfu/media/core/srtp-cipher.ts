@@ -25,15 +25,28 @@ export interface SrtpCipher {
    * @returns the length of the protected packet in `out`, which must have room for it.
    */
   sealRtp(out: Buffer, header: Buffer, payload: Buffer, ssrc: number, index: number): number;
-  /** @returns the payload in a buffer of its own, or undefined. `packet` must be longer than header + overhead. */
+  /**
+   * @returns the payload in a buffer of its own, or undefined. `packet` must be longer than header + overhead, and may
+   * be overwritten.
+   */
   openRtp(packet: Buffer, headerBytes: number, ssrc: number, index: number): Buffer | undefined;
   /** Protects a compound packet. @returns a new buffer. */
   sealRtcp(packet: Buffer, index: number): Buffer;
   /** Index word of a protected packet that is at least 8 + overhead bytes long. */
   rtcpIndex(packet: Buffer): number;
-  /** @returns the compound packet in a buffer of its own, or undefined. */
+  /** @returns the compound packet, maybe in the bytes of `packet`, which may be overwritten; or undefined. */
   openRtcp(packet: Buffer): Buffer | undefined;
+  /** Forgets what it keeps outside of JavaScript. Nothing else is called afterwards. */
+  close(): void;
 }
+
+/** Makes the cipher of one direction: of what comes in, or of what goes out. */
+export type SrtpCipherFactory = (
+  profile: SrtpProfile,
+  rtp: SessionKeys,
+  rtcp: SessionKeys,
+  direction: 'in' | 'out',
+) => SrtpCipher;
 
 export function createSrtpCipher(profile: SrtpProfile, rtp: SessionKeys, rtcp: SessionKeys): SrtpCipher {
   return profile === 'AEAD_AES_128_GCM' ? new GcmCipher(rtp, rtcp) : new CounterModeCipher(rtp, rtcp);
@@ -119,6 +132,10 @@ class GcmCipher implements SrtpCipher {
       return undefined;
     }
     return Buffer.concat([packet.subarray(0, clearBytes), rest]);
+  }
+
+  close(): void {
+    // Key objects are collected.
   }
 
   /** RFC 7714 sections 8.1 and 9.1: both ivs are salt xor (0, SSRC, 48 bit index). */
@@ -213,6 +230,10 @@ class CounterModeCipher implements SrtpCipher {
       packet.subarray(RTCP_CLEAR_BYTES, indexAt),
     );
     return Buffer.concat([packet.subarray(0, RTCP_CLEAR_BYTES), rest]);
+  }
+
+  close(): void {
+    // Key objects are collected.
   }
 
   /** RFC 3711 section 4.1.1: IV = (salt * 2^16) xor (SSRC * 2^64) xor (index * 2^16). */

@@ -4,8 +4,8 @@
  * it was authentic, and is bounded.
  */
 import type { SealKeys } from '../../../datagrams/sealed-flow.ts';
-import { deriveSessionKeys, type SessionKeys } from './srtp-keys.ts';
-import { createSrtpCipher, type SrtpCipher } from './srtp-cipher.ts';
+import { deriveSessionKeys, exportKeys, type SessionKeys } from './srtp-keys.ts';
+import { createSrtpCipher, type SrtpCipher, type SrtpCipherFactory } from './srtp-cipher.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { SrtpProfile } from './types.ts';
 
@@ -25,12 +25,21 @@ export class SrtpReceiver {
   readonly #rtcp = new Map<number, ReplayWindow>();
 
   /** @throws RangeError on keys of the wrong length. */
-  constructor(profile: SrtpProfile, master: { key: Buffer; salt: Buffer }) {
-    this.#cipher = createSrtpCipher(
+  constructor(
+    profile: SrtpProfile,
+    master: { key: Buffer; salt: Buffer },
+    createCipher: SrtpCipherFactory = createSrtpCipher,
+  ) {
+    this.#cipher = createCipher(
       profile,
       deriveSessionKeys(profile, master, 'rtp'),
       deriveSessionKeys(profile, master, 'rtcp'),
+      'in',
     );
+  }
+
+  close(): void {
+    this.#cipher.close();
   }
 
   /** SSRCs with state, RTP and RTCP together: at most twice MAX_SSRCS_PER_PEER. */
@@ -61,7 +70,7 @@ export class SrtpReceiver {
     return payload;
   }
 
-  /** @returns the compound packet in a buffer of its own; or why not. */
+  /** @returns the compound packet, maybe in the bytes of `packet`; or why not. */
   unprotectRtcp(packet: Buffer): Buffer | SrtpFailure {
     if (packet.length < 8 + this.#cipher.rtcpOverheadBytes) return 'srtp-short';
     const ssrc = packet.readUInt32BE(4);
@@ -86,10 +95,18 @@ export class SrtpSender {
   #rtcpIndex = 0;
 
   /** @throws RangeError on keys of the wrong length. */
-  constructor(profile: SrtpProfile, master: { key: Buffer; salt: Buffer }) {
+  constructor(
+    profile: SrtpProfile,
+    master: { key: Buffer; salt: Buffer },
+    createCipher: SrtpCipherFactory = createSrtpCipher,
+  ) {
     this.#profile = profile;
     this.#keys = deriveSessionKeys(profile, master, 'rtp');
-    this.#cipher = createSrtpCipher(profile, this.#keys, deriveSessionKeys(profile, master, 'rtcp'));
+    this.#cipher = createCipher(profile, this.#keys, deriveSessionKeys(profile, master, 'rtcp'), 'out');
+  }
+
+  close(): void {
+    this.#cipher.close();
   }
 
   /** What protection adds to an RTP packet. */
@@ -99,13 +116,7 @@ export class SrtpSender {
 
   /** For an engine that protects RTP packets itself; the buffers are the caller's, to be wiped after use. */
   sealKeys(): SealKeys {
-    const { cipherKey, salt, authKey } = this.#keys;
-    return {
-      profile: this.#profile,
-      cipherKey: cipherKey.export(),
-      salt: Buffer.from(salt),
-      authKey: authKey.export(),
-    };
+    return exportKeys(this.#profile, this.#keys);
   }
 
   /**

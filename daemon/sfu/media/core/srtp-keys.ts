@@ -4,7 +4,19 @@
  * converted on every cipher, which doubles the cost of a packet.
  */
 import { createCipheriv, createSecretKey, type KeyObject } from 'node:crypto';
+import type { SealKeys } from '../../../datagrams/sealed-flow.ts';
 import type { SrtpProfile } from './types.ts';
+
+/** The raw keys, for code outside of `node:crypto`; the buffers are the caller's, to be wiped after use. */
+export function exportKeys(profile: SrtpProfile, { cipherKey, salt, authKey }: SessionKeys): SealKeys {
+  return { profile, cipherKey: cipherKey.export(), salt: Buffer.from(salt), authKey: authKey.export() };
+}
+
+export function wipeKeys(keys: SealKeys): void {
+  keys.cipherKey.fill(0);
+  keys.salt.fill(0);
+  keys.authKey.fill(0);
+}
 
 export type SessionKeys = {
   cipherKey: KeyObject;
