@@ -254,7 +254,7 @@ export const createSignalTicketSchema = z.strictObject({
   /** How others in the room see the user of an API key; the identity stays the key's. */
   name: z.string().min(1).max(128).optional(),
   /** What it may do exactly, whatever the role: not more than who asks. `admin` has to be named. */
-  may: z.array(roomRightSchema).max(3).optional(),
+  may: z.array(roomRightSchema).max(4).optional(),
 });
 export const signalTicketSchema = z.object({ ticket: z.string(), expiresAt: z.iso.datetime() });
 

@@ -142,6 +142,8 @@ export const sfuStatusSchema = z.object({
   workers: z.array(sfuWorkerStatusSchema).optional(),
   /** How UDP datagrams travel, as in the TURN service's status. */
   datagrams: z.enum(['mmsg-addon', 'dgram']).optional(),
+  /** Data messages: channels that are open, messages from participants, copies to others. */
+  data: z.object({ channels: z.number(), received: z.number(), sent: z.number() }).optional(),
   /** Viewers whose path cannot carry what they watch: they are spared whole pictures. At most 50 are named. */
   slowViewers: z
     .array(

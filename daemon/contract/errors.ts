@@ -51,6 +51,7 @@ export const ERROR_STATUS = {
   room_limit: 429,
   track_limit: 429,
   publisher_limit: 429,
+  channel_limit: 429,
   track_not_found: 404,
   participant_not_found: 404,
   kicked: 403,

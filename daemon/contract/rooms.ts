@@ -10,10 +10,27 @@ import { kickSchema, muteSchema, roomRightSchema, trackInfoSchema } from './sign
 export const roomCreationSchema = z.enum(['join', 'publish', 'api']);
 export type RoomCreation = z.infer<typeof roomCreationSchema>;
 
+/** Data messages that participants of a room send each other through the SFU. */
+export const dataPolicySchema = z.strictObject({
+  /** Payload of one message, in bytes, without its envelope. */
+  maxMessageBytes: z.number().int().min(1).max(65_536).default(16_384),
+  /** Of one session; twice as many at once after a pause. */
+  messagesPerSecond: z.number().int().min(1).max(10_000).default(50),
+  bytesPerSecond: z.number().int().min(1).max(100_000_000).default(262_144),
+  /** Data channels of one session. */
+  channels: z.number().int().min(1).max(64).default(8),
+  /** What waits for one receiver, in bytes. */
+  queueBytes: z.number().int().min(1024).max(16_777_216).default(262_144),
+  /** Copies that all rooms of one namespace together get. */
+  copiesPerSecond: z.number().int().min(1).max(1_000_000).default(5000),
+});
+export type DataPolicy = z.infer<typeof dataPolicySchema>;
+
 export const roomPolicySchema = z.strictObject({
   creation: roomCreationSchema.default('join'),
   /** A room that nobody made on purpose is kept this long while nobody is in it. */
   emptyTimeoutSeconds: z.number().int().min(5).max(86_400).default(60),
+  data: dataPolicySchema.prefault({}),
 });
 export type RoomPolicy = z.infer<typeof roomPolicySchema>;
 export const DEFAULT_ROOM_POLICY: RoomPolicy = roomPolicySchema.parse({});

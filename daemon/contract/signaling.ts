@@ -47,8 +47,10 @@ export const participantInfoSchema = z.object({
 });
 export type ParticipantInfo = z.infer<typeof participantInfoSchema>;
 
-/** What a ticket may do in the rooms it opens: send, receive, send people away and mute them. */
-export const roomRightSchema = z.enum(['publish', 'subscribe', 'admin']);
+/**
+ * What a ticket may do in the rooms it opens: send media, receive, send people away and mute them, send data messages.
+ */
+export const roomRightSchema = z.enum(['publish', 'subscribe', 'admin', 'data']);
 export type RoomRight = z.infer<typeof roomRightSchema>;
 
 /** One participant is sent away. `forSeconds` > 0: everybody of its identity, and they stay away so long. */
@@ -134,6 +136,11 @@ export const clientFrames = {
     trackId: z.string().max(128),
     figures: z.record(z.string().max(40), z.number()).refine((value) => Object.keys(value).length <= 40),
   }),
+  /**
+   * Asks for data channels on the subscribe connection, once a session: answered with `data-open`, and an offer that has
+   * a section for them. The client then opens channels (RFC 8832); what it sends is relayed to the others in a room.
+   */
+  'open-data': z.object({ ...requestId }),
   /** With the right `admin` only; answered with `done`. */
   kick: kickSchema.extend({ ...requestId, roomId: roomIdSchema }),
   mute: muteSchema.extend({ ...requestId, roomId: roomIdSchema }),
@@ -236,6 +243,14 @@ export const serverFrames = {
   'source-lost': z.object({ roomId: z.string(), message: z.string(), sinceMs: z.number() }),
   'source-back': z.object({ roomId: z.string() }),
   'server-draining': z.object({ retryAfterMs: z.number(), alternatives: z.array(z.string()) }),
+  /** Answer to `open-data`: what data messages are held to. Sizes are of the payload, without its envelope. */
+  'data-open': z.object({
+    ...requestId,
+    maxMessageBytes: z.number(),
+    messagesPerSecond: z.number(),
+    bytesPerSecond: z.number(),
+    channels: z.number(),
+  }),
   /** A `kick`, `mute` or `close` was carried out. */
   done: z.object({ ...requestId }),
   kicked: z.object({ roomId: z.string().nullable(), reason: z.string() }),
@@ -266,7 +281,7 @@ export const roomTicketSchema = z.strictObject({
   /** `viewer` may subscribe, `publisher` may publish too. */
   role: z.enum(['viewer', 'publisher']),
   /** What it may do exactly; without it, what its role may. */
-  may: z.array(roomRightSchema).max(3).optional(),
+  may: z.array(roomRightSchema).max(4).optional(),
   /** Only these rooms; null = every room of the namespace. */
   rooms: z.array(roomIdSchema).max(64).nullable(),
   expiresAtMs: z.number().int(),

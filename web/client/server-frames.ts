@@ -85,6 +85,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   'source-back': { roomId: text },
   'server-draining': { retryAfterMs: number },
   kicked: { roomId: orNull(text), reason: text },
+  'data-open': { requestId: optional(text), maxMessageBytes: number },
   done: { requestId: optional(text) },
   pong: {},
   error: {

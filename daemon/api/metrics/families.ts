@@ -110,6 +110,13 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
     'reason',
   ]);
 
+  const dataMessages = family(
+    'counter',
+    'sfu_data_messages_total',
+    'Data messages from participants, and their copies to others.',
+    ['namespace', 'direction'],
+  );
+
   for (const report of reports.slice(0, MAX_NAMESPACES)) {
     const { namespace, webrtc } = report;
     cameras.add(report.cameras, { namespace });
@@ -157,6 +164,10 @@ export function metricFamilies(reports: readonly NamespaceReport[]): Family[] {
       subscriptions.add(sfu.subscriptions, { namespace });
       forwardedPackets.add(sfu.forwarded.packets, { namespace });
       forwardedBytes.add(sfu.forwarded.bytes, { namespace });
+      if (sfu.data !== undefined) {
+        dataMessages.add(sfu.data.received, { namespace, direction: 'in' });
+        dataMessages.add(sfu.data.sent, { namespace, direction: 'out' });
+      }
       for (const [reason, count] of byReason(sfu.drops, reasons)) sfuDrops.add(count, { namespace, reason });
     }
   }

@@ -150,6 +150,9 @@ function grantOf(caller: Caller, namespace: string, may?: RoomRight[]): SignalGr
   const identity = identityOf(caller);
   const role = roleOf(caller) === 'viewer' ? 'viewer' : 'publisher';
   if (may?.includes('admin')) requireMay(caller, 'room.change', { namespace });
+  if (may?.includes('data') && role === 'viewer') {
+    throw new AppError('forbidden', 'A viewer may not grant "data": it may not send data messages itself.');
+  }
   if (may?.includes('publish') && role === 'viewer') {
     throw new AppError('forbidden', 'A viewer may not grant "publish": it may not publish itself.');
   }

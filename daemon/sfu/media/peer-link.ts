@@ -8,7 +8,12 @@ import type { MediaEngine } from './media-engine.ts';
 import { admitCandidate } from './relay-candidate.ts';
 import { SdpError } from './sdp/parse-sdp.ts';
 import type { SdpMedia, SessionDescription } from './sdp/session-description.ts';
-import type { LocalTransport, SecureTransport } from './secure-transport.ts';
+import type {
+  DataAssociation,
+  DataAssociationEvents,
+  LocalTransport,
+  SecureTransport,
+} from './secure-transport.ts';
 
 /** Candidates that come before the description they belong to. */
 const MAX_EARLY_CANDIDATES = 64;
@@ -163,6 +168,12 @@ export class PeerLink {
       return;
     }
     this.#take(init.candidate);
+  }
+
+  /** Opens SCTP over the connected link, once. @throws Error before it is connected. */
+  openData(events: DataAssociationEvents): DataAssociation {
+    if (this.#transport === undefined) throw new Error('The connection is closed.');
+    return this.#transport.openData(events);
   }
 
   /** New local ICE credentials; the next remote description must answer them. */

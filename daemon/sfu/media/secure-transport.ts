@@ -73,8 +73,8 @@ export interface SecureTransport {
   send(datagram: Buffer): void;
   /** The way of RTP packets to the same address that protects them itself; undefined where there is none. */
   openOutlet(keys: SealKeys): SealedOutlet | undefined;
-  /** Opens data channels, once, when `connected`. `remotePort`: the peer's `a=sctp-port`. */
-  openData(options: { events: DataAssociationEvents; remotePort: number }): DataAssociation;
+  /** Opens SCTP, once, when `connected`. The peer begins (every browser does). */
+  openData(events: DataAssociationEvents): DataAssociation;
   /** Ends everything. Twice is harmless. */
   close(): void;
 }

@@ -14,7 +14,6 @@ import { WeriftTransportFactory } from './werift-transport.ts';
 const TIME_LIMIT_MS = 15_000;
 /** RFC 8831 section 8: WebRTC Binary. */
 const BINARY = 53;
-const SCTP_PORT = 5000;
 /** More than the handshake has records: a number that started anew would come again. */
 const MESSAGES = 12;
 
@@ -79,26 +78,23 @@ async function exchangeData(server: SecureTransport, client: SecureTransport): P
         new Promise<void>((resolve, reject) => {
           let received = 0;
           const association = side.openData({
-            remotePort: SCTP_PORT,
-            events: {
-              open: () => {
-                for (let number = 1; number <= MESSAGES; number += 1) {
-                  association.send(0, BINARY, Buffer.alloc(number === MESSAGES ? 4000 : 8, number), true);
-                }
-              },
-              message: (stream, protocol, payload) => {
-                received += 1;
-                const size = received === MESSAGES ? 4000 : 8;
-                if (stream !== 0 || protocol !== BINARY || !payload.equals(Buffer.alloc(size, received))) {
-                  reject(new Error('a data message was changed'));
-                }
-                if (received === MESSAGES) resolve();
-              },
-              streamsEnded: () => undefined,
-              writable: () => undefined,
-              closed: (reason) => {
-                reject(new Error(reason));
-              },
+            open: () => {
+              for (let number = 1; number <= MESSAGES; number += 1) {
+                association.send(0, BINARY, Buffer.alloc(number === MESSAGES ? 4000 : 8, number), true);
+              }
+            },
+            message: (stream, protocol, payload) => {
+              received += 1;
+              const size = received === MESSAGES ? 4000 : 8;
+              if (stream !== 0 || protocol !== BINARY || !payload.equals(Buffer.alloc(size, received))) {
+                reject(new Error('a data message was changed'));
+              }
+              if (received === MESSAGES) resolve();
+            },
+            streamsEnded: () => undefined,
+            writable: () => undefined,
+            closed: (reason) => {
+              reject(new Error(reason));
             },
           });
         }),

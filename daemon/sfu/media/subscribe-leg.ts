@@ -14,11 +14,17 @@ import type { MediaEngine } from './media-engine.ts';
 import type { MediaTrack } from './media-track.ts';
 import { PeerLink, type LinkMilestones } from './peer-link.ts';
 import { parseSdp, SdpError } from './sdp/parse-sdp.ts';
-import { writeSdp } from './sdp/write-sdp.ts';
+import type { DataAssociation, DataAssociationEvents } from './secure-transport.ts';
+import { writeSdp, type LocalDataSection, type LocalSection } from './sdp/write-sdp.ts';
 import { SubscribeSlot } from './subscribe-slot.ts';
 
 /** A client that does not answer; the next change offers again. */
 const ANSWER_TIMEOUT_MS = 30_000;
+/** What is read at most; what is too large for the rooms is refused with a sentence. */
+const MAX_DATA_MESSAGE_BYTES = 66_560;
+
+/** The section of data channels, with its place among those of the media: what follows it was added later. */
+type DataSection = { mid: string; index: number; state: 'new' | 'open' | 'rejected' };
 
 export type SubscribeOffer = { sdp: string; mids: Record<string, string | null> };
 
@@ -30,6 +36,10 @@ export type SubscribeLegEvents = {
   held(trackId: string, held: HeldTrack | undefined): void;
   /** The client's answer does not take this track. */
   rejected(trackId: string, codec: string): void;
+  /** Data channels can begin: `open` once. */
+  data(open: (events: DataAssociationEvents) => DataAssociation): void;
+  /** The client's answer takes no data channels. */
+  dataRejected(): void;
   /** The offer was not answered in time, or could not be made. */
   failed(message: string): void;
   /** The connection ended by itself. */
@@ -52,7 +62,8 @@ export class SubscribeLeg {
   #dirty = false;
   #restart = false;
   #scheduled = false;
-  #pending: (SubscribeOffer & { slots: SubscribeSlot[] }) | undefined;
+  #data: DataSection | undefined;
+  #pending: (SubscribeOffer & { slots: SubscribeSlot[]; data: DataSection | undefined }) | undefined;
   #cancelAnswerTimeout: Cancel = () => undefined;
   #closed = false;
   #offeredAtMs: number | null = null;
@@ -68,6 +79,7 @@ export class SubscribeLeg {
       events: {
         connected: (peer) => {
           for (const slot of this.#slots) slot.connect(peer);
+          this.#openData();
         },
         closed: (reason) => {
           this.#ended = reason;
@@ -195,6 +207,13 @@ export class SubscribeLeg {
     return slot !== undefined;
   }
 
+  /** Adds a section for data channels, once. */
+  wantData(): void {
+    if (this.#closed || this.#data !== undefined) return;
+    this.#data = { mid: String(this.#nextMid++), index: this.#slots.length, state: 'new' };
+    this.#needOffer();
+  }
+
   /** Offers again with new ICE credentials. */
   restartIce(): void {
     this.#restart = true;
@@ -213,8 +232,10 @@ export class SubscribeLeg {
     if (pending === undefined || link === undefined) {
       throw new AppError('negotiation_failed', 'There is no offer that waits for an answer.');
     }
+    const { data } = pending;
     const description = parseSdp(sdp);
-    if (description.media.length !== pending.slots.length) {
+    const sections = data === undefined ? description.media : description.media.toSpliced(data.index, 1);
+    if (description.media.length !== pending.slots.length + (data === undefined ? 0 : 1)) {
       throw new SdpError('The answer has another number of media sections than the offer.');
     }
     link.setRemote(description);
@@ -222,7 +243,7 @@ export class SubscribeLeg {
     this.#answeredAtMs ??= this.#engine.clock.nowMs();
     this.#pending = undefined;
     for (const [index, slot] of pending.slots.entries()) {
-      const media = description.media[index];
+      const media = sections[index];
       if (media === undefined) continue;
       const before = slot.state;
       const track = slot.track;
@@ -231,6 +252,10 @@ export class SubscribeLeg {
         slot.setTrack(undefined, false);
         this.#events.rejected(track.trackId, track.codec.name);
       }
+    }
+    if (data !== undefined && data.state !== 'rejected' && description.media[data.index]?.port === 0) {
+      data.state = 'rejected';
+      this.#events.dataRejected();
     }
     if (this.#dirty || this.#restart) this.#schedule();
   }
@@ -264,6 +289,14 @@ export class SubscribeLeg {
     if (!isFirst || !hasSameProfile(before, codec)) this.#needOffer();
   }
 
+  /** At once when there is a connection: the client's first packet may overtake its answer. */
+  #openData(): void {
+    const link = this.#open;
+    if (this.#data?.state !== 'new' || link?.peer === undefined) return;
+    this.#data.state = 'open';
+    this.#events.data((events) => link.openData(events));
+  }
+
   #slotOf(trackId: string): SubscribeSlot | undefined {
     return this.#slots.find((slot) => slot.track?.trackId === trackId);
   }
@@ -292,19 +325,23 @@ export class SubscribeLeg {
       await link.restartIce();
     }
     this.#scheduled = false;
-    if (this.#closed || this.#pending !== undefined || this.#slots.length === 0) return;
+    const data = this.#data;
+    const isEmpty = this.#slots.length === 0 && data === undefined;
+    if (this.#closed || this.#pending !== undefined || isEmpty) return;
     this.#dirty = false;
     this.#version += 1;
     const slots = [...this.#slots];
+    const media: (LocalSection | LocalDataSection)[] = slots.map((slot) => slot.section());
     const sdp = writeSdp({
       sessionId: this.#sessionId,
       version: this.#version,
       transport: link.local,
       setup: 'actpass',
-      sections: slots.map((slot) => slot.section()),
+      sections: data === undefined ? media : media.toSpliced(data.index, 0, dataSection(data)),
       rtcpMuxOnly: false,
     });
-    this.#pending = { sdp, mids: {}, slots };
+    this.#pending = { sdp, mids: {}, slots, data };
+    this.#openData();
     this.#cancelAnswerTimeout = this.#engine.clock.after(ANSWER_TIMEOUT_MS, () => {
       this.#pending = undefined;
       if (!this.#closed) this.#events.failed('The offer was not answered in time.');
@@ -316,4 +353,13 @@ export class SubscribeLeg {
   #mids(slots: readonly SubscribeSlot[]): Record<string, string | null> {
     return Object.fromEntries(slots.map((slot) => [slot.mid, slot.track?.trackId ?? null]));
   }
+}
+
+function dataSection({ mid, state }: DataSection): LocalDataSection {
+  return {
+    mid,
+    kind: 'application',
+    rejected: state === 'rejected',
+    maxMessageBytes: MAX_DATA_MESSAGE_BYTES,
+  };
 }

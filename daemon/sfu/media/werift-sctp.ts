@@ -1,12 +1,12 @@
 /**
- * SCTP over an established DTLS association, by werift's engine (RFC 8261, 9260). With werift-transport.ts the only
+ * SCTP over DTLS records, by werift's engine (RFC 8261, 9260). With werift-transport.ts the only
  * file that knows the library's insides; self-test.ts looks at them at start.
  *
  * Cures applied here for werift 0.25.2: packets it cannot read end as a count and not as a promise nobody handles; its
  * buffers for unfinished messages and its streams are bounded; its partial reliability, which gives up the oldest
  * message instead of the late one, is not used (lanes drop before they hand over).
  */
-import { RTCSctpTransport, type RTCDtlsTransport } from 'werift';
+import { Event, RTCSctpTransport, type RTCDtlsTransport } from 'werift';
 import { messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { DataAssociation, DataAssociationEvents } from './secure-transport.ts';
@@ -20,6 +20,8 @@ const WINDOW_SLACK_BYTES = 64 * 1024;
 const MAX_GAPS = 512;
 /** Chunks that wait inside the engine: about what one flight of a good path takes. */
 const MAX_WAITING_CHUNKS = 16;
+/** What `a=sctp-port` of our offers says, and that of every browser's answer. */
+export const SCTP_PORT = 5000;
 const COMMON_HEADER_BYTES = 12;
 const DATA = 0;
 const FORWARD_TSN = 192;
@@ -50,10 +52,10 @@ type SctpInsides = {
   transmitReconfigRequest(): Promise<void>;
   stop(): Promise<void>;
 };
-type Receiver = { dataReceiver: (packet: Buffer) => void };
+/** What werift takes for its DTLS transport. */
+type Records = Pick<RTCDtlsTransport, 'id' | 'onStateChange' | 'sendData' | 'dataReceiver'>;
 
 export class WeriftSctp implements DataAssociation {
-  readonly #dtls: Receiver;
   readonly #sctp: SctpInsides;
   readonly #events: DataAssociationEvents;
   readonly #log: Logger;
@@ -61,18 +63,26 @@ export class WeriftSctp implements DataAssociation {
 
   /** `initiate`: send the INIT. Browsers do, so it is for the self test. */
   constructor(options: {
-    dtls: RTCDtlsTransport;
+    /** Sends one packet in a record of its own. */
+    send: (packet: Buffer) => void;
     events: DataAssociationEvents;
     log: Logger;
-    remotePort: number;
     initiate: boolean;
   }) {
-    const { dtls, events, log } = options;
-    this.#dtls = dtls;
+    const { events, log } = options;
     this.#events = events;
     this.#log = log;
     const transport = new RTCSctpTransport();
-    transport.setDtlsTransport(dtls);
+    const records: Records = {
+      id: 'records',
+      onStateChange: new Event(),
+      dataReceiver: () => undefined,
+      sendData: (packet) => {
+        options.send(packet);
+        return Promise.resolve();
+      },
+    };
+    transport.setDtlsTransport(records as RTCDtlsTransport);
     const sctp = transport.sctp as unknown as SctpInsides;
     this.#sctp = sctp;
     // Its own data channels are not used: labels are read and answered by data/channel-protocol.ts.
@@ -96,10 +106,7 @@ export class WeriftSctp implements DataAssociation {
     sctp.flush.subscribe(() => {
       if (!this.#closed && !this.busy) events.writable();
     });
-    this.#dtls.dataReceiver = (packet) => {
-      this.#receive(packet);
-    };
-    sctp.start(options.remotePort).catch(this.#ignore);
+    sctp.start(SCTP_PORT).catch(this.#ignore);
   }
 
   get busy(): boolean {
@@ -113,6 +120,15 @@ export class WeriftSctp implements DataAssociation {
       .catch(this.#ignore);
   }
 
+  /** One packet of the peer. */
+  receive(packet: Buffer): void {
+    if (this.#closed || !hasKnownStreams(packet)) return;
+    this.#sctp.handleData(packet).catch(this.#ignore);
+    if (this.#sctp.advertisedRwnd < -WINDOW_SLACK_BYTES || this.#sctp.sackMisOrdered.size > MAX_GAPS) {
+      this.#end('It sent more parts of unfinished messages than are kept.');
+    }
+  }
+
   endStream(stream: number): void {
     if (this.#closed || this.#sctp.reconfigQueue.includes(stream)) return;
     this.#sctp.reconfigQueue.push(stream);
@@ -122,21 +138,12 @@ export class WeriftSctp implements DataAssociation {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#dtls.dataReceiver = () => undefined;
     this.#sctp.stop().catch(this.#ignore);
   }
 
   readonly #ignore = (error: unknown): void => {
     this.#log.debug({ reason: messageOf(error) }, 'data association');
   };
-
-  #receive(packet: Buffer): void {
-    if (this.#closed || !hasKnownStreams(packet)) return;
-    this.#sctp.handleData(packet).catch(this.#ignore);
-    if (this.#sctp.advertisedRwnd < -WINDOW_SLACK_BYTES || this.#sctp.sackMisOrdered.size > MAX_GAPS) {
-      this.#end('It sent more parts of unfinished messages than are kept.');
-    }
-  }
 
   #end(reason: string): void {
     if (this.#closed) return;

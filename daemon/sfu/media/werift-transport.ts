@@ -5,8 +5,8 @@
  *
  * Cures applied here for werift 0.25.2: no public STUN server is ever asked, ufrags are long enough to be
  * unique on a shared port, an ICE restart starts its checks, the peer's key possession is verified (see
- * dtls-proof.ts), transaction ids of a pair do not pile up, record numbers go on after the handshake (werift starts
- * them anew and would use a nonce of AES-GCM twice; dtls-records.ts watches that none is).
+ * dtls-proof.ts), transaction ids of a pair do not pile up, and what is sent after the handshake is sealed by our own
+ * records (dtls-records.ts): werift starts its record numbers anew and would use a nonce of AES-GCM twice.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -24,7 +24,7 @@ import type { Cancel, Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { SrtpKeys, SrtpProfile } from './core/types.ts';
 import { verifyClientProof, type DtlsInsides } from './dtls-proof.ts';
-import { RecordGuard } from './dtls-records.ts';
+import { ApplicationRecords, RecordGuard, type RecordKey } from './dtls-records.ts';
 import type { MuxEndpoint } from './media-demux.ts';
 import type { SealedOutlet, SealKeys } from '../../datagrams/sealed-flow.ts';
 import type { MediaPort } from './media-port.ts';
@@ -89,7 +89,10 @@ type IceInsides = {
   protocols: { localCandidate?: { ufrag?: string } }[];
   setRemoteParams(params: { iceLite: boolean; usernameFragment: string; password: string }): void;
 };
-type HandshakeInsides = { dtls: { flight: number; recordSequenceNumber: number } };
+type HandshakeInsides = { dtls: { flight: number } };
+type RecordInsides = {
+  cipher: { cipher: Record<'clientWriteKey' | 'serverWriteKey' | 'clientNonce' | 'serverNonce', Buffer> };
+};
 /** Of its DTLS transport, and of the DTLS socket inside. */
 type SrtpInsides = {
   startSrtp: () => void;
@@ -240,6 +243,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
   #dtlsDatagrams = 0;
   #candidates = 0;
   #cancelTimeout: Cancel = () => undefined;
+  #records: ApplicationRecords | undefined;
   #data: WeriftSctp | undefined;
 
   constructor(options: {
@@ -355,10 +359,16 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     if (target !== undefined && this.#state === 'connected') this.#mux.send(datagram, target[1], target[0]);
   }
 
-  openData(options: { events: DataAssociationEvents; remotePort: number }): DataAssociation {
+  openData(events: DataAssociationEvents): DataAssociation {
     if (this.#state !== 'connected' || this.#data !== undefined) throw new Error('no data can be opened now');
-    const initiate = this.#dtlsRole === 'client';
-    this.#data = new WeriftSctp({ ...options, dtls: this.#dtls, log: this.#log, initiate });
+    this.#data = new WeriftSctp({
+      send: (packet) => {
+        this.#sendRecord(packet);
+      },
+      events,
+      log: this.#log,
+      initiate: this.#dtlsRole === 'client',
+    });
     return this.#data;
   }
 
@@ -393,7 +403,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
 
   onDtls(datagram: Buffer, host: string, port: number): void {
     if (this.#data !== undefined && datagram[0] === APPLICATION_DATA) {
-      this.#virtual.onData(datagram, [host, port]);
+      for (const packet of this.#records?.open(datagram) ?? []) this.#data.receive(packet);
       return;
     }
     this.#dtlsDatagrams += 1;
@@ -475,7 +485,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     try {
       if (this.#dtlsRole === 'server') verifyClientProof(this.#dtls.dtls as unknown as DtlsInsides);
       keys = srtpKeys(this.#dtls as unknown as SrtpInsides);
-      this.#continueRecordNumbers();
+      this.#records = this.#applicationRecords();
     } catch (error) {
       this.#end(`The DTLS handshake failed: ${messageOf(error)}`);
       return;
@@ -492,16 +502,22 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
   }
 
   /**
-   * werift sets its record number to 0 after Finished, though the epoch and with it the key go on: the number of
-   * Finished would come again as that of an early message. @throws Error when there is nothing to go on from.
+   * Our own records after the handshake, numbered on from its last one. @throws Error when its keys are not there.
    */
-  #continueRecordNumbers(): void {
-    const { dtls } = this.#dtls.dtls as unknown as HandshakeInsides;
-    const { highest } = this.#virtual.records;
-    if (highest === undefined || typeof dtls.recordSequenceNumber !== 'number') {
-      throw new Error('the record numbers of the handshake are not known');
-    }
-    dtls.recordSequenceNumber = highest;
+  #applicationRecords(): ApplicationRecords {
+    const { cipher } = (this.#dtls.dtls as unknown as RecordInsides).cipher;
+    const after = this.#virtual.records.highest;
+    if (after === undefined) throw new Error('the record numbers of the handshake are not known');
+    const client = recordKey(cipher.clientWriteKey, cipher.clientNonce);
+    const server = recordKey(cipher.serverWriteKey, cipher.serverNonce);
+    return this.#dtlsRole === 'server'
+      ? new ApplicationRecords({ send: server, receive: client, after })
+      : new ApplicationRecords({ send: client, receive: server, after });
+  }
+
+  #sendRecord(packet: Buffer): void {
+    const record = this.#target === undefined ? undefined : this.#records?.seal(packet);
+    if (record !== undefined) void this.#virtual.send(record, this.#target);
   }
 
   /** As controlled agent: the client may nominate a better pair later (RFC 8445 section 8.1.1). */
@@ -549,6 +565,12 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     this.close();
     this.#events.closed(reason);
   }
+}
+
+/** RFC 5288 section 3: the salt is the first part of the nonce. @throws Error when a key has the wrong size. */
+function recordKey(key: Buffer, nonce: Buffer): RecordKey {
+  if (key.length !== 16 || nonce.length !== 12) throw new Error('DTLS keys have a wrong size');
+  return { key, salt: nonce.subarray(0, 4) };
 }
 
 /** RFC 7983: what shares the port with STUN and SRTP. */

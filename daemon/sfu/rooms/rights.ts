@@ -6,12 +6,13 @@ import type { RoomRight, RoomTicket } from '../../contract/signaling.ts';
 
 const OF_ROLE: Record<RoomTicket['role'], readonly RoomRight[]> = {
   viewer: ['subscribe'],
-  publisher: ['subscribe', 'publish'],
+  publisher: ['subscribe', 'publish', 'data'],
 };
 
 const REFUSALS: Record<RoomRight, string> = {
   publish: 'This credential may watch, but not publish.',
   subscribe: 'This credential may publish, but not watch.',
+  data: 'This credential may not send data messages.',
   admin: 'This credential may not send people away or mute them.',
 };
 

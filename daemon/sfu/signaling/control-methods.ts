@@ -50,9 +50,13 @@ export function controlMethods(options: ControlDependencies) {
         publishers: ingests.size + all.filter((session) => session.publishes).length,
         subscriptions: all.reduce((sum, session) => sum + session.watching, 0),
         forwarded: engine.forwarded(),
-        drops: { ...engine.drops(), ...options.muxDrops() },
+        drops: { ...engine.drops(), ...options.muxDrops(), ...sfu.data.drops.totals() },
         process: processLoad(),
         datagrams: options.datagrams,
+        data: {
+          channels: all.reduce((sum, session) => sum + (session.dataLink?.channels ?? 0), 0),
+          ...sfu.data.totals,
+        },
         slowViewers: all
           .flatMap((session) => {
             const path = session.viewerPath;

@@ -7,6 +7,7 @@ import type { SfuServiceConfig } from '../../contract/sfu-config.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { MediaEngine } from '../media/media-engine.ts';
 import type { z } from 'zod';
+import { DataRelay } from './data-relay.ts';
 import { Ingests } from './ingests.ts';
 import { RoomDirector } from './room-director.ts';
 import { Session } from './session.ts';
@@ -26,6 +27,7 @@ export class NamespaceSfu {
   readonly ingests: Ingests;
   readonly sessions: Sessions;
   readonly watches: WatchJournal;
+  readonly data: DataRelay;
   readonly #engine: MediaEngine;
   #config: SfuServiceConfig;
   #drainUntilMs: number | undefined;
@@ -63,6 +65,12 @@ export class NamespaceSfu {
         emit('ingest', event);
       },
     });
+    this.data = new DataRelay({
+      rooms: this.director.rooms,
+      policy: options.config.rooms.data,
+      linkOf: (sessionId) => this.sessions.get(sessionId)?.dataLink,
+      nowMs: () => engine.clock.nowMs(),
+    });
     this.sessions = new Sessions({
       namespace: options.config.namespace,
       turn: options.config.turn,
@@ -72,6 +80,7 @@ export class NamespaceSfu {
           ...session,
           director: this.director,
           engine,
+          dataRelay: this.data,
           maxSubscriptions: this.#config.limits.subscriptionsPerSession,
           draining: () => this.draining,
           log,
@@ -95,6 +104,7 @@ export class NamespaceSfu {
     this.sessions.setTurn(config.turn);
     this.director.rooms.setLimits(config.limits);
     this.director.rooms.setPolicy(config.rooms);
+    this.data.configure(config.rooms.data);
   }
 
   /** No new sessions or joins from now on; clients are told. */

@@ -13,9 +13,13 @@ import type { MediaTrack } from '../media/media-track.ts';
 import { parseOffer, PublishLeg } from '../media/publish-leg.ts';
 import { SdpError } from '../media/sdp/parse-sdp.ts';
 import { SubscribeLeg } from '../media/subscribe-leg.ts';
+import { requireRight, rightsOf } from '../rooms/rights.ts';
 import type { ConnectionFacts } from '../rooms/why-black.ts';
+import type { DataLink } from '../media/data/data-link.ts';
+import type { DataRelay } from './data-relay.ts';
 import { Outbox } from './outbox.ts';
 import { whoOf, type Audience, type RoomDirector, type TrackOwner } from './room-director.ts';
+import { SessionData } from './session-data.ts';
 import type { ViewerSession } from './viewer-view.ts';
 
 /** Frames of one client that wait for the one before them. */
@@ -34,6 +38,7 @@ export type SessionOptions = {
   ticket: RoomTicket;
   director: RoomDirector;
   engine: MediaEngine;
+  dataRelay: DataRelay;
   maxSubscriptions: number;
   draining: () => boolean;
   log: Logger;
@@ -56,6 +61,7 @@ export class Session implements Audience, TrackOwner, ViewerSession {
   #ticket: RoomTicket;
   #subscribe: SubscribeLeg | undefined;
   #publish: PublishLeg | undefined;
+  readonly #data: SessionData;
   /** Own tracks by section. */
   readonly #publishedMids = new Map<string, string>();
   #earlyPublishCandidates: Candidate[] = [];
@@ -68,6 +74,14 @@ export class Session implements Audience, TrackOwner, ViewerSession {
     this.openedAtMs = options.engine.clock.nowMs();
     this.#options = options;
     this.#ticket = options.ticket;
+    this.#data = new SessionData({
+      sessionId: options.sessionId,
+      relay: options.dataRelay,
+      nowMs: () => options.engine.clock.nowMs(),
+      fail: (error) => {
+        this.#fail(error, {});
+      },
+    });
     options.director.addAudience(options.sessionId, this);
   }
 
@@ -94,6 +108,11 @@ export class Session implements Audience, TrackOwner, ViewerSession {
 
   get watching(): number {
     return this.#watched.size;
+  }
+
+  /** Its data channels; undefined while it has none. */
+  get dataLink(): DataLink | undefined {
+    return this.#data.link;
   }
 
   /** What is known of the path to this viewer; undefined before its connection is up. */
@@ -186,6 +205,7 @@ export class Session implements Audience, TrackOwner, ViewerSession {
     if (this.#closed) return;
     this.#closed = true;
     this.#publish?.close();
+    this.#data.close();
     this.#subscribe?.close();
     this.#options.director.removeAudience(this.sessionId, this.#options.engine.clock.nowMs());
     this.#watched.clear();
@@ -239,6 +259,9 @@ export class Session implements Audience, TrackOwner, ViewerSession {
         return;
       case 'key-frame':
         this.#keyFrame(frame.trackId, nowMs);
+        return;
+      case 'open-data':
+        this.#openData(frame.requestId);
         return;
       case 'kick': {
         rooms.requireModerator(this.sessionId, frame.roomId);
@@ -322,16 +345,36 @@ export class Session implements Audience, TrackOwner, ViewerSession {
           this.send({ type: 'error', code: 'codec_not_supported', message, ...(roomId && { roomId }) });
           director.apply(director.rooms.refuse(this.sessionId, trackId));
         },
+        data: (open) => {
+          this.#data.open(open);
+        },
+        dataRejected: () => {
+          this.#data.close();
+          const message = 'This client takes no data channels.';
+          this.send({ type: 'error', code: 'negotiation_failed', message });
+        },
         failed: (message) => {
           this.send({ type: 'error', code: 'negotiation_failed', message });
         },
         closed: (reason) => {
-          if (this.#subscribe === leg) this.#connectionGone('subscribe', reason);
+          if (this.#subscribe !== leg) return;
+          this.#data.close();
+          this.#connectionGone('subscribe', reason);
         },
       },
     });
     this.#subscribe = leg;
+    if (this.#data.wanted) leg.wantData();
     return leg;
+  }
+
+  #openData(requestId: string | undefined): void {
+    const rights = rightsOf(this.#ticket);
+    // Whoever may do neither could not even listen.
+    if (!rights.has('subscribe')) requireRight(rights, 'data');
+    this.send({ type: 'data-open', ...echo(requestId), ...this.#options.dataRelay.limits });
+    this.#data.want();
+    this.#subscribeLeg().wantData();
   }
 
   #setPaused(trackId: string, paused: boolean): void {

@@ -30,13 +30,25 @@ export type LocalSection = {
   sender: { ssrc: number; rtxSsrc: number | undefined; cname: string } | undefined;
 };
 
+/** The section of data channels (RFC 8841). Its sizes are in bytes. */
+export type LocalDataSection = {
+  mid: string;
+  kind: 'application';
+  rejected: boolean;
+  maxMessageBytes: number;
+};
+
+const SCTP_PORT = 5000;
+const DATA_PROTOCOL = 'UDP/DTLS/SCTP';
+const DATA_FORMAT = 'webrtc-datachannel';
+
 export type LocalDescription = {
   /** Stays the same for the life of a connection; RFC 8829 section 5.2.1. */
   sessionId: string;
   version: number;
   transport: LocalTransport;
   setup: 'actpass' | 'passive';
-  sections: readonly LocalSection[];
+  sections: readonly (LocalSection | LocalDataSection)[];
   /** Adds `a=rtcp-mux-only` (RFC 8858): strict producers ask for it. */
   rtcpMuxOnly: boolean;
 };
@@ -52,12 +64,14 @@ export function writeSdp(description: LocalDescription): string {
     'a=msid-semantic: WMS *',
   ];
   for (const section of description.sections) {
-    lines.push(...(section.rejected ? rejectedSection(section) : activeSection(section, description)));
+    if ('maxMessageBytes' in section) lines.push(...dataSection(section, description));
+    else if (section.rejected) lines.push(...rejectedSection(section));
+    else lines.push(...activeSection(section, description));
   }
   return `${lines.join('\r\n')}\r\n`;
 }
 
-function rejectedSection(section: LocalSection): string[] {
+function rejectedSection(section: Pick<LocalSection, 'mid' | 'kind' | 'protocol' | 'formats'>): string[] {
   const formats = section.formats.length > 0 ? section.formats : ['0'];
   return [
     `m=${section.kind} 0 ${section.protocol} ${formats.join(' ')}`,
@@ -67,8 +81,34 @@ function rejectedSection(section: LocalSection): string[] {
   ];
 }
 
+function dataSection(section: LocalDataSection, description: LocalDescription): string[] {
+  if (section.rejected) {
+    const { mid, kind } = section;
+    return rejectedSection({ mid, kind, protocol: DATA_PROTOCOL, formats: [DATA_FORMAT] });
+  }
+  return [
+    `m=${section.kind} 9 ${DATA_PROTOCOL} ${DATA_FORMAT}`,
+    'c=IN IP4 0.0.0.0',
+    ...transportLines(description),
+    `a=mid:${section.mid}`,
+    `a=sctp-port:${String(SCTP_PORT)}`,
+    `a=max-message-size:${String(section.maxMessageBytes)}`,
+  ];
+}
+
+function transportLines({ transport, setup }: LocalDescription): string[] {
+  return [
+    ...transport.candidates.map((candidate) => `a=${candidate}`),
+    'a=end-of-candidates',
+    `a=ice-ufrag:${transport.ufrag}`,
+    `a=ice-pwd:${transport.password}`,
+    'a=ice-options:trickle',
+    `a=fingerprint:${transport.fingerprint.algorithm} ${transport.fingerprint.value}`,
+    `a=setup:${setup}`,
+  ];
+}
+
 function activeSection(section: LocalSection, description: LocalDescription): string[] {
-  const { transport } = description;
   const payloadTypes = section.codecs.flatMap((codec) =>
     codec.rtxPayloadType === undefined ? [codec.payloadType] : [codec.payloadType, codec.rtxPayloadType],
   );
@@ -76,13 +116,7 @@ function activeSection(section: LocalSection, description: LocalDescription): st
     `m=${section.kind} 9 ${section.protocol} ${payloadTypes.join(' ')}`,
     'c=IN IP4 0.0.0.0',
     'a=rtcp:9 IN IP4 0.0.0.0',
-    ...transport.candidates.map((candidate) => `a=${candidate}`),
-    'a=end-of-candidates',
-    `a=ice-ufrag:${transport.ufrag}`,
-    `a=ice-pwd:${transport.password}`,
-    'a=ice-options:trickle',
-    `a=fingerprint:${transport.fingerprint.algorithm} ${transport.fingerprint.value}`,
-    `a=setup:${description.setup}`,
+    ...transportLines(description),
     `a=mid:${section.mid}`,
     ...section.extensions.map(({ id, uri }) => `a=extmap:${String(id)} ${uri}`),
     `a=${section.direction}`,

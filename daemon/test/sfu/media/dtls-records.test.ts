@@ -2,9 +2,10 @@
  * Defect of the DTLS library: it starts its record numbers anew after Finished, in the same epoch, so that an early data
  * message would be encrypted with the nonce of Finished (AES-GCM). Captured between two transports of the product.
  */
+import { randomBytes } from 'node:crypto';
 import t from 'tap';
 import { systemClock } from '../../../kit/clock.ts';
-import { RecordGuard, recordNumbers } from '../../../sfu/media/dtls-records.ts';
+import { ApplicationRecords, RecordGuard, recordNumbers } from '../../../sfu/media/dtls-records.ts';
 import { MemoryPort } from '../../../sfu/media/memory-port.ts';
 import type { DataAssociation, SecureTransport } from '../../../sfu/media/secure-transport.ts';
 import { WeriftTransportFactory } from '../../../sfu/media/werift-transport.ts';
@@ -67,22 +68,19 @@ async function talk(transport: SecureTransport): Promise<number[]> {
   return new Promise((resolve, reject) => {
     const sizes: number[] = [];
     const association: DataAssociation = transport.openData({
-      remotePort: 5000,
-      events: {
-        open: () => {
-          for (let index = 0; index < MESSAGES; index += 1) {
-            association.send(0, BINARY, Buffer.alloc(1 + index * 100, index), true);
-          }
-        },
-        message: (_stream, _protocol, payload) => {
-          sizes.push(payload.length);
-          if (sizes.length === MESSAGES) resolve(sizes);
-        },
-        streamsEnded: () => undefined,
-        writable: () => undefined,
-        closed: (reason) => {
-          reject(new Error(reason));
-        },
+      open: () => {
+        for (let index = 0; index < MESSAGES; index += 1) {
+          association.send(0, BINARY, Buffer.alloc(1 + index * 100, index), true);
+        }
+      },
+      message: (_stream, _protocol, payload) => {
+        sizes.push(payload.length);
+        if (sizes.length === MESSAGES) resolve(sizes);
+      },
+      streamsEnded: () => undefined,
+      writable: () => undefined,
+      closed: (reason) => {
+        reject(new Error(reason));
       },
     });
   });
@@ -142,5 +140,28 @@ t.test('a datagram that is cut off ends the list of its records', (t) => {
   const whole = Buffer.concat([record(1, 5), record(1, 6)]);
   t.same(recordNumbers(whole.subarray(0, 20)), [{ epoch: 1, sequence: 5 }]);
   t.same(recordNumbers(Buffer.alloc(12)), []);
+  t.end();
+});
+
+// -- Records of our own --------------------------------------------------------------------------------
+
+t.test('what one side seals the other opens, once, and nothing else', (t) => {
+  const [one, other] = [0, 1].map(() => ({ key: randomBytes(16), salt: randomBytes(4) }));
+  const sender = new ApplicationRecords({ send: one!, receive: other!, after: 6 });
+  const receiver = new ApplicationRecords({ send: other!, receive: one!, after: 6 });
+  const payloads = Array.from({ length: 100 }, (_, index) => randomBytes(index * 13));
+  const records = payloads.map((payload) => sender.seal(payload)!);
+  t.same(recordNumbers(records[0]!), [{ epoch: 1, sequence: 7 }], 'numbered on from the handshake');
+  t.same(receiver.open(Buffer.concat(records.slice(0, 3))), payloads.slice(0, 3), 'several in one datagram');
+  t.same(receiver.open(records[1]!), [], 'a repeated one is left out');
+  t.same(receiver.open(records[9]!), [payloads[9]], 'order is free');
+  t.same(receiver.open(records[8]!), [payloads[8]]);
+  for (const at of [0, 4, 10, 14, 25, -1]) {
+    const forged = Buffer.from(records[50]!);
+    forged[at < 0 ? forged.length + at : at]! ^= 1;
+    t.same(receiver.open(forged), [], `a change at ${at} is seen`);
+  }
+  t.same(receiver.open(records[50]!), [payloads[50]], 'and does no harm to the true one');
+  for (let cut = 0; cut < 60; cut += 1) t.same(receiver.open(records[60]!.subarray(0, cut)), []);
   t.end();
 });

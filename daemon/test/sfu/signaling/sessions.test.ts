@@ -6,8 +6,10 @@ import { MediaEngine } from '../../../sfu/media/media-engine.ts';
 import { RelaySet } from '../../../sfu/media/relay-set.ts';
 import type { FrameSocket } from '../../../sfu/signaling/outbox.ts';
 import { RoomDirector } from '../../../sfu/signaling/room-director.ts';
+import { DataRelay } from '../../../sfu/signaling/data-relay.ts';
 import { Session } from '../../../sfu/signaling/session.ts';
 import { Sessions } from '../../../sfu/signaling/sessions.ts';
+import { DEFAULT_ROOM_POLICY } from '../../../contract/rooms.ts';
 import { DEFAULT_SFU_LIMITS } from '../../../contract/sfu-config.ts';
 import { FakeClock } from '../../helpers/fake-clock.ts';
 import { silentLog } from '../../helpers/silent-log.ts';
@@ -60,6 +62,12 @@ function bench(ttlSeconds = 600) {
     clock,
     log: silentLog,
   });
+  const dataRelay = new DataRelay({
+    rooms: director.rooms,
+    policy: DEFAULT_ROOM_POLICY.data,
+    linkOf: () => undefined,
+    nowMs: () => clock.nowMs(),
+  });
   const state = { draining: false };
   const sessions = new Sessions({
     namespace: 'demo',
@@ -67,7 +75,8 @@ function bench(ttlSeconds = 600) {
     nowMs: () => clock.nowMs(),
     makeSession: (options) => {
       const draining = (): boolean => state.draining;
-      return new Session({ ...options, director, engine, maxSubscriptions: 8, draining, log: silentLog });
+      const rest = { director, engine, dataRelay, maxSubscriptions: 8, draining, log: silentLog };
+      return new Session({ ...options, ...rest });
     },
   });
   const connect = (ticket = TICKET) => {
