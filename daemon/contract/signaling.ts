@@ -137,10 +137,10 @@ export const clientFrames = {
     figures: z.record(z.string().max(40), z.number()).refine((value) => Object.keys(value).length <= 40),
   }),
   /**
-   * Asks for data channels on the subscribe connection, once a session: answered with `data-open`, and an offer that has
+   * Asks for data channels on the subscribe connection (that of `roomId`, where a session has several), once: answered with `data-open`, and an offer that has
    * a section for them. The client then opens channels (RFC 8832); what it sends is relayed to the others in a room.
    */
-  'open-data': z.object({ ...requestId }),
+  'open-data': z.object({ ...requestId, roomId: roomIdSchema.optional() }),
   /** With the right `admin` only; answered with `done`. */
   kick: kickSchema.extend({ ...requestId, roomId: roomIdSchema }),
   mute: muteSchema.extend({ ...requestId, roomId: roomIdSchema }),

@@ -135,6 +135,11 @@ function sumOf(each: readonly SfuStatus[]): Omit<SfuStatus, 'ready' | 'draining'
       bytes: sum(each.map((one) => one.forwarded.bytes)),
     },
     drops,
+    data: {
+      channels: sum(each.map((one) => one.data?.channels ?? 0)),
+      received: sum(each.map((one) => one.data?.received ?? 0)),
+      sent: sum(each.map((one) => one.data?.sent ?? 0)),
+    },
     ...(datagrams !== undefined && { datagrams }),
     slowViewers: each.flatMap((one) => one.slowViewers ?? []).slice(0, MAX_SLOW_VIEWERS),
   };

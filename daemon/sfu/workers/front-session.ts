@@ -133,6 +133,9 @@ export class FrontSession implements ServedSession {
       case 'stats':
         this.#linkOfTrack(frame.trackId).send(frame);
         return;
+      case 'open-data':
+        this.#linkForData(frame.roomId).send(frame);
+        return;
       case 'offer':
         this.#publish(frame);
         return;
@@ -218,6 +221,15 @@ export class FrontSession implements ServedSession {
   #linkOfRoom(roomId: string): WorkerLink {
     for (const link of this.#links.values()) if (link.rooms.has(roomId)) return link;
     throw new AppError('not_joined', `Join the room "${roomId}" first.`);
+  }
+
+  /** @throws AppError not_joined or invalid_request. */
+  #linkForData(roomId: string | undefined): WorkerLink {
+    if (roomId !== undefined) return this.#linkOfRoom(roomId);
+    const [link, another] = [...this.#links.values()];
+    if (link === undefined) throw new AppError('not_joined', 'Join a room before you open data channels.');
+    if (another === undefined) return link;
+    throw new AppError('invalid_request', 'Name the room whose connection shall have data channels: roomId.');
   }
 
   /** @throws AppError track_not_found. */
