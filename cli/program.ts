@@ -21,6 +21,11 @@ import { doctorCommand } from './commands/diagnosis/doctor.ts';
 import { inspectCommand } from './commands/diagnosis/inspect.ts';
 import { monitorReportCommand } from './commands/diagnosis/monitor-report.ts';
 import { portsCommand } from './commands/diagnosis/ports.ts';
+import { addCommand as addIssuer } from './commands/issuer/add.ts';
+import { listCommand as listIssuers } from './commands/issuer/list.ts';
+import { removeCommand as removeIssuer } from './commands/issuer/remove.ts';
+import { signCommand as signToken } from './commands/issuer/sign.ts';
+import { testCommand as testToken } from './commands/issuer/test.ts';
 import { createCommand } from './commands/namespace/create.ts';
 import { deleteCommand } from './commands/namespace/delete.ts';
 import { disableCommand } from './commands/namespace/disable.ts';
@@ -148,6 +153,13 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     setRoleCommand(contextOf),
     disableUser(contextOf),
     enableUser(contextOf),
+  ]);
+  noun('issuer', "whose tokens (JWT) are accepted from tenants' users", [
+    addIssuer(contextOf),
+    listIssuers(contextOf),
+    removeIssuer(contextOf),
+    testToken(contextOf),
+    signToken(contextOf),
   ]);
   noun('certificate', 'certificates of an ACME authority', [
     certificateStatus(contextOf),

@@ -62,6 +62,7 @@ const RULES: Record<string, Rule> = {
   'POST /v1/webrtc/rooms/:roomId/kick': { action: 'room.kick' },
   'POST /v1/webrtc/rooms/:roomId/mute': { action: 'room.mute' },
   'DELETE /v1/webrtc/rooms/:roomId': { action: 'room.close' },
+  'DELETE /v1/webrtc/rooms': { action: 'room.close' },
 };
 /** Mistakes of the caller and refusals before anybody knows who asks: they change nothing and tell nothing. */
 const UNTOLD = new Set<ErrorCode>(['invalid_request', 'invalid_json', 'payload_too_large', 'unauthorized']);

@@ -136,7 +136,15 @@ export type RoomsLive = z.infer<typeof roomsLiveSchema>;
 export const createRoomSchema = z.strictObject({
   namespace: namespaceNameSchema.optional(),
   roomId: roomIdSchema.optional(),
+  /** Seed 001's name of it; with both, `roomId` counts. */
+  room_id: roomIdSchema.optional(),
   ...roomSettingsSchema.shape,
+});
+
+/** `DELETE /v1/webrtc/rooms?room_id=`: as seed 001 closes a room. */
+export const closeRoomQuerySchema = z.object({
+  namespace: namespaceNameSchema.optional(),
+  room_id: roomIdSchema,
 });
 
 /** `POST /v1/webrtc/rooms/:roomId/kick` and `.../mute`. */

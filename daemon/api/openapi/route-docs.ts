@@ -202,6 +202,11 @@ export const ROUTE_DOCS: Record<string, RouteDoc> = {
   },
   'GET /v1/webrtc/rooms/:roomId': { summary: 'One room', answer: rooms.roomViewSchema },
   'DELETE /v1/webrtc/rooms/:roomId': { summary: 'Close a room', status: 204 },
+  'DELETE /v1/webrtc/rooms': {
+    summary: 'Close a room, named in the query',
+    query: rooms.closeRoomQuerySchema,
+    status: 204,
+  },
   'GET /v1/webrtc/rooms/:roomId/viewers': {
     summary: 'Each viewer of a room, step by step, with the sentence that says why it is black',
     query: rooms.roomViewersQuerySchema,

@@ -5,6 +5,7 @@ import { cameraRoomId, roomIdSchema } from '../../contract/names.ts';
 import type { Device } from '../../contract/api.ts';
 import { AppError } from '../../contract/errors.ts';
 import {
+  closeRoomQuerySchema,
   createRoomSchema,
   kickRequestSchema,
   muteRequestSchema,
@@ -48,7 +49,8 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
     const caller = callerOf(request);
     const {
       namespace: asked,
-      roomId = `r-${randomToken(9)}`,
+      room_id: seedRoomId = `r-${randomToken(9)}`,
+      roomId = seedRoomId,
       ...settings
     } = parseInput(createRoomSchema, request.body);
     const named = asked ?? parseInput(namespaceQuery, request.query).namespace;
@@ -108,10 +110,24 @@ export function roomRoutes(server: FastifyInstance, context: ApiContext): void {
     return reply.send(answer);
   });
 
+  const close = async (
+    request: FastifyRequest,
+    room: { namespace: string; roomId: string },
+  ): Promise<void> => {
+    await namespaces.rooms.close(room.namespace, room.roomId);
+    log.info({ ...room, by: identityOf(callerOf(request)) }, 'room closed');
+  };
   server.delete('/v1/webrtc/rooms/:roomId', options, async (request, reply) => {
-    const { namespace, roomId } = allowed(request, 'room.close');
-    await namespaces.rooms.close(namespace, roomId);
-    log.info({ namespace, roomId, by: identityOf(callerOf(request)) }, 'room closed');
+    await close(request, allowed(request, 'room.close'));
+    return reply.code(204).send();
+  });
+  server.delete('/v1/webrtc/rooms', options, async (request, reply) => {
+    const caller = callerOf(request);
+    const { namespace: asked, room_id: roomId } = parseInput(closeRoomQuerySchema, request.query);
+    const namespace = namespaceOf(caller, asked);
+    requireMay(caller, 'room.close', { namespace });
+    noteForAudit(request, { namespace, subject: roomId });
+    await close(request, { namespace, roomId });
     return reply.code(204).send();
   });
 }

@@ -73,6 +73,7 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /api/devices/cam-1/explain', undefined, [401, 200, 200, 200, 200, 200, 404, 200]],
   ['POST /v1/webrtc/rooms/x/kick?namespace=a', {}, [401, 403, 400, 400, 403, 400, 403, 400]],
   ['POST /v1/webrtc/rooms/x/mute?namespace=a', {}, [401, 403, 400, 400, 403, 400, 403, 400]],
+  ['DELETE /v1/webrtc/rooms?namespace=a&room_id=no', undefined, [401, 403, 403, 404, 403, 404, 403, 404]],
   ['DELETE /v1/webrtc/rooms/none?namespace=a', undefined, [401, 403, 403, 404, 403, 404, 403, 404]],
   ['GET /v1/webrtc/signal?namespace=a', undefined, [400, 400, 400, 400, 400, 400, 400, 400]],
   ['GET /v1/events', undefined, [401, 400, 400, 400, 400, 400, 400, 400]],

@@ -42,6 +42,7 @@ const ACROSS: [string, object?][] = [
   ['POST /v1/webrtc/rooms', { namespace: 'a', roomId: 'r' }],
   ['GET /v1/webrtc/rooms/r?namespace=a'],
   ['DELETE /v1/webrtc/rooms/r?namespace=a'],
+  ['DELETE /v1/webrtc/rooms?namespace=a&room_id=r'],
   ['POST /v1/webrtc/rooms/r/kick?namespace=a', { identity: 'x' }],
   ['POST /v1/webrtc/rooms/r/mute?namespace=a', { trackId: 'x', muted: true }],
   ['GET /v1/webrtc/rooms/r/viewers?namespace=a'],
