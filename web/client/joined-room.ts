@@ -196,7 +196,8 @@ export class JoinedRoom extends Emitter<RoomEvents> {
   tell(): void {
     if (this.#asked || this.#state === 'left') return;
     const { roomId } = this;
-    this.#asked = this.#port.session.request({ type: 'join', roomId, subscribe: this.#mode }, roomId);
+    const join = { type: 'join', roomId, subscribe: this.#mode, connections: 'many' } as const;
+    this.#asked = this.#port.session.request(join, roomId);
   }
 
   /** @internal A session is open. */

@@ -8,7 +8,7 @@ import type { IceServer } from '../../daemon/contract/ice.ts';
 import { Emitter } from './emitter.ts';
 import { transportsOf } from './relay-names.ts';
 import { SignalingSession, type SignalingSocket, type SignalingState } from './signaling-session.ts';
-import { Subscriber } from './subscriber.ts';
+import { SubscribeConnections } from './subscribe-connections.ts';
 import type { Timers } from './timers.ts';
 
 /** What a browser provides; tests provide fakes. */
@@ -82,7 +82,7 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   readonly #pending = new Map<string, string>();
   /** Requests whose callers wait for `done` or an error. */
   readonly #questions = new Map<string, (error: RequestError | null) => void>();
-  #subscriber: Subscriber | undefined;
+  #subscriber: SubscribeConnections | undefined;
   #iceServers: IceServer[] = [];
   #milestones: Milestones = { sessionAtMs: null, relayedAtMs: null, connectedAtMs: null };
   #blocked = false;
@@ -205,7 +205,7 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   repair(step: 'ice-restart' | 'new-session', nowMs: number): void {
     if (nowMs - this.#sharedStepAtMs < SHARED_STEP_GAP_MS) return;
     this.#sharedStepAtMs = nowMs;
-    if (step === 'ice-restart') this.send({ type: 'restart', connection: 'subscribe' });
+    if (step === 'ice-restart') this.#peer().restart();
     else this.#signaling.renew();
   }
 
@@ -253,15 +253,16 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
         this.#subscriber?.setIceServers(frame.iceServers);
         break;
       case 'offer':
-        if (frame.connection === 'subscribe') this.#peer().takeOffer(frame);
+        if (frame.connection === 'subscribe') this.#peer().takeOffer(frame, this.#iceServers);
         return;
       case 'ice-candidate':
-        if (frame.connection === 'subscribe') this.#subscriber?.takeCandidate(frame.candidate);
+        if (frame.connection === 'subscribe') this.#subscriber?.takeCandidate(frame);
         break;
       case 'slot':
         this.#subscriber?.takeSlot(frame);
         return;
       case 'error':
+        if (frame.connectionId !== undefined) this.#subscriber?.drop(frame.connectionId);
         this.#refused(frame);
         return;
       case 'kicked':
@@ -294,10 +295,9 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
 
   // -- The subscribe leg -----------------------------------------------------------------------------
 
-  #peer(): Subscriber {
+  #peer(): SubscribeConnections {
     if (this.#subscriber !== undefined) return this.#subscriber;
-    const subscriber = new Subscriber({
-      iceServers: this.#iceServers,
+    const subscriber = new SubscribeConnections({
       send: (frame) => {
         this.#signaling.send(frame);
       },

@@ -51,6 +51,7 @@ const credentials = {
   iceServers: listOf(shape({ urls: listOf(text), username: text, credential: text })),
   ttl: number,
 };
+const connectionId = optional(text);
 const connection: Check = (value) => value === 'subscribe' || value === 'publish';
 
 const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
@@ -65,9 +66,9 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   left: { roomId: text },
   'peer-joined': { roomId: text, participant },
   'peer-left': { roomId: text, participantId: text, kicked: optional(text) },
-  offer: { connection, sdp: text, mids: record(orNull(text)) },
+  offer: { connectionId, connection, sdp: text, mids: record(orNull(text)) },
   answer: { requestId: optional(text), connection, sdp: text, mids: optional(record(text)) },
-  'ice-candidate': { connection, candidate },
+  'ice-candidate': { connectionId, connection, candidate },
   'turn-credentials': credentials,
   'refresh-credentials': credentials,
   'track-added': { track },
@@ -80,7 +81,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
     reason: optional(text),
   },
   'active-speaker': { roomId: text, participantId: orNull(text) },
-  slot: { mid: text, trackId: orNull(text) },
+  slot: { connectionId, mid: text, trackId: orNull(text) },
   'source-lost': { roomId: text, message: text, sinceMs: number },
   'source-back': { roomId: text },
   'server-draining': { retryAfterMs: number },
@@ -94,6 +95,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
     message: text,
     roomId: optional(text),
     connection: optional(connection),
+    connectionId,
   },
 };
 

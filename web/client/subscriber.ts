@@ -1,5 +1,5 @@
 /**
- * The subscribe leg: ONE RTCPeerConnection for everything a session watches. The SFU always offers; we answer,
+ * A subscribe leg: ONE RTCPeerConnection for everything a session watches in one process of the server. The SFU always offers; we answer,
  * trickle, and keep which media section carries which track now. Media goes through the relay only.
  */
 import type { IceServer } from '../../daemon/contract/ice.ts';
@@ -21,11 +21,15 @@ export type SubscriberEvents = {
 
 export type SubscriberOptions = {
   iceServers: IceServer[];
+  /** Where the server has several for a session. */
+  connectionId?: string | undefined;
   send: (frame: ClientFrame) => void;
   createConnection: (configuration: RTCConfiguration) => RTCPeerConnection;
 };
 
 export class Subscriber extends Emitter<SubscriberEvents> {
+  /** What its frames say of which connection they are about. */
+  readonly which: { connectionId?: string };
   readonly #connection: RTCPeerConnection;
   readonly #send: (frame: ClientFrame) => void;
   /** mid -> trackId now. */
@@ -38,6 +42,7 @@ export class Subscriber extends Emitter<SubscriberEvents> {
 
   constructor(options: SubscriberOptions) {
     super();
+    this.which = options.connectionId === undefined ? {} : { connectionId: options.connectionId };
     this.#send = options.send;
     this.#iceServers = options.iceServers;
     const connection = options.createConnection(this.#configuration());
@@ -47,6 +52,7 @@ export class Subscriber extends Emitter<SubscriberEvents> {
       this.#send({
         type: 'ice-candidate',
         connection: 'subscribe',
+        ...this.which,
         candidate: candidate === null ? null : plainCandidate(candidate),
       });
     };
@@ -88,7 +94,7 @@ export class Subscriber extends Emitter<SubscriberEvents> {
         await this.#connection.setLocalDescription();
         const sdp = this.#connection.localDescription?.sdp;
         if (sdp === undefined || this.#isClosed()) return;
-        this.#send({ type: 'answer', connection: 'subscribe', sdp });
+        this.#send({ type: 'answer', connection: 'subscribe', ...this.which, sdp });
         this.emit('slots', undefined);
       } catch (error) {
         if (!this.#isClosed()) this.emit('failed', error instanceof Error ? error.message : String(error));

@@ -176,3 +176,68 @@ t.test('the signaling address of a server', (t) => {
   t.throws(() => signalUrl('ftp://box.example.com'), TypeError);
   t.end();
 });
+
+t.test(
+  'a server with several workers: a connection for each, and one that ends takes only its own',
+  async (t) => {
+    const { client, socket, connections, begin } = setup();
+    const rooms = ['a', 'b'].map((roomId) => client.join(roomId, { subscribe: 'auto' }));
+    await begin();
+    t.match(socket().of('join'), [{ connections: 'many' }, { connections: 'many' }]);
+    for (const [at, room] of rooms.entries()) {
+      const trackId = `t${room.roomId}`;
+      const info = {
+        trackId,
+        roomId: room.roomId,
+        kind: 'video',
+        mimeType: 'video/VP8',
+        fmtp: '',
+        muted: false,
+      };
+      const welcome = { participantId: 'p', participants: [], tracks: [info], sourceLost: null };
+      socket().receive('welcome', { roomId: room.roomId, ...welcome });
+      const offer = { connection: 'subscribe', sdp: 'v=0', mids: { [String(at)]: trackId } };
+      socket().receive('offer', { ...offer, connectionId: `${at}.1` });
+    }
+    await settle();
+    t.equal(connections.length, 2);
+    t.match(socket().of('answer'), [{ connectionId: '0.1' }, { connectionId: '1.1' }]);
+    const tracks = rooms.map((room) => room.tracks[0]!);
+    t.same(
+      tracks.map((track) => track.mediaStreamTrack?.id),
+      ['receiver-0', 'receiver-1'],
+    );
+    connections[0]!.becomes('connected');
+    t.equal(client.state.receiving, 'new', 'the worst of them');
+    connections[1]!.becomes('connected');
+    t.equal(client.state.receiving, 'connected');
+    for (const connection of connections) {
+      const report = new Map([['T1', { id: 'T1', type: 'transport', selectedCandidatePairId: 'P' }]]);
+      Object.assign(connection, { getStats: () => Promise.resolve(report) });
+    }
+    const entries = [...((await client.getStats()) as unknown as Map<string, object>).values()];
+    t.match(entries, [
+      { id: '0-T1', selectedCandidatePairId: '0-P' },
+      { id: '1-T1', selectedCandidatePairId: '1-P' },
+    ]);
+    socket().receive('slot', { connectionId: '1.1', mid: '1', trackId: null });
+    socket().receive('slot', { connectionId: '1.1', mid: '2', trackId: 'tb' });
+    await settle();
+    t.equal(tracks[1]!.mediaStreamTrack?.id, 'receiver-2');
+    t.equal(tracks[0]!.mediaStreamTrack?.id, 'receiver-0');
+
+    const ended = { code: 'unavailable', message: 'The SFU worker of this connection has ended.' };
+    socket().receive('error', { ...ended, connection: 'subscribe', connectionId: '0.1' });
+    t.ok(connections[0]!.closed);
+    t.notOk(connections[1]!.closed);
+    socket().receive('offer', {
+      connection: 'subscribe',
+      connectionId: '1.2',
+      sdp: 'v=0',
+      mids: { '2': 'ta' },
+    });
+    await settle();
+    t.equal(connections.length, 3);
+    t.equal(rooms[0]!.tracks[0]!.mediaStreamTrack?.id, 'receiver-2');
+  },
+);
