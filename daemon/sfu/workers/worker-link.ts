@@ -103,7 +103,7 @@ export class WorkerLink {
         return;
       case 'turn-credentials':
         // The first one repeats what the front has told; a later one is a publisher's sign to offer anew.
-        if (this.#hasCredentials) this.#events.frame(frame);
+        if (this.#hasCredentials && !this.#isResuming) this.#events.frame(frame);
         this.#hasCredentials = true;
         return;
       case 'refresh-credentials':
