@@ -107,6 +107,29 @@ t.test('the pages of an operator', { skip: browserMissing() ?? false }, async (t
     });
   });
 
+  await t.test('a token issuer is added, tried and removed', async (t) => {
+    await page.getByRole('link', { name: 'Token issuers' }).click();
+    await page.getByRole('button', { name: 'Add issuer' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('staff');
+    await page.getByLabel('Issuer', { exact: true }).fill('https://127.0.66.9:9/realms/staff');
+    await page.getByLabel('Audience', { exact: true }).fill('turnkeep');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Remove staff' }).waitFor();
+    await waitForText(page, /Added, but its keys cannot be fetched/);
+    await page.getByLabel('Token', { exact: true }).fill('no token');
+    await page.getByRole('button', { name: 'Try', exact: true }).click();
+    await waitForText(page, /Refused This token is not accepted/);
+    t.same(await axe(page), [], 'axe clean');
+    await page.getByRole('button', { name: 'Remove staff' }).click();
+    await page.locator('tk-confirm').getByRole('button', { name: 'Remove staff' }).click();
+    await page.locator('tk-access-issuers [aria-label="Remove staff"]').waitFor({ state: 'detached' });
+  });
+
+  await t.test('a namespace says how it is reached from outside', async () => {
+    await page.goto(`${appliance.url}/namespaces/nordwerk`);
+    await waitForText(page, /Clients are sent to addresses.*Everything is bound to loopback.*Fingerprint/);
+  });
+
   await t.test('who may not open a page is told why', async (t) => {
     await appliance.api.post('/v1/users', { name: 'watcher', role: 'viewer' });
     const visitor = await signedIn(appliance, browser, DESK, 'watcher');

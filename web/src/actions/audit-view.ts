@@ -49,6 +49,11 @@ const DONE: Readonly<Record<string, string>> = {
   'certificate.renew': 'renewed a certificate',
   'backup.create': 'made a backup',
   'backup.restore': 'restored a backup',
+  'issuer.add': 'believes tokens of %',
+  'issuer.remove': 'removed the issuer %',
+  'issuer.test': 'tried a token',
+  'token.issue': 'was given a token for %',
+  'token.wrong': 'came with a token that is not valid',
   'tenant.cross': 'reached for another tenant',
 };
 

@@ -15,7 +15,7 @@ export type Route =
   | { page: 'access'; tab: AccessTab }
   | { page: 'not-found'; path: string };
 
-export const ACCESS_TABS = ['users', 'sessions', 'keys', 'audit'] as const;
+export const ACCESS_TABS = ['users', 'sessions', 'keys', 'issuers', 'audit'] as const;
 export type AccessTab = (typeof ACCESS_TABS)[number];
 
 export function parseRoute(path: string, search: string): Route {

@@ -3,9 +3,12 @@ import { css, html, nothing, type TemplateResult } from 'lit';
 import type { WebrtcStatus } from '../../../daemon/contract/api.ts';
 import type { TurnOperationsStatus } from '../../../daemon/contract/turn-operations.ts';
 import { serviceWord } from '../actions/namespace-view.ts';
-import { certificateText, listenerText } from '../actions/turn-view.ts';
+import { dnsView, firewallView } from '../actions/network-view.ts';
+import { bytes, certificateText, listenerText } from '../actions/turn-view.ts';
 import { counted, dayAndTime, duration } from '../actions/wording.ts';
-import { icon, okWord, stateWord } from '../components/icon.ts';
+import { icon, stateWord } from '../components/icon.ts';
+import { meter } from '../components/meter.ts';
+import { outsideCell, wordOf } from './network-cards.ts';
 
 export function probeCard(options: {
   status: WebrtcStatus;
@@ -47,7 +50,9 @@ export function probeCard(options: {
           ${problemOf(status.sfu)}
         </div>
       </div>
+      ${outsideCell('DNS', dnsView(status.dns), 'record')}
       ${turn?.certificate === undefined ? nothing : certificateCell(turn.certificate, nowMs)}
+      ${outsideCell('Firewall', firewallView(status.firewall), 'rule')}
     </div>
   </section>`;
 }
@@ -55,8 +60,7 @@ export function probeCard(options: {
 type Service = WebrtcStatus['turn'];
 
 function serviceCell(service: Service): TemplateResult {
-  const { state, label } = serviceWord(service);
-  return state === 'live' ? okWord(label) : stateWord(state, label);
+  return wordOf(serviceWord(service));
 }
 
 function problemOf(service: Service): TemplateResult | typeof nothing {
@@ -71,10 +75,10 @@ function certificateCell(
   certificate: NonNullable<TurnOperationsStatus['certificate']>,
   nowMs: number,
 ): TemplateResult {
-  const { state, label } = certificateText(certificate, nowMs);
+  const word = certificateText(certificate, nowMs);
   return html`<div>
     <div class="k">Certificate</div>
-    ${state === 'live' ? okWord(label) : stateWord(state, label)}
+    ${wordOf(word)}
     <div class="v">
       ends ${dayAndTime(certificate.notAfterMs, nowMs)}
       ${certificate.problem === '' ? nothing : html`<div>${certificate.problem}</div>`}
@@ -138,12 +142,48 @@ export function servicesCard(status: WebrtcStatus, nowMs: number): TemplateResul
         ${unit('turnkeep-turn', status.namespace, status.turn, nowMs)}
         ${unit('turnkeep-sfu', status.namespace, status.sfu, nowMs)}
       </div>
+      ${quota(status.quota)}
     </div>
     <footer>
       ${status.relay === undefined ? nothing : RELAYS[status.relay]} Credentials are valid for
       ${duration(status.credentialTtlSeconds * 1000)}. Each namespace has its own secret.
     </footer>
   </section>`;
+}
+
+/** What both services together take of what the namespace may. */
+function quota(view: WebrtcStatus['quota']): TemplateResult | typeof nothing {
+  if (view === undefined) return nothing;
+  const { quota: may, used, problem } = view;
+  const limit = may.memoryMiB * 1024 * 1024;
+  const memory = used?.memoryBytes ?? null;
+  const tasks = used?.tasks ?? null;
+  const lines = [
+    {
+      title: 'Memory',
+      words: `${memory === null ? 'at most' : `${bytes(memory)} of`} ${bytes(limit)}`,
+      ratio: memory === null ? null : memory / limit,
+    },
+    {
+      title: 'Tasks',
+      words: `${tasks === null ? 'at most' : `${String(tasks)} of`} ${String(may.tasks)}`,
+      ratio: tasks === null ? null : tasks / may.tasks,
+    },
+    {
+      title: 'CPU',
+      words: may.cpuPercent === 0 ? 'no bound of its own' : `at most ${String(may.cpuPercent)} % of one core`,
+      ratio: null,
+    },
+  ];
+  return html`<dl class="quota">
+      ${lines.map(
+        ({ title, words, ratio }) =>
+          html`<dt>${title}</dt>
+            <dd>${ratio === null ? nothing : meter(title, ratio, words)}</dd>
+            <dd class="words">${words}</dd>`,
+      )}
+    </dl>
+    ${problem === '' ? nothing : html`<p class="tiny muted">${problem}</p>`}`;
 }
 
 function unit(name: string, namespace: string, service: Service, nowMs: number): TemplateResult {
@@ -218,6 +258,21 @@ export const namespaceCardStyles = css`
     font-size: var(--tk-size-2);
     color: var(--tk-text-2);
     font-family: var(--tk-mono);
+  }
+  .quota {
+    display: grid;
+    grid-template-columns: max-content minmax(0, 1fr) max-content;
+    gap: 6px 12px;
+    align-items: center;
+    margin-top: 14px;
+    font-size: var(--tk-size-2);
+    line-height: var(--tk-lead-2);
+  }
+  .quota dt {
+    color: var(--tk-text-3);
+  }
+  .quota .tk-meter {
+    display: block;
   }
   .unit {
     background: var(--tk-inset);

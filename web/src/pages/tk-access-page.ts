@@ -3,6 +3,8 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { accessPath, ACCESS_TABS, type AccessTab, type Route } from '../actions/route.ts';
 import { follow } from '../components/app-navigation.ts';
 import { icon } from '../components/icon.ts';
+import '../components/tk-access-issuers.ts';
+import type { TkAccessIssuers } from '../components/tk-access-issuers.ts';
 import '../components/tk-access-keys.ts';
 import type { TkAccessKeys } from '../components/tk-access-keys.ts';
 import '../components/tk-access-sessions.ts';
@@ -20,8 +22,16 @@ const TITLES: Record<AccessTab, string> = {
   users: 'Users',
   sessions: 'Sessions',
   keys: 'API keys',
+  issuers: 'Token issuers',
   audit: 'Audit',
 };
+
+const ADD: Partial<Record<AccessTab, string>> = {
+  users: 'Add user',
+  keys: 'New API key',
+  issuers: 'Add issuer',
+};
+type Adding = TkAccessUsers | TkAccessKeys | TkAccessIssuers;
 
 export class TkAccessPage extends LitElement {
   static override properties = { context: { attribute: false }, route: { attribute: false } };
@@ -46,8 +56,8 @@ export class TkAccessPage extends LitElement {
   }
 
   /** The panel with something to add. */
-  get #form(): TkAccessUsers | TkAccessKeys | null {
-    return this.renderRoot.querySelector<TkAccessUsers | TkAccessKeys>('tk-access-users, tk-access-keys');
+  get #form(): Adding | null {
+    return this.renderRoot.querySelector<Adding>('tk-access-users, tk-access-keys, tk-access-issuers');
   }
 
   protected override render(): unknown {
@@ -87,13 +97,14 @@ export class TkAccessPage extends LitElement {
     switch (tab) {
       case 'users':
       case 'keys':
+      case 'issuers':
         return html`<button
           class="tk-button primary"
           @click=${() => {
             this.#form?.begin();
           }}
         >
-          ${icon('i-plus')}${tab === 'users' ? 'Add user' : 'New API key'}
+          ${icon('i-plus')}${ADD[tab]}
         </button>`;
       case 'audit':
         return html`<button
@@ -118,6 +129,8 @@ export class TkAccessPage extends LitElement {
         return html`<tk-access-sessions .context=${context}></tk-access-sessions>`;
       case 'keys':
         return html`<tk-access-keys .context=${context}></tk-access-keys>`;
+      case 'issuers':
+        return html`<tk-access-issuers .context=${context}></tk-access-issuers>`;
       case 'audit':
         return html`<tk-audit .context=${context}></tk-audit>`;
     }

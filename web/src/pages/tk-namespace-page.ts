@@ -1,11 +1,14 @@
 /** One namespace: enable it, watch it come up, see what runs, end it. */
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Namespace, WebrtcStatus } from '../../../daemon/contract/api.ts';
+import type { CertificateView } from '../../../daemon/contract/certificates.ts';
 import type { TurnLive } from '../../../daemon/contract/turn-operations.ts';
 import type { LiveData } from '../actions/live-state.ts';
 import { camerasOf, failedOperation, namespaceState, runningOperation } from '../actions/namespace-view.ts';
+import { certificateView, dnsView, firewallView, type CertificateFacts } from '../actions/network-view.ts';
 import { follow } from '../components/app-navigation.ts';
 import { icon, stateWord } from '../components/icon.ts';
+import { meterStyles } from '../components/meter.ts';
 import '../components/tk-enable-webrtc.ts';
 import '../components/tk-notice.ts';
 import '../components/tk-operation.ts';
@@ -17,6 +20,7 @@ import { keyValue } from '../styles/key-value.ts';
 import { base, card, page } from '../styles/shared.ts';
 import { forbidden } from './forbidden.ts';
 import { namespaceCardStyles, portsCard, probeCard, servicesCard } from './namespace-cards.ts';
+import { certificateCard, networkStyles, outsideCard } from './network-cards.ts';
 import { failedView, operationStyles, runningView } from './namespace-operation.ts';
 import { namespaceQuestion, type Question } from './namespace-questions.ts';
 
@@ -30,6 +34,7 @@ export class TkNamespacePage extends LitElement {
     turn: { state: true },
     question: { state: true },
     busy: { state: true },
+    certificates: { state: true },
   };
   declare context: ConsoleContext;
   declare name: string;
@@ -40,6 +45,8 @@ export class TkNamespacePage extends LitElement {
   declare turn: TurnLive | null;
   declare question: Question;
   declare busy: boolean;
+  /** What an ACME authority issues for this host. */
+  declare certificates: readonly CertificateView[];
   #shown: Namespace['webrtc'] | undefined;
 
   constructor() {
@@ -50,6 +57,7 @@ export class TkNamespacePage extends LitElement {
     this.turn = null;
     this.question = 'none';
     this.busy = false;
+    this.certificates = [];
     new WatchController(this, () => {
       const redraw = (): void => {
         this.#follow();
@@ -93,7 +101,12 @@ export class TkNamespacePage extends LitElement {
     if (this.probing) return;
     this.probing = true;
     try {
-      const at = await this.context.api.namespaces.status(this.name);
+      const [at, certificates] = await Promise.all([
+        this.context.api.namespaces.status(this.name),
+        // Beside the probe: what cannot be told is left out.
+        this.context.api.host.certificates().catch(() => []),
+      ]);
+      this.certificates = certificates;
       this.status = { at, probedAtMs: this.context.timers.now() };
       this.statusProblem = null;
     } catch (error) {
@@ -119,6 +132,14 @@ export class TkNamespacePage extends LitElement {
     } finally {
       this.busy = false;
     }
+  }
+
+  #renew(name: string): Promise<void> {
+    return this.#do('The certificate is not being renewed.', async () => {
+      await this.context.api.host.renewCertificate(name);
+      this.context.say(`A certificate for ${name} is being ordered`);
+      await this.#probe();
+    });
   }
 
   // -- Drawing -------------------------------------------------------------------------------------
@@ -235,7 +256,11 @@ export class TkNamespacePage extends LitElement {
     const { context, status, turn } = this;
     const nowMs = context.timers.now();
     const live = turn !== null && (turn.status.ready || turn.status.draining) ? turn.status : null;
-    return html`${
+    const issued = this.certificates.find(({ usedBy }) => usedBy.includes(`turn:${this.name}`)) ?? null;
+    const facts = live?.certificate === undefined ? null : certificateView(live.certificate, issued, nowMs);
+    const { renewable } = facts ?? { renewable: null };
+    const renew = context.mayOwn && renewable !== null ? () => void this.#renew(renewable) : null;
+    return html`${warningOf(facts, renew)}${
         this.statusProblem === null
           ? nothing
           : html`<tk-notice
@@ -268,6 +293,13 @@ export class TkNamespacePage extends LitElement {
               <div class="cols two">
                 ${status.at.ports === null ? nothing : portsCard(status.at.ports, status.at.uris, live)}
                 ${servicesCard(status.at, nowMs)}
+              </div>
+              <div class="cols two">
+                <div class="stack">
+                  ${outsideCard('dns', 'DNS', dnsView(status.at.dns))}
+                  ${outsideCard('firewall', 'Firewall', firewallView(status.at.firewall))}
+                </div>
+                ${facts === null ? nothing : certificateCard({ facts, renew, busy: this.busy })}
               </div>`
       }
       <tk-turn
@@ -279,6 +311,32 @@ export class TkNamespacePage extends LitElement {
       ></tk-turn>`;
   }
 
-  static override styles = [base, page, card, columns, keyValue, namespaceCardStyles, operationStyles];
+  static override styles = [
+    base,
+    page,
+    card,
+    columns,
+    keyValue,
+    meterStyles,
+    networkStyles,
+    namespaceCardStyles,
+    operationStyles,
+  ];
 }
 customElements.define('tk-namespace-page', TkNamespacePage);
+
+function warningOf(
+  facts: CertificateFacts | null,
+  renew: (() => void) | null,
+): TemplateResult | typeof nothing {
+  const warning = facts?.warning ?? null;
+  if (warning === null) return nothing;
+  return html`<tk-notice
+    .lasting=${true}
+    .notice=${{
+      kind: 'degraded' as const,
+      ...warning,
+      ...(renew === null ? {} : { action: { label: 'Renew now', run: renew } }),
+    }}
+  ></tk-notice>`;
+}

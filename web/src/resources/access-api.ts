@@ -8,6 +8,7 @@ import type {
   ListedUser,
   UserPassword,
 } from '../../../daemon/contract/identity.ts';
+import type { CreateIssuer, Issuer, TokenVerdict } from '../../../daemon/contract/issuers.ts';
 import { isObject, unreadable, type Call } from './http.ts';
 
 /** Every line is read. */
@@ -64,6 +65,31 @@ export class AccessApi {
   async deleteApiKey({ namespace, id }: Pick<ApiKey, 'namespace' | 'id'>): Promise<void> {
     const path = `/v1/namespaces/${encodeURIComponent(namespace)}/api-keys/${encodeURIComponent(id)}`;
     await this.#call('DELETE', path);
+  }
+
+  issuers(): Promise<Issuer[]> {
+    return this.#items<Issuer>('/v1/issuers');
+  }
+
+  /** @returns why its keys cannot be fetched now; null: they can. It is added either way. */
+  async createIssuer(
+    issuer: Pick<CreateIssuer, 'name' | 'issuer' | 'audience' | 'namespaces' | 'defaultRole'>,
+  ): Promise<{ problem: string | null }> {
+    const answer = await this.#call('POST', '/v1/issuers', issuer);
+    if (isObject(answer) && isObject(answer['issuer'])) {
+      return { problem: typeof answer['problem'] === 'string' ? answer['problem'] : null };
+    }
+    throw unreadable();
+  }
+
+  async deleteIssuer(name: string): Promise<void> {
+    await this.#call('DELETE', `/v1/issuers/${encodeURIComponent(name)}`);
+  }
+
+  async testToken(token: string): Promise<TokenVerdict> {
+    const answer = await this.#call('POST', '/v1/issuers/test', { token });
+    if (isObject(answer) && typeof answer['accepted'] === 'boolean') return answer as TokenVerdict;
+    throw unreadable();
   }
 
   async audit(query: Partial<AuditQuery>): Promise<AuditList> {

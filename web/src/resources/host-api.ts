@@ -1,4 +1,5 @@
 /** What the console asks of the host: inspection, doctor, ports. Answers are checked, as in api.ts. */
+import type { CertificateView } from '../../../daemon/contract/certificates.ts';
 import type { DoctorReport, Inspection, PortMap } from '../../../daemon/contract/diagnosis.ts';
 import { isObject, unreadable, type Call } from './http.ts';
 
@@ -25,6 +26,18 @@ export class HostApi {
       return answer as DoctorReport;
     }
     throw unreadable();
+  }
+
+  /** Those of an ACME authority; none while certificates come from elsewhere. */
+  async certificates(): Promise<CertificateView[]> {
+    const answer = await this.#call('GET', '/v1/certificates');
+    if (isObject(answer) && Array.isArray(answer['items'])) return answer['items'] as CertificateView[];
+    throw unreadable();
+  }
+
+  /** Resolves when it is being ordered. */
+  async renewCertificate(name: string): Promise<void> {
+    await this.#call('POST', '/v1/certificates/renew', { name });
   }
 
   async ports(): Promise<PortMap> {
