@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { iceCandidateInitSchema, sdpSchema } from './ice.ts';
 import { processLoadSchema } from './load.ts';
 import { roomIdSchema } from './names.ts';
-import { roomSchema, roomSettingsSchema, roomViewersSchema } from './rooms.ts';
+import { roomSchema, roomSettingsSchema, roomViewersSchema, moderationEntrySchema } from './rooms.ts';
 import { kickSchema, muteSchema } from './signaling.ts';
 import { sfuWorkerStatusSchema } from './sfu-workers.ts';
 import { turnRefusalRecordSchema } from './turn-refusal.ts';
@@ -198,6 +198,16 @@ export const sfuControlMethods = {
     params: muteSchema.extend({ roomId: roomIdSchema }),
     result: z.object({ tracks: z.number() }),
   },
+  /** Who is kept out and who is muted; the newest 1500. */
+  'moderation.list': { params: nothing, result: z.object({ entries: z.array(moderationEntrySchema) }) },
+  /** What an SFU process of before knew of an open room: it holds from now on, for who is in it too. */
+  'moderation.restore': {
+    params: z.object({
+      roomId: roomIdSchema,
+      entries: z.array(moderationEntrySchema.omit({ roomId: true })).max(1000),
+    }),
+    result: nothing,
+  },
   /** Ends all sessions of an identity. */
   'sessions.kick': {
     params: z.object({ identity: z.string(), reason: z.string().max(200) }),
@@ -251,6 +261,8 @@ export const sfuControlEvents = {
   watch: watchSchema,
   /** The number of subscriptions to a room's tracks (or waiting for its first track) changed. */
   demand: z.object({ roomId: z.string(), subscribers: z.number() }),
+  /** A moderator has said something of somebody, or it was undone: all that holds of them now. */
+  moderation: moderationEntrySchema,
   /** A room has come into being or is gone. */
   room: z.object({ roomId: z.string(), state: z.enum(['opened', 'closed']) }),
   ingest: z.object({

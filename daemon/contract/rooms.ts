@@ -98,6 +98,15 @@ export const roomSchema = z.object({
 });
 export type Room = z.infer<typeof roomSchema>;
 
+/** What moderators have said of somebody in a room: kept out until then, muted whatever is published. */
+export const moderationEntrySchema = z.object({
+  roomId: roomIdSchema,
+  identity: z.string().min(1).max(128),
+  ban: z.object({ untilMs: z.number(), reason: z.string().max(200) }).nullable(),
+  muted: z.array(z.enum(['audio', 'video'])).max(2),
+});
+export type ModerationEntry = z.infer<typeof moderationEntrySchema>;
+
 // -- API -----------------------------------------------------------------------------------------------
 
 export const roomsQuerySchema = z.object({

@@ -2,6 +2,7 @@
  * The rooms of the namespaces, over the control links of their SFUs, and which node serves which room: a row
  * for each that is open. Rooms made on purpose are made again when an SFU process has taken another's place.
  */
+import { CONTROL_VERSION } from '../contract/control.ts';
 import { AppError } from '../contract/errors.ts';
 import type { Room, RoomList, RoomSettings, RoomView, RoomViewers } from '../contract/rooms.ts';
 import type { Kick, Mute } from '../contract/signaling.ts';
@@ -9,7 +10,11 @@ import type { Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { ControlLinks, SfuLinkEvent } from './control-links.ts';
+import { ModerationMemory } from './moderation-memory.ts';
 import type { NamespaceStore, SfuControl, Unsubscribe } from './system.ts';
+
+/** Of one room, in one call; those said last. */
+const MAX_RESTORED = 1000;
 
 export type RoomServiceOptions = {
   node: string;
@@ -26,6 +31,9 @@ export class RoomService {
   readonly #options: RoomServiceOptions;
   /** What was told of rooms while their list was under way: newer than the list. */
   readonly #news = new Map<string, Map<string, 'opened' | 'closed'>>();
+  readonly #moderation = new ModerationMemory();
+  /** The SFU process that spoke last, by namespace. */
+  readonly #process = new Map<string, string>();
   #unwatch: Unsubscribe = () => undefined;
 
   constructor(options: RoomServiceOptions) {
@@ -138,11 +146,44 @@ export class RoomService {
   #onEvent(event: SfuLinkEvent): void {
     const { namespace } = event;
     if (event.type === 'connected') void this.#synchronise(namespace);
+    if (event.type === 'event' && event.event.name === 'moderation') {
+      this.#moderation.take(namespace, event.event.data);
+    }
     if (event.type !== 'event' || event.event.name !== 'room') return;
     const { roomId, state } = event.event.data;
     this.#news.get(namespace)?.set(roomId, state);
-    if (state === 'opened') this.#set(namespace, roomId);
-    else this.#options.store.deleteRoomAffinity(namespace, roomId);
+    if (state === 'opened') {
+      this.#set(namespace, roomId);
+      void this.#restoreModeration(namespace, roomId);
+    } else {
+      this.#moderation.roomClosed(namespace, roomId);
+      this.#options.store.deleteRoomAffinity(namespace, roomId);
+    }
+  }
+
+  /** A process that was there before knows best; a new one knows nothing, and is told as its rooms open. */
+  async #learnModeration(namespace: string, sfu: SfuControl): Promise<void> {
+    const timeoutMs = this.#options.controlTimeoutMs;
+    const { pid, startedAtMs } = await sfu.call('hello', { controlVersion: CONTROL_VERSION }, { timeoutMs });
+    const process = `${String(pid)} ${String(startedAtMs)}`;
+    const before = this.#process.get(namespace);
+    this.#process.set(namespace, process);
+    if (before !== undefined && before !== process) return;
+    const { entries } = await sfu.call('moderation.list', {}, { timeoutMs });
+    this.#moderation.replace(namespace, entries);
+  }
+
+  /** Says to an SFU what was said of this room to the one before it. */
+  async #restoreModeration(namespace: string, roomId: string): Promise<void> {
+    const { links, clock, controlTimeoutMs: timeoutMs, log } = this.#options;
+    const known = this.#moderation.ofRoom(namespace, roomId, clock.nowMs());
+    const entries = known.slice(-MAX_RESTORED).map(({ identity, ban, muted }) => ({ identity, ban, muted }));
+    if (entries.length === 0) return;
+    try {
+      await links.sfu(namespace)?.call('moderation.restore', { roomId, entries }, { timeoutMs });
+    } catch (error) {
+      log.warn({ namespace, roomId, reason: messageOf(error) }, 'bans and mutes were not handed over');
+    }
   }
 
   /** Brings rows and rooms in line with an SFU that has just been reached. */
@@ -153,11 +194,13 @@ export class RoomService {
     const news = new Map<string, 'opened' | 'closed'>();
     this.#news.set(namespace, news);
     try {
+      await this.#learnModeration(namespace, sfu);
       const { rooms } = await sfu.call('rooms.list', {}, { timeoutMs });
       const open = new Set(rooms.map(({ roomId }) => roomId));
       const rows = store.roomAffinities(namespace).filter((row) => row.node === node);
       const known = new Set(rows.map(({ roomId }) => roomId));
       for (const { roomId } of rooms) {
+        await this.#restoreModeration(namespace, roomId);
         if (!known.has(roomId) && !news.has(roomId)) this.#set(namespace, roomId);
       }
       for (const { roomId, settings } of rows) {

@@ -3,6 +3,7 @@
  * outlives the people's sessions, so that leaving and coming back undoes nothing. Pure and bounded.
  */
 import { AppError } from '../../contract/errors.ts';
+import type { ModerationEntry } from '../../contract/rooms.ts';
 
 const MAX_ENTRIES = 10_000;
 
@@ -10,10 +11,16 @@ type Kind = 'audio' | 'video';
 type Ban = { untilMs: number; reason: string };
 
 export class Moderation {
+  readonly #told: (entry: ModerationEntry) => void;
   /** By room, then by identity: an identity may have any characters. */
   readonly #bans = new Map<string, Map<string, Ban>>();
   readonly #mutes = new Map<string, Map<string, Set<Kind>>>();
   #entries = 0;
+
+  /** @param told what holds of somebody, whenever a moderator changes that. */
+  constructor(told: (entry: ModerationEntry) => void = () => undefined) {
+    this.#told = told;
+  }
 
   /** Keeps an identity out of a room. @throws AppError rate_limited when too many are remembered. */
   ban(roomId: string, identity: string, ban: Ban, nowMs: number): void {
@@ -21,6 +28,7 @@ export class Moderation {
     const known = of(this.#bans, roomId);
     if (!known.has(identity)) this.#count();
     known.set(identity, ban);
+    this.#tell(roomId, identity);
   }
 
   /** @throws AppError kicked. */
@@ -42,11 +50,15 @@ export class Moderation {
     if (muted) {
       if (kinds.size === 0) this.#count();
       people.set(identity, kinds.add(kind));
+      this.#tell(roomId, identity);
       return;
     }
-    if (!kinds.delete(kind) || kinds.size > 0) return;
-    people.delete(identity);
-    this.#entries -= 1;
+    if (!kinds.delete(kind)) return;
+    if (kinds.size === 0) {
+      people.delete(identity);
+      this.#entries -= 1;
+    }
+    this.#tell(roomId, identity);
   }
 
   isMuted(roomId: string, identity: string, kind: Kind): boolean {
@@ -69,6 +81,26 @@ export class Moderation {
       }
       if (people.size === 0) this.#bans.delete(roomId);
     }
+  }
+
+  /** What holds, oldest first. */
+  list(): ModerationEntry[] {
+    const all = new Map<string, [roomId: string, identity: string]>();
+    for (const people of [this.#bans, this.#mutes]) {
+      for (const [roomId, known] of people) {
+        for (const identity of known.keys()) all.set(JSON.stringify([roomId, identity]), [roomId, identity]);
+      }
+    }
+    return [...all.values()].map(([roomId, identity]) => this.#entry(roomId, identity));
+  }
+
+  #entry(roomId: string, identity: string): ModerationEntry {
+    const ban = this.#bans.get(roomId)?.get(identity) ?? null;
+    return { roomId, identity, ban, muted: [...(this.#mutes.get(roomId)?.get(identity) ?? [])] };
+  }
+
+  #tell(roomId: string, identity: string): void {
+    this.#told(this.#entry(roomId, identity));
   }
 
   #count(): void {

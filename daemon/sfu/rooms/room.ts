@@ -4,6 +4,14 @@ import type { RoomSettings } from '../../contract/rooms.ts';
 import { ActiveSpeaker } from './active-speaker.ts';
 import type { ParticipantInfo, RoomRight, TrackInfo } from '../../contract/signaling.ts';
 
+export type RoomLimits = {
+  rooms: number;
+  participantsPerRoom: number;
+  tracksPerParticipant: number;
+  publishersPerRoom: number;
+  subscriptionsPerSession: number;
+};
+
 /** Whoever is in a room: a viewer's session, or a camera's ingest (no session, publishes only). */
 export type Member = {
   participantId: string;

@@ -28,15 +28,8 @@ import {
   wants,
   type Member,
   type Room,
+  type RoomLimits,
 } from './room.ts';
-
-export type RoomLimits = {
-  rooms: number;
-  participantsPerRoom: number;
-  tracksPerParticipant: number;
-  publishersPerRoom: number;
-  subscriptionsPerSession: number;
-};
 
 export type { RoomEffect, WatchEffect } from './room-effects.ts';
 
@@ -49,13 +42,19 @@ export class Rooms {
   readonly #rooms = new Map<string, Room>();
   readonly #roomOfTrack = new Map<string, Room>();
   readonly #watchedBySession = new Map<string, number>();
-  readonly #moderation = new Moderation();
+  readonly #moderation: Moderation;
 
   /** `newId` gives ids that are unique for the life of the process. */
-  constructor(options: { limits: RoomLimits; policy?: RoomPolicy; newId: (kind: 'participant') => string }) {
+  constructor(options: {
+    limits: RoomLimits;
+    policy?: RoomPolicy;
+    newId: (kind: 'participant') => string;
+    moderation?: Moderation;
+  }) {
     this.#limits = options.limits;
     this.#policy = options.policy ?? DEFAULT_ROOM_POLICY;
     this.#newId = options.newId;
+    this.#moderation = options.moderation ?? new Moderation();
   }
 
   get size(): number {

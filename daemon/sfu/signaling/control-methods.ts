@@ -1,16 +1,19 @@
 /** What the daemon may ask over the control socket (contract/control.ts), apart from `reload`. */
 import { CONTROL_VERSION, type SfuStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
-import type { Room, RoomSettings } from '../../contract/rooms.ts';
+import type { ModerationEntry, Room, RoomSettings } from '../../contract/rooms.ts';
 import type { Kick, Mute } from '../../contract/signaling.ts';
 import { processLoad } from '../../kit/process-load.ts';
 import type { MediaEngine } from '../media/media-engine.ts';
+import { restoreModeration } from '../rooms/restore-moderation.ts';
 import type { Ingests } from './ingests.ts';
 import type { NamespaceSfu } from './namespace-sfu.ts';
 import { roomView } from './room-view.ts';
 import { viewerView } from './viewer-view.ts';
 
 const MAX_SLOW_VIEWERS = 50;
+/** As many as fit into one line of the control socket. */
+const MAX_MODERATION = 1500;
 
 export type ControlDependencies = {
   namespace: string;
@@ -107,6 +110,18 @@ export function controlMethods(options: ControlDependencies) {
       const { tracks, effects } = rooms.mute(roomId, mute);
       director.apply(effects);
       return { tracks };
+    },
+    'moderation.list': () => ({ entries: director.moderation.list().slice(-MAX_MODERATION) }),
+    'moderation.restore': ({
+      roomId,
+      entries,
+    }: {
+      roomId: string;
+      entries: Omit<ModerationEntry, 'roomId'>[];
+    }) => {
+      const { moderation } = director;
+      director.apply(restoreModeration({ rooms, moderation, nowMs: nowMs() }, roomId, entries));
+      return {};
     },
     'sessions.kick': ({ identity, reason }: { identity: string; reason: string }) => ({
       ended: sessions.kick(identity, reason),

@@ -49,6 +49,9 @@ export class NamespaceSfu {
       onRoom: (roomId, state) => {
         emit('room', { roomId, state });
       },
+      onModeration: (entry) => {
+        emit('moderation', entry);
+      },
       onWatch: (effect) => {
         this.watches[effect.type](effect);
       },

@@ -2,13 +2,15 @@
  * Carries out what the rooms decide: frames to sessions, tracks to viewers' connections, demand to the
  * daemon. It owns the media tracks of the namespace.
  */
-import type { RoomPolicy } from '../../contract/rooms.ts';
+import type { ModerationEntry, RoomPolicy } from '../../contract/rooms.ts';
 import type { RoomTicket, ServerFrame, TrackInfo } from '../../contract/signaling.ts';
 import { randomToken } from '../../kit/secret.ts';
 import { announcedProfileLevelId, h264Fmtp, mimeTypeOf, type TrackCodec } from '../media/codecs.ts';
 import type { MediaSource } from '../media/core/types.ts';
 import { MediaTrack } from '../media/media-track.ts';
-import { Rooms, type RoomEffect, type RoomLimits, type WatchEffect, type Who } from '../rooms/rooms.ts';
+import { Moderation } from '../rooms/moderation.ts';
+import type { RoomLimits } from '../rooms/room.ts';
+import { Rooms, type RoomEffect, type WatchEffect, type Who } from '../rooms/rooms.ts';
 
 /** What the director needs of a session. Must not throw. */
 export interface Audience {
@@ -31,6 +33,7 @@ export type NewTrack = {
 
 export class RoomDirector {
   readonly rooms: Rooms;
+  readonly moderation: Moderation;
   readonly #audiences = new Map<string, Audience>();
   readonly #tracks = new Map<string, { track: MediaTrack; owner: TrackOwner }>();
   readonly #onWatch: ((effect: WatchEffect) => void) | undefined;
@@ -43,9 +46,16 @@ export class RoomDirector {
     onDemand: (roomId: string, subscribers: number) => void;
     onWatch?: (effect: WatchEffect) => void;
     onRoom?: (roomId: string, state: 'opened' | 'closed') => void;
+    onModeration?: (entry: ModerationEntry) => void;
   }) {
     const { limits, policy } = options;
-    this.rooms = new Rooms({ limits, ...(policy && { policy }), newId: () => `p_${randomToken(9)}` });
+    this.moderation = new Moderation(options.onModeration);
+    this.rooms = new Rooms({
+      limits,
+      ...(policy && { policy }),
+      moderation: this.moderation,
+      newId: () => `p_${randomToken(9)}`,
+    });
     this.#onDemand = options.onDemand;
     this.#onWatch = options.onWatch;
     this.#onRoom = options.onRoom ?? (() => undefined);

@@ -2,7 +2,7 @@
 import { CONTROL_VERSION, type SfuStatus } from '../../contract/control.ts';
 import { AppError } from '../../contract/errors.ts';
 import type { IceCandidateInit } from '../../contract/ice.ts';
-import type { RoomSettings } from '../../contract/rooms.ts';
+import type { ModerationEntry, RoomSettings } from '../../contract/rooms.ts';
 import type { Kick, Mute } from '../../contract/signaling.ts';
 import { processLoad } from '../../kit/process-load.ts';
 import type { WorkerControl } from './system.ts';
@@ -78,6 +78,13 @@ export function frontControlMethods(options: FrontControlDependencies) {
       ofRoom(params.roomId).call('rooms.viewers', params),
     'rooms.kick': (params: Kick & { roomId: string }) => ofRoom(params.roomId).call('rooms.kick', params),
     'rooms.mute': (params: Mute & { roomId: string }) => ofRoom(params.roomId).call('rooms.mute', params),
+    'moderation.list': async () => ({
+      entries: (await all((control) => control.call('moderation.list', {}))).flatMap(
+        ({ entries }) => entries,
+      ),
+    }),
+    'moderation.restore': (params: { roomId: string; entries: Omit<ModerationEntry, 'roomId'>[] }) =>
+      ofRoom(params.roomId).call('moderation.restore', params),
     'sessions.kick': ({ identity, reason }: { identity: string; reason: string }) => ({
       ended: sessions.kick(identity, reason),
     }),

@@ -115,7 +115,7 @@ t.test('rooms', async (t) => {
     await box.until('the room is gone', async () => !(await list()).includes('short'));
   });
 
-  await t.test('that were made on purpose come back with another SFU process', async (t) => {
+  await t.test('that were made on purpose come back with another SFU process, and so do bans', async (t) => {
     const { sfu } = await box.status('demo');
     process.kill(sfu!.pid!, 'SIGKILL');
     await box.until('the room is back', async () => {
@@ -123,7 +123,18 @@ t.test('rooms', async (t) => {
       return found?.participants.length === 0;
     });
     t.match(await room('lobby'), { settings: { emptyTimeoutSeconds: null }, node: 'local' });
-    const client = await enter();
+    await box.until('who was sent away is kept out', async () => {
+      const guest = await enter();
+      guest.send('join', { roomId: 'lobby' });
+      return /come back in/.test(String((await guest.next('error'))['message']));
+    });
+    const { key } = await box.api.post<{ key: string }>('/v1/namespaces/demo/api-keys', {
+      ...{ name: 'somebody else', role: 'operator' },
+    });
+    const client = await SignalingClient.open(`ws://${ADDRESS}:8080/v1/webrtc/signal?api_key=${key}`);
+    t.teardown(() => {
+      client.terminate();
+    });
     client.send('join', { roomId: 'lobby' });
     await client.next('welcome');
     await box.api.delete(`${ROOMS}/lobby?namespace=demo`);

@@ -13,8 +13,17 @@ import { silentLog } from '../helpers/silent-log.ts';
 class HandSfu {
   rooms = new Map<string, RoomSettings | null>();
   onList: () => void = () => undefined;
+  pid = 1;
+  moderation: object[] = [];
+  readonly restored: object[] = [];
   call(method: string, params: { roomId?: string } & Partial<RoomSettings>): Promise<unknown> {
     const { roomId = '', ...settings } = params;
+    if (method === 'hello') return Promise.resolve({ pid: this.pid, startedAtMs: 1 });
+    if (method === 'moderation.list') return Promise.resolve({ entries: this.moderation });
+    if (method === 'moderation.restore') {
+      this.restored.push(params);
+      return Promise.resolve({});
+    }
     if (method === 'rooms.list') {
       const rooms = [...this.rooms.keys()].map((id) => this.#room(id));
       this.onList();
@@ -128,4 +137,36 @@ t.test('an SFU that is away', async (t) => {
   const { rooms, link } = bench(t);
   link.sfu = undefined;
   await t.rejects(rooms.list('demo', { limit: 5 }), { code: 'unavailable', message: /SFU of demo/ });
+});
+
+t.test('bans and mutes go to the next SFU process as its rooms open', async (t) => {
+  const { event, sfu, link, connected } = bench(t);
+  const entry = (identity: string, change: object = {}) => ({
+    ...{ roomId: 'one', identity, ban: null, muted: [] as 'audio'[] },
+    ...change,
+  });
+  const say = (data: ReturnType<typeof entry>): void => {
+    link.tell({ type: 'event', namespace: 'demo', event: { name: 'moderation', data } });
+  };
+  sfu.moderation = [entry('of before', { muted: ['audio'] })];
+  await connected();
+  const ban = { untilMs: 9_999_999_999_999, reason: 'Noise.' };
+  say(entry('ada', { ban }));
+  say(entry('bob', { muted: ['audio'] }));
+  say(entry('bob'));
+  say(entry('late', { ban: { untilMs: 0, reason: 'Over.' } }));
+  say(entry('else', { roomId: 'two', muted: ['audio'] }));
+  t.same(sfu.restored, [], 'the process that said it knows it');
+  sfu.pid = 2;
+  sfu.moderation = [];
+  await connected();
+  event('one', 'opened');
+  const entries = [
+    { identity: 'of before', ban: null, muted: ['audio'] },
+    { identity: 'ada', ban, muted: [] },
+  ];
+  t.same(sfu.restored, [{ roomId: 'one', entries }]);
+  event('one', 'closed');
+  event('one', 'opened');
+  t.same(sfu.restored.slice(1), [{ roomId: 'one', entries: [entries[1]] }], 'mutes end with the room');
 });

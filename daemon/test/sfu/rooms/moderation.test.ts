@@ -1,15 +1,19 @@
 /** Rights of tickets, people sent away, and mutes that outlive a session. */
 import t from 'tap';
 import { DEFAULT_SFU_LIMITS } from '../../../contract/sfu-config.ts';
+import type { ModerationEntry } from '../../../contract/rooms.ts';
 import { kickSchema, type RoomRight, type TrackInfo } from '../../../contract/signaling.ts';
 import type { MediaSource } from '../../../sfu/media/core/types.ts';
 import { MediaTrack } from '../../../sfu/media/media-track.ts';
 import { Moderation } from '../../../sfu/rooms/moderation.ts';
+import { restoreModeration } from '../../../sfu/rooms/restore-moderation.ts';
 import { Rooms, type RoomEffect, type Who } from '../../../sfu/rooms/rooms.ts';
 
 function bench() {
   let next = 1;
-  const rooms = new Rooms({ limits: DEFAULT_SFU_LIMITS, newId: () => `p${next++}` });
+  const told: ModerationEntry[] = [];
+  const moderation = new Moderation((entry) => told.push(entry));
+  const rooms = new Rooms({ limits: DEFAULT_SFU_LIMITS, moderation, newId: () => `p${next++}` });
   const join = (sessionId: string, identity = sessionId, may?: RoomRight[], nowMs = 0) => {
     const who: Who = { identity, name: '', role: 'publisher', rooms: null, may };
     const effects = rooms.join({ sessionId, who }, { roomId: 'r', subscribe: 'auto' }, nowMs);
@@ -25,7 +29,7 @@ function bench() {
       [...rooms.get('r')!.members.values()].find((member) => member.sessionId === sessionId)!.participantId;
     return { effects, publish, participantId, who };
   };
-  return { rooms, join };
+  return { rooms, join, moderation, told };
 }
 const kick = (participantId: string, more: object = {}) => kickSchema.parse({ participantId, ...more });
 const frames = (effects: RoomEffect[], type: string): object[] =>
@@ -180,5 +184,37 @@ t.test('what is remembered is bounded, and what is over makes room', (t) => {
   t.ok(moderation.isMuted('q', 'm', 'video'));
   moderation.forgetRoom('q');
   t.notOk(moderation.isMuted('q', 'm', 'audio'));
+  t.end();
+});
+
+t.test('what was said in a process of before holds, for who is in the room already too', (t) => {
+  const before = bench();
+  const [ada, bob] = [before.join('s1', 'ada'), before.join('s2', 'bob')];
+  before.rooms.mute('r', { participantId: bob.participantId(), kind: 'audio', muted: true });
+  before.rooms.mute('r', { participantId: bob.participantId(), kind: 'video', muted: true });
+  before.rooms.mute('r', { participantId: bob.participantId(), kind: 'video', muted: false });
+  before.rooms.kick('r', kick(ada.participantId(), { reason: 'Noise.', forSeconds: 60 }), 1000);
+  const entries = [
+    { roomId: 'r', identity: 'ada', ban: { untilMs: 61_000, reason: 'Noise.' }, muted: [] },
+    { roomId: 'r', identity: 'bob', ban: null, muted: ['audio'] },
+  ];
+  t.same(before.moderation.list(), entries);
+  t.match(before.told.at(-1), entries[0]);
+  t.match(before.told.at(-2), entries[1], 'each change is told');
+
+  const { rooms, join, moderation } = bench();
+  join('s3', 'ada');
+  join('s4', 'bob').publish('t1');
+  const effects = restoreModeration({ rooms, moderation, nowMs: 2000 }, 'r', before.moderation.list());
+  t.match(frames(effects, 'kicked'), [{ to: 's3', reason: 'Noise.' }]);
+  t.same(silences(effects), ['t1 true']);
+  t.match(rooms.track('t1'), { muted: true, forced: true });
+  t.throws(() => join('s5', 'ada', undefined, 60_999), { code: 'kicked', message: /Noise/ });
+  join('s5', 'ada', undefined, 61_000);
+  t.same(
+    restoreModeration({ rooms, moderation, nowMs: 61_000 }, 'r', entries.slice(0, 1) as never),
+    [],
+    'it is over',
+  );
   t.end();
 });
