@@ -4,9 +4,10 @@
  * at by self-test.ts at start, so an update of the library that moves one is found before a camera is.
  *
  * Cures applied here for werift 0.25.2: no public STUN server is ever asked, ufrags are long enough to be
- * unique on a shared port, an ICE restart starts its checks, the peer's key possession is verified (see
- * dtls-proof.ts), transaction ids of a pair do not pile up, and what is sent after the handshake is sealed by our own
- * records (dtls-records.ts): werift starts its record numbers anew and would use a nonce of AES-GCM twice.
+ * unique on a shared port, an ICE restart starts its checks, a handshake is put in order (dtls-order.ts), the peer's
+ * key possession is verified (dtls-proof.ts), transaction ids of a pair do not pile up, and what is sent after the
+ * handshake is sealed by our own records (dtls-records.ts): werift starts its record numbers anew and would use a nonce
+ * of AES-GCM twice.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -24,6 +25,7 @@ import type { Cancel, Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { SrtpKeys, SrtpProfile } from './core/types.ts';
 import { verifyClientProof, type DtlsInsides } from './dtls-proof.ts';
+import { DtlsOrder } from './dtls-order.ts';
 import { ApplicationRecords, RecordGuard, type RecordKey } from './dtls-records.ts';
 import type { MuxEndpoint } from './media-demux.ts';
 import type { SealedOutlet, SealKeys } from '../../datagrams/sealed-flow.ts';
@@ -241,6 +243,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
   #target: Address | undefined;
   #earlyDtls: { datagram: Buffer; address: Address }[] = [];
   #dtlsDatagrams = 0;
+  readonly #order = new DtlsOrder();
   #candidates = 0;
   #cancelTimeout: Cancel = () => undefined;
   #records: ApplicationRecords | undefined;
@@ -418,7 +421,12 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     } else if (this.#dtlsDatagrams > MAX_HANDSHAKE_DATAGRAMS + MAX_LATE_DTLS || isClientHello(datagram)) {
       return; // A second handshake on this association is not wanted (no DTLS renegotiation).
     }
-    this.#virtual.onData(datagram, [host, port]);
+    this.#feedDtls(datagram, [host, port]);
+  }
+
+  #feedDtls(datagram: Buffer, address: Address): void {
+    if (this.#dtlsRole === 'client') this.#virtual.onData(datagram, address);
+    else for (const record of this.#order.take(datagram)) this.#virtual.onData(record, address);
   }
 
   onMedia(datagram: Buffer): void {
@@ -454,7 +462,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
         if (this.#state === 'connected') this.#cancelTimeout();
         const early = this.#earlyDtls;
         this.#earlyDtls = [];
-        for (const { datagram, address } of early) this.#virtual.onData(datagram, address);
+        for (const { datagram, address } of early) this.#feedDtls(datagram, address);
       },
       (error: unknown) => {
         if (generation === this.#iceGeneration) this.#end(`No path to the peer: ${messageOf(error)}.`);

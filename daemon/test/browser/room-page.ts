@@ -67,6 +67,8 @@ export type Seen = {
   tracks: string[];
   /** Different pictures that were recognised from pixels. */
   pictures: number;
+  /** Pictures that were shown, whatever is on them. */
+  shown: number;
   size: string;
   /** Who spoke last, as the room was told; empty before anybody did. */
   speaker: string;
@@ -335,6 +337,7 @@ export async function lookAround(): Promise<Seen> {
     errors: room.errors,
     tracks: [...room.tracks].sort(),
     pictures: room.pictures.size,
+    shown: room.shown,
     size: room.size,
     speaker: room.speaker,
     viewer: await side(room.viewer),
