@@ -36,7 +36,8 @@ async function main(): Promise<void> {
   if (args.request === undefined) throw new Error('Which request? Give --request FILE, or --remove.');
   let request = await readFirewallRequest(args.request);
   for (let round = 1; round <= MAX_ROUNDS; round += 1) {
-    const remark = await firewall.apply(request.openings);
+    const { openings, check } = request;
+    const remark = await (check ? firewall.check(openings) : firewall.apply(openings));
     const again = await readFirewallRequest(args.request);
     if (again.text === request.text) {
       console.log(remark === '' ? FIREWALL_DONE : remark);

@@ -9,7 +9,7 @@ import { certificateFacts, trustOf } from './host-certificate-facts.ts';
 import { checkClock } from './health/inspect/check-clock.ts';
 import { checkResources } from './health/inspect/check-resources.ts';
 import { collectFacts } from './health/inspect/collect.ts';
-import type { ClockFacts } from './health/inspect/facts.ts';
+import type { ClockFacts, UnitFacts } from './health/inspect/facts.ts';
 import { inspectionOf } from './health/inspect/inspect.ts';
 import { relayProof } from './health/relay-proof.ts';
 import type { Clock } from './kit/clock.ts';
@@ -17,8 +17,15 @@ import type { NodeDiagnosis } from './namespaces/node-diagnosis.ts';
 import type { SqliteDatabase } from './store/sqlite/database.ts';
 import { DatabaseLook } from './store/sqlite/database-look.ts';
 import type { AcmeCertificates } from './system/acme/acme-certificates.ts';
-import { clockMovedMs, clockSynchronised, hostResources } from './system/host-resources.ts';
+import {
+  clockMovedMs,
+  clockSynchronised,
+  hostResources,
+  interfaceAddresses,
+} from './system/host-resources.ts';
 import { portHolders } from './system/port-holder.ts';
+import { ProcessSystemctl } from './system/systemd/systemctl.ts';
+import { unitFacts } from './system/systemd/unit-facts.ts';
 
 export type HostDiagnosisOptions = {
   config: LoadedConfig;
@@ -136,10 +143,22 @@ export class HostDiagnosis {
       }),
       certificates: (names) => certificateFacts(this.#options, names),
       trust: (namespace) => trustOf(config, namespace),
+      units: (names) => this.#units(names),
+      addresses: () => ({
+        bind: config.turn.bindAddresses,
+        shield: config.shield.address,
+        announced: config.public.addresses,
+        host: interfaceAddresses(),
+      }),
       clock: () => this.#clock(),
       resources: () => hostResources(config.dataDir),
       proof: relayProof,
     });
     return inspectionOf(facts, { startedMs, endedMs: clock.nowMs() });
+  }
+
+  async #units(namespaces: readonly string[]): Promise<UnitFacts[]> {
+    if (this.#options.config.services.manager !== 'systemd') return [];
+    return unitFacts(new ProcessSystemctl(), namespaces);
   }
 }

@@ -20,6 +20,8 @@ const MAX_OPENINGS = 4000;
 export const firewallRequestSchema = z.strictObject({
   version: z.literal(1),
   openings: z.array(firewallOpeningSchema).max(MAX_OPENINGS),
+  /** Only look whether the rules are so. */
+  check: z.boolean().default(false),
 });
 export type FirewallRequest = z.infer<typeof firewallRequestSchema>;
 

@@ -206,6 +206,8 @@ export class Namespaces extends Lifecycle {
       broken: (name) => this.#broken.get(name),
       firewallProblem: (name) => this.#firewall.view(name).problem,
       quotaProblem: (name) => this.quotas.drift(name),
+      dnsProblem: (name) => this.#dns.check(name),
+      firewallDrift: () => this.#firewall.drift(),
     });
     this.turnKeys = new TurnKeyService({
       store,

@@ -25,6 +25,8 @@ export type NodeDiagnosisOptions = {
   isChanging: (namespace: string) => boolean;
   firewallProblem: (namespace: string) => string;
   quotaProblem: (namespace: string) => Promise<string>;
+  dnsProblem: (namespace: string) => Promise<string>;
+  firewallDrift: () => Promise<string>;
   /** Why a namespace could not be brought back. */
   broken: (namespace: string) => string | undefined;
 };
@@ -73,8 +75,11 @@ export class NodeDiagnosis {
       ...store.namespaces().map(({ name }) => name),
       ...store.webrtcConfigs().map(({ namespace }) => namespace),
     ]);
-    const namespaces = await Promise.all([...names].map((name) => this.#namespace(name)));
-    return { node, plan, claims: store.portClaims(), namespaces, stateFile };
+    const [firewallDrift, ...namespaces] = await Promise.all([
+      this.#options.firewallDrift(),
+      ...[...names].map((name) => this.#namespace(name)),
+    ]);
+    return { node, plan, claims: store.portClaims(), namespaces, firewallDrift, stateFile };
   }
 
   async #namespace(namespace: string): Promise<NamespaceFacts> {
@@ -82,7 +87,10 @@ export class NodeDiagnosis {
     const config = store.webrtcConfig(namespace);
     const claim = store.portClaims().find((one) => one.node === node && one.namespace === namespace);
     const answers = config === undefined ? { turn: null, sfu: null } : await probe(namespace);
-    const quotaProblem = config === undefined ? '' : await this.#options.quotaProblem(namespace);
+    const [quotaProblem, dnsProblem] =
+      config === undefined
+        ? ['', '']
+        : await Promise.all([this.#options.quotaProblem(namespace), this.#options.dnsProblem(namespace)]);
     const refs = serviceRefs(namespace);
     const inputs = enabled.get(namespace);
     return {
@@ -93,6 +101,7 @@ export class NodeDiagnosis {
       served: inputs !== undefined,
       firewallProblem: this.#options.firewallProblem(namespace),
       quotaProblem,
+      dnsProblem,
       blocks: claim?.blocks ?? null,
       turn: facts('turn', services.status(refs.turn), answers.turn),
       sfu: facts('sfu', services.status(refs.sfu), answers.sfu),

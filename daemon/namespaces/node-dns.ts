@@ -12,7 +12,11 @@ import type { DnsRecords, NamespaceStore } from './system.ts';
 const RETRY_MS = 60_000;
 
 /** Records are somebody else's work: nothing is changed. */
-export const NO_DNS: DnsRecords = { manager: 'none', set: () => Promise.resolve() };
+export const NO_DNS: DnsRecords = {
+  manager: 'none',
+  set: () => Promise.resolve(),
+  check: () => Promise.resolve(''),
+};
 
 export type NodeDnsOptions = {
   dns: DnsRecords;
@@ -73,6 +77,12 @@ export class NodeDns {
       records: name === null ? [] : recordTexts(name, publicAddresses),
       problem: this.#problems.get(name ?? '') ?? '',
     };
+  }
+
+  /** Asks the server. @returns what is wrong with the name of the namespace, in a sentence; empty when nothing is. */
+  async check(namespace: string): Promise<string> {
+    const name = this.#nameOf(namespace);
+    return name === null ? '' : this.#options.dns.check(name, this.#options.publicAddresses);
   }
 
   /** Resolves when nothing is under way. */

@@ -31,6 +31,8 @@ export type NamespaceFacts = {
   firewallProblem: string;
   /** Why its services are not held to its quota; empty when they are. */
   quotaProblem: string;
+  /** How the DNS server's answer for its name differs; empty when it does not, or when nobody sets it here. */
+  dnsProblem: string;
   /** Every socket its services have to hold, but for the relays. */
   sockets: (PortUse & { kind: 'turn' | 'sfu'; title: string })[];
 };
@@ -44,6 +46,8 @@ export type NodeFacts = {
   plan: PortPlan;
   claims: PortClaim[];
   namespaces: NamespaceFacts[];
+  /** How the rules of the firewall differ from what was set; empty when they do not. */
+  firewallDrift: string;
   stateFile: {
     current: StateCopy;
     previous: StateCopy;

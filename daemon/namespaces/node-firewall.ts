@@ -1,7 +1,7 @@
 /**
  * Keeps the host's firewall open for exactly the namespaces that are on. One change after the other; each sets
  * all rules of the node anew, so what an earlier one missed is made good by the next. What failed is tried
- * again every minute.
+ * again every minute. Rules that somebody else changed are set anew within two minutes.
  */
 import type { FirewallManager, FirewallOpening } from '../contract/firewall.ts';
 import type { Cancel, Clock } from '../kit/clock.ts';
@@ -12,9 +12,14 @@ import type { ServiceInputs } from './render-service-config.ts';
 import type { Firewall } from './system.ts';
 
 const RETRY_MS = 60_000;
+const LOOK_MS = 120_000;
 
 /** Of a host whose firewall is somebody else's: nothing is changed. */
-export const NO_FIREWALL: Firewall = { manager: 'none', apply: () => Promise.resolve('') };
+export const NO_FIREWALL: Firewall = {
+  manager: 'none',
+  apply: () => Promise.resolve(''),
+  check: () => Promise.resolve(''),
+};
 
 export class NodeFirewall {
   readonly #options: { firewall: Firewall; clock: Clock; log: Logger };
@@ -22,7 +27,8 @@ export class NodeFirewall {
   #queue: Promise<unknown> = Promise.resolve();
   #problem = '';
   #stopped = false;
-  #cancelRetry: Cancel = () => undefined;
+  /** Of the next try, or the next look. */
+  #cancelNext: Cancel = () => undefined;
 
   constructor(options: { firewall: Firewall; clock: Clock; log: Logger }) {
     this.#options = options;
@@ -59,10 +65,17 @@ export class NodeFirewall {
     await this.#applySoon();
   }
 
+  /** Looks now and changes nothing. @returns how the rules differ from what they have to be; empty when they do not. */
+  drift(): Promise<string> {
+    const next = this.#queue.then(() => this.#options.firewall.check([...this.#open.values()].flat()));
+    this.#queue = next.catch(() => undefined);
+    return next.catch(messageOf);
+  }
+
   /** Resolves when nothing is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#cancelRetry();
+    this.#cancelNext();
     await this.#queue;
   }
 
@@ -78,15 +91,16 @@ export class NodeFirewall {
   #apply(): Promise<string> {
     const next = this.#queue.then(async () => {
       const { firewall, log } = this.#options;
-      this.#cancelRetry();
+      this.#cancelNext();
       try {
         const remark = await firewall.apply([...this.#open.values()].flat());
         this.#problem = remark;
+        if (firewall.manager !== 'none') this.#after(LOOK_MS, () => void this.#look());
         return remark;
       } catch (error) {
         this.#problem = messageOf(error);
         log.error({ manager: firewall.manager, reason: this.#problem }, 'firewall rules not set');
-        this.#retryLater();
+        this.#after(RETRY_MS, () => void this.#applySoon());
         throw error;
       }
     });
@@ -94,8 +108,18 @@ export class NodeFirewall {
     return next;
   }
 
-  #retryLater(): void {
-    if (this.#stopped) return;
-    this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => void this.#applySoon());
+  async #look(): Promise<void> {
+    const drift = await this.drift();
+    if (drift === '') {
+      this.#after(LOOK_MS, () => void this.#look());
+      return;
+    }
+    this.#options.log.warn({ reason: drift }, 'firewall rules are not as they have to be: they are set anew');
+    await this.#applySoon();
+  }
+
+  #after(ms: number, act: () => void): void {
+    this.#cancelNext();
+    if (!this.#stopped) this.#cancelNext = this.#options.clock.after(ms, act);
   }
 }

@@ -278,6 +278,11 @@ export interface Firewall {
    * @returns what keeps the rules from having an effect, in a sentence; empty when nothing does.
    */
   apply(openings: readonly FirewallOpening[]): Promise<string>;
+  /**
+   * Looks whether the rules are still as `apply` of the same openings leaves them, and changes nothing. Rejects like it.
+   * @returns how they differ, in a sentence; empty when they do not.
+   */
+  check(openings: readonly FirewallOpening[]): Promise<string>;
 }
 
 // -- DNS -----------------------------------------------------------------------------------------------
@@ -289,6 +294,8 @@ export interface DnsRecords {
    * records stay. Rejects with an AdapterError, whose sentence names the remedy, when it cannot.
    */
   set(name: string, addresses: readonly string[]): Promise<void>;
+  /** @returns how what the server says of the name differs, in a sentence; empty when it does not. Never rejects. */
+  check(name: string, addresses: readonly string[]): Promise<string>;
 }
 
 // -- Proof -------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /** What the kernel gives this process, and how its clock stands. Never rejects: what is not known is null. */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, statfs } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
 
 const COMMAND_TIMEOUT_MS = 3000;
@@ -40,6 +41,11 @@ export async function clockSynchronised(): Promise<boolean | null> {
   } catch {
     return null;
   }
+}
+
+/** As the interfaces have them, without their zones. */
+export function interfaceAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((one) => (one ?? []).map(({ address }) => address));
 }
 
 async function kernelNumber(path: string): Promise<number | null> {

@@ -1,5 +1,5 @@
 /** The firewall is open for what is enabled, and for nothing else of ours. */
-import { orWell, sayAs, type Check } from './finding.ts';
+import { HOST, orWell, sayAs, type Check } from './finding.ts';
 
 const CHECK = 'firewall';
 const say = sayAs(CHECK);
@@ -17,5 +17,16 @@ export const checkFirewall: Check = ({ node }) => {
           ),
         ],
   );
-  return orWell(CHECK, findings, 'No rule of the firewall is owed.');
+  const isChanging = node.namespaces.some(({ changing }) => changing);
+  if (node.firewallDrift !== '' && !isChanging) {
+    findings.push(
+      say(
+        'failure',
+        HOST,
+        node.firewallDrift,
+        'They are set anew within two minutes, or by a restart of turnkeepd. If it happens again: let the program that rewrites the firewall leave the rules of Turnkeep alone.',
+      ),
+    );
+  }
+  return orWell(CHECK, findings, 'The rules of the firewall are as Turnkeep set them.');
 };

@@ -5,12 +5,14 @@ import type { ServiceInputs } from '../../namespaces/render-service-config.ts';
 import type { HeldPort, PortUse, RelayProof } from '../../namespaces/system.ts';
 import { messageOf } from '../../kit/errors.ts';
 import type {
+  AddressFacts,
   CertificateFacts,
   ClockFacts,
   DatabaseFacts,
   Facts,
   RelayFacts,
   ResourceFacts,
+  UnitFacts,
 } from './facts.ts';
 
 const PROOF_TIMEOUT_MS = 5000;
@@ -27,6 +29,9 @@ export interface FactSources {
   certificates(namespaces: readonly string[]): Promise<CertificateFacts[]>;
   /** PEM of what a client of the namespace trusts. */
   trust(namespace: string): Promise<string>;
+  /** @param namespaces who is on. */
+  units(namespaces: readonly string[]): Promise<UnitFacts[]>;
+  addresses(): AddressFacts;
   clock(): Promise<ClockFacts>;
   resources(): Promise<ResourceFacts>;
   proof: RelayProof;
@@ -36,14 +41,17 @@ export async function collectFacts(sources: FactSources): Promise<Facts> {
   const node = await sources.node();
   const served = node.namespaces.filter(({ served }) => served);
   const { nowMs } = await sources.clock();
-  const [certificates, clock, resources, relays, holders] = await Promise.all([
+  const on = node.namespaces.filter(({ desired }) => desired === 'enabled');
+  const [certificates, clock, resources, relays, holders, units] = await Promise.all([
     sources.certificates(served.map(({ namespace }) => namespace)),
     sources.clock(),
     sources.resources(),
     Promise.all(served.filter(isUp).map((one) => relayOf(one.namespace, sources, nowMs))),
     holdersOf(node, sources),
+    sources.units(on.map(({ namespace }) => namespace)),
   ]);
-  return { node, holders, database: sources.database(), certificates, clock, resources, relays };
+  const [database, addresses] = [sources.database(), sources.addresses()];
+  return { node, holders, database, certificates, units, addresses, clock, resources, relays };
 }
 
 /** A service that is down is told by its own check: its relay need not be tried. */

@@ -45,6 +45,22 @@ export type ResourceFacts = {
   disk: { path: string; freeBytes: number; totalBytes: number } | null;
 };
 
+export type UnitFacts = {
+  unit: string;
+  /** `host`, or whose service it is. */
+  subject: string;
+  state: 'fine' | 'masked' | 'disabled' | 'missing';
+};
+
+export type AddressFacts = {
+  /** As configured: what the listeners bind, the shield, and what viewers are told. */
+  bind: readonly string[];
+  shield: string;
+  announced: readonly string[];
+  /** Of the interfaces. */
+  host: readonly string[];
+};
+
 export type RelayFacts = { namespace: string; rttMs: number | null; problem: string | null };
 
 export type Facts = {
@@ -53,6 +69,9 @@ export type Facts = {
   holders: Map<string, HeldPort[]>;
   database: DatabaseFacts;
   certificates: CertificateFacts[];
+  /** Empty where services are no units. */
+  units: UnitFacts[];
+  addresses: AddressFacts;
   clock: ClockFacts;
   resources: ResourceFacts;
   /** One real relay each: what is enabled and says it is up. */

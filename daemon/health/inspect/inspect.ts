@@ -1,8 +1,10 @@
 /** Runs the checks. A new one is a file beside this one, what it judges a member of `Facts`. */
 import type { Finding, Inspection } from '../../contract/diagnosis.ts';
+import { checkAddresses } from './check-addresses.ts';
 import { checkCertificates } from './check-certificates.ts';
 import { checkClock } from './check-clock.ts';
 import { checkDatabase } from './check-database.ts';
+import { checkDns } from './check-dns.ts';
 import { checkFirewall } from './check-firewall.ts';
 import { checkLedger } from './check-ledger.ts';
 import { checkQuotas } from './check-quotas.ts';
@@ -11,6 +13,7 @@ import { checkResources } from './check-resources.ts';
 import { checkServices } from './check-services.ts';
 import { checkSockets } from './check-sockets.ts';
 import { checkStateFile } from './check-state-file.ts';
+import { checkUnits } from './check-units.ts';
 import type { Facts } from './facts.ts';
 import type { Check } from './finding.ts';
 
@@ -19,8 +22,11 @@ const CHECKS: readonly Check[] = [
   checkStateFile,
   checkLedger,
   checkServices,
+  checkUnits,
   checkSockets,
+  checkAddresses,
   checkFirewall,
+  checkDns,
   checkQuotas,
   checkRelays,
   checkCertificates,

@@ -37,6 +37,16 @@ export class Rfc2136Dns implements DnsRecords {
     throw this.#failure(name, `the name has ${after.join(', ') || 'no address'} instead; is there a CNAME?`);
   }
 
+  async check(name: string, addresses: readonly string[]): Promise<string> {
+    const { host, port } = this.#options.server;
+    const wanted = addresses.map((address) => canonicalIp(address) ?? address).sort();
+    const found = await this.#addresses(name);
+    if (found === null) return `The DNS server ${formatEndpoint(host, port)} does not answer for ${name}.`;
+    if (same(found, wanted)) return '';
+    const has = found.length === 0 ? 'has no address' : `has ${found.join(', ')}`;
+    return `${name} ${has} instead of ${wanted.join(', ')}.`;
+  }
+
   /** Null when the server answers no questions. */
   async #addresses(name: string): Promise<string[] | null> {
     const { host, port } = this.#options.server;

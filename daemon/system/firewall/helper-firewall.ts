@@ -30,8 +30,16 @@ export class HelperFirewall implements Firewall {
     this.#path = options.path ?? FIREWALL_REQUEST;
   }
 
-  async apply(openings: readonly FirewallOpening[]): Promise<string> {
-    await writeFirewallRequest(this.#path, openings);
+  apply(openings: readonly FirewallOpening[]): Promise<string> {
+    return this.#ask(openings, false);
+  }
+
+  check(openings: readonly FirewallOpening[]): Promise<string> {
+    return this.#ask(openings, true);
+  }
+
+  async #ask(openings: readonly FirewallOpening[], check: boolean): Promise<string> {
+    await writeFirewallRequest(this.#path, openings, { check });
     try {
       await this.#systemctl.run('start', FIREWALL_UNIT);
     } catch (error) {

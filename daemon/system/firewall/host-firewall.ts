@@ -1,10 +1,10 @@
 /** The host's firewall, changed by this very process: it needs CAP_NET_ADMIN, and ufw needs root. */
 import type { FirewallManager, FirewallOpening } from '../../contract/firewall.ts';
 import type { PortRange } from '../../contract/names.ts';
-import { AdapterError, isErrno } from '../../kit/errors.ts';
+import { AdapterError, isErrno, messageOf } from '../../kit/errors.ts';
 import type { Firewall } from '../../namespaces/system.ts';
 import { runCommand } from '../run-command.ts';
-import { nftRuleset, REMOVE_TABLE } from './nft-ruleset.ts';
+import { NFT_TABLE, nftDifference, nftRuleset, REMOVE_TABLE } from './nft-ruleset.ts';
 import { ufwChanges } from './ufw-rules.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -35,6 +35,12 @@ export class HostFirewall implements Firewall {
     return '';
   }
 
+  async check(openings: readonly FirewallOpening[]): Promise<string> {
+    if (this.manager === 'nftables') return checkNft(openings, this.#options.listenerRanges);
+    if (this.manager === 'ufw') return checkUfw(openings);
+    return '';
+  }
+
   /** Nothing of ours stays, whichever manager it was left by. */
   async remove(): Promise<void> {
     await ifInstalled(() => nft(REMOVE_TABLE));
@@ -62,6 +68,35 @@ async function applyNft(
 ): Promise<string> {
   await nft(nftRuleset(openings, listenerRanges));
   return '';
+}
+
+async function checkNft(
+  openings: readonly FirewallOpening[],
+  listenerRanges: readonly PortRange[],
+): Promise<string> {
+  let listed: string;
+  try {
+    listed = await runCommand('nft', ['list', 'table', ...NFT_TABLE.split(' ')], {
+      timeoutMs: TIMEOUT_MS,
+      debianPackage: 'nftables',
+    });
+  } catch (error) {
+    if (/No such file/.test(messageOf(error))) return `The table ${NFT_TABLE} of nftables is gone.`;
+    throw error;
+  }
+  return nftDifference(listed, nftRuleset(openings, listenerRanges));
+}
+
+async function checkUfw(openings: readonly FirewallOpening[]): Promise<string> {
+  const { commands } = ufwChanges(await ufw(['show', 'added']), openings);
+  const missing = commands.filter(([verb]) => verb !== 'delete').length;
+  const surplus = commands.length - missing;
+  const off = openings.length > 0 && !/^Status: active/m.test(await ufw(['status']));
+  return [
+    ...(missing > 0 ? [`${String(missing)} rules of Turnkeep are missing in ufw.`] : []),
+    ...(surplus > 0 ? [`${String(surplus)} rules of Turnkeep too many are in ufw.`] : []),
+    ...(off ? ['ufw is off: its rules have no effect until "ufw enable".'] : []),
+  ].join(' ');
 }
 
 async function nft(script: string): Promise<void> {

@@ -32,6 +32,33 @@ export function nftRuleset(openings: readonly FirewallOpening[], closed: readonl
   return `${REMOVE_TABLE}table ${NFT_TABLE} {\n  chain input {\n${chain}  }\n}\n`;
 }
 
+/** How a listing of the table differs from the script that made it, in a sentence; empty when it does not. */
+export function nftDifference(listed: string, script: string): string {
+  const is = linesOf(listed);
+  const shall = linesOf(script.slice(REMOVE_TABLE.length));
+  if (is.join('\n') === shall.join('\n')) return '';
+  const missing = shall.filter((line) => !is.includes(line));
+  const foreign = is.filter((line) => !shall.includes(line));
+  const parts = [
+    ...(missing.length > 0
+      ? [`missing are ${String(missing.length)} of its rules (${missing[0] ?? ''})`]
+      : []),
+    ...(foreign.length > 0 ? [`${String(foreign.length)} are somebody else's (${foreign[0] ?? ''})`] : []),
+  ];
+  const what = parts.length === 0 ? 'its rules stand in another order' : parts.join(', ');
+  return `The table ${NFT_TABLE} of nftables was changed: ${what}.`;
+}
+
+/** Without indentation; the kernel lists the elements of a set in an order of its own. */
+function linesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) =>
+      line.trim().replace(/\{ ([^}]*) \}/, (_, set: string) => `{ ${set.split(', ').sort().join(', ')} }`),
+    )
+    .filter((line) => line !== '');
+}
+
 /** `::` takes both families, as a socket bound to it does. */
 function destination(address: string): string {
   const parsed = parseIp(address);

@@ -13,8 +13,10 @@ const MODE = 0o644;
 export async function writeFirewallRequest(
   path: string,
   openings: readonly FirewallOpening[],
+  options: { check?: boolean } = {},
 ): Promise<void> {
-  await replaceFile(path, `${JSON.stringify({ version: 1, openings })}\n`, MODE);
+  const { check = false } = options;
+  await replaceFile(path, `${JSON.stringify({ version: 1, openings, check })}\n`, MODE);
 }
 
 /**
@@ -23,7 +25,7 @@ export async function writeFirewallRequest(
  */
 export async function readFirewallRequest(
   path: string,
-): Promise<{ text: string; openings: FirewallOpening[] }> {
+): Promise<{ text: string; openings: FirewallOpening[]; check: boolean }> {
   const refuse = (why: string): AdapterError =>
     new AdapterError(`The firewall request ${path} ${why}.`, { operation: 'read', target: path });
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -39,7 +41,7 @@ export async function readFirewallRequest(
     const text = buffer.toString('utf8', 0, bytesRead);
     const parsed = firewallRequestSchema.safeParse(parseJson(text));
     if (!parsed.success) throw refuse('does not have the form of one');
-    return { text, openings: parsed.data.openings };
+    return { text, openings: parsed.data.openings, check: parsed.data.check };
   } finally {
     await file.close();
   }

@@ -9,6 +9,8 @@ export type FirewallWorld = {
   reached: (ports: readonly string[]) => Promise<string[]>;
   /** The rules of others, as text. */
   foreignRules: () => Promise<string>;
+  /** Somebody takes rules of ours away. */
+  tamper: () => Promise<void>;
   /** How many rules are ours. */
   ownRules: () => Promise<number>;
 };
@@ -41,7 +43,7 @@ export function openBoth(
 
 export async function firewallContract(
   t: Test,
-  { firewall, reached, foreignRules, ownRules }: FirewallWorld,
+  { firewall, reached, foreignRules, ownRules, tamper }: FirewallWorld,
 ) {
   const listeners = ['3478', '3480', '3482', '5349', '5351', '5353'];
   const seen = async (): Promise<string[]> => {
@@ -61,6 +63,12 @@ export async function firewallContract(
   const rules = await ownRules();
   await firewall.apply(demo);
   t.equal(await ownRules(), rules, 'the same again changes nothing');
+
+  t.equal(await firewall.check(demo), '', 'and nothing is found to differ');
+  t.match(await firewall.check([...demo, ...more]), /missing/);
+  t.match(await firewall.check(demo.slice(1)), /./, 'one that is too many is told');
+  await tamper();
+  t.match(await firewall.check(demo), /missing|gone/, 'rules that somebody took away are told');
 
   await firewall.apply([...demo, ...more]);
   t.same(await seen(), ['udp 3478', 'tcp 3478', 'udp 3480', 'tcp 3480', 'udp 5349', 'tcp 5349', 'tcp 5351']);

@@ -75,12 +75,14 @@ export function healthyFacts(): Facts {
           served: true,
           firewallProblem: '',
           quotaProblem: '',
+          dnsProblem: '',
           blocks,
           turn: up(11),
           sfu: up(12),
           sockets,
         },
       ],
+      firewallDrift: '',
       stateFile: {
         current: { found: 'good', state },
         previous: { found: 'good', state: { ...state, generation: 3 } },
@@ -98,6 +100,13 @@ export function healthyFacts(): Facts {
       ],
     ]),
     database: { path: '/data/turnkeep.db', problems: [], file: 'same', corruption: [] },
+    units: [{ unit: 'turnkeepd.service', subject: 'host', state: 'fine' }],
+    addresses: {
+      bind: ['0.0.0.0'],
+      shield: '10.0.0.1',
+      announced: ['192.0.2.9'],
+      host: ['127.0.0.1', '10.0.0.1', '192.0.2.9'],
+    },
     certificates: [
       {
         title: 'TURN certificate',

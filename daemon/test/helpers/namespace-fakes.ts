@@ -150,6 +150,11 @@ export class FakeFirewall implements Firewall {
     this.openings = openings;
     return Promise.resolve('');
   }
+
+  check(openings: readonly FirewallOpening[]): Promise<string> {
+    const text = (all: readonly FirewallOpening[]): string => all.map(openingText).join();
+    return Promise.resolve(text(openings) === text(this.openings) ? '' : 'Rules are missing, or too many.');
+  }
 }
 
 export class FakeDns implements DnsRecords {
@@ -161,6 +166,10 @@ export class FakeDns implements DnsRecords {
     if (addresses.length === 0) this.names.delete(name);
     else this.names.set(name, addresses);
     return Promise.resolve();
+  }
+  check(name: string, addresses: readonly string[]): Promise<string> {
+    const found = this.names.get(name) ?? [];
+    return Promise.resolve(found.join() === addresses.join() ? '' : `${name} has ${found.join()}.`);
   }
 }
 

@@ -20,6 +20,10 @@ t.test('the contract, on the fake', async (t) => {
         }),
       ),
     foreignRules: () => Promise.resolve(''),
+    tamper: () => {
+      firewall.openings = [];
+      return Promise.resolve();
+    },
     ownRules: () => Promise.resolve(firewall.openings.map(openingText).length),
   });
 });

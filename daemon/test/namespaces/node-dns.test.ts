@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import type { Namespaces, NamespacesOptions } from '../../namespaces/namespace-service.ts';
 import { settled, World } from '../helpers/namespace-fakes.ts';
+import { NO_DNS } from '../../namespaces/node-dns.ts';
 
 const started = async (
   t: Test,
@@ -34,7 +35,7 @@ t.test('enable makes the records, disable removes them', async (t) => {
 
 t.test('without a manager they are said', async (t) => {
   const world = new World(t);
-  const daemon = await started(t, world, { dns: { manager: 'none', set: () => Promise.resolve() } });
+  const daemon = await started(t, world, { dns: NO_DNS });
   t.equal(await enable(daemon, 'demo'), `DNS is not managed. Make the records: ${NAME} A 192.0.2.7.`);
 });
 

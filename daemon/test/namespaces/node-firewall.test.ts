@@ -1,6 +1,7 @@
 import t from 'tap';
 import { firewallOpenings, openingText } from '../../namespaces/firewall-openings.ts';
 import { settled, World } from '../helpers/namespace-fakes.ts';
+import { NO_FIREWALL } from '../../namespaces/node-firewall.ts';
 
 const blocks = {
   sfuSignaling: 30000,
@@ -98,9 +99,27 @@ t.test('the next start sets the rules anew, whatever became of them', async (t) 
   t.match((await next.status('more')).firewall, { manager: 'nftables', problem: '', open: ['udp 3480'] });
 });
 
+t.test('rules that somebody removes are told, and set anew while the daemon runs', async (t) => {
+  const world = new World(t);
+  const daemon = world.daemon();
+  t.teardown(() => daemon.stop());
+  await daemon.start();
+  daemon.create('demo');
+  daemon.enableWebrtc('demo', { dryRun: false });
+  await settled(daemon, 'demo');
+  t.equal((await daemon.diagnosis.facts()).firewallDrift, '');
+  world.firewall.openings = [];
+  t.match((await daemon.diagnosis.facts()).firewallDrift, /missing/);
+  t.equal(world.firewall.open.length, 0, 'who examines changes nothing');
+  world.clock.advance(120_000);
+  await daemon.diagnosis.facts(); // After the look, which is first in the queue.
+  t.equal(world.firewall.open.length, 4);
+  t.equal((await daemon.diagnosis.facts()).firewallDrift, '');
+});
+
 t.test('without a managed firewall the ports to open are said', async (t) => {
   const world = new World(t);
-  const daemon = world.daemon({ firewall: { manager: 'none', apply: () => Promise.resolve('') } });
+  const daemon = world.daemon({ firewall: NO_FIREWALL });
   t.teardown(() => daemon.stop());
   await daemon.start();
   daemon.create('demo');

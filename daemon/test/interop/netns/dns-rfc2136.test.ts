@@ -36,6 +36,8 @@ t.test('DNS records by RFC 2136', { skip: bindSkip }, async (t) => {
     t.same(await resolver.resolve4(NAME, { ttl: true }).then((all) => all.map(({ ttl }) => ttl)), [60, 60]);
     await dns.set(NAME, ['192.0.2.9']);
     t.same(await addresses(), ['192.0.2.9'], 'the former ones are gone');
+    t.equal(await dns.check(NAME, ['192.0.2.9']), '');
+    t.equal(await dns.check(NAME, ['192.0.2.7']), `${NAME} has 192.0.2.9 instead of 192.0.2.7.`);
     await dns.set(NAME, []);
     t.same(await addresses(), []);
     await dns.set(NAME, []);
@@ -59,6 +61,7 @@ t.test('DNS records by RFC 2136', { skip: bindSkip }, async (t) => {
     await t.rejects(dns.set(`alias.${ZONE}`, ['192.0.2.7']), /CNAME/);
     const away = open(bind.keyFile, { server: '127.0.53.2:9' });
     await t.rejects(away.set(NAME, ['192.0.2.7']), /127\.0\.53\.2:9 did not set/);
+    t.match(await away.check(NAME, ['192.0.2.7']), /127\.0\.53\.2:9 does not answer/);
   });
 
   await t.test('the key is in no message', async (t) => {

@@ -31,6 +31,10 @@ t.test('nftables', { skip: firewallTools('nft') }, async (t) => {
       reached,
       foreignRules: () => Promise.resolve(foreignTable()),
       ownRules: () => Promise.resolve(ours().split('\n').length),
+      tamper: async () => {
+        nft('flush', 'chain', 'inet', 'turnkeep', 'input');
+        return Promise.resolve();
+      },
     }),
   );
 

@@ -46,6 +46,11 @@ t.test('ufw', { skip: firewallTools('ufw') }, async (t) => {
             .join('\n'),
         ),
       ownRules: () => Promise.resolve(rules().filter(isOurs).length),
+      tamper: () => {
+        const [first = ''] = rules().filter(isOurs);
+        ufw('delete', ...first.replace(/^ufw | comment .*$/g, '').split(' '));
+        return Promise.resolve();
+      },
     }),
   );
 

@@ -1,0 +1,21 @@
+/** The name of each enabled namespace leads to this node. */
+import { orWell, sayAs, type Check } from './finding.ts';
+
+const CHECK = 'dns';
+const say = sayAs(CHECK);
+
+export const checkDns: Check = ({ node }) => {
+  const findings = node.namespaces.flatMap(({ namespace, desired, changing, dnsProblem }) =>
+    desired !== 'enabled' || changing || dnsProblem === ''
+      ? []
+      : [
+          say(
+            'failure',
+            namespace,
+            dnsProblem,
+            'Restart turnkeepd: it sets the records anew, and pictures run on. If the server does not answer, see dns.server and the server itself.',
+          ),
+        ],
+  );
+  return orWell(CHECK, findings, 'Every record that Turnkeep sets is as it has to be.');
+};
