@@ -4,7 +4,7 @@
  *   node scripts/run-tests.ts unit|local|all [part of a path ...]
  *
  * `unit`: everything but the folders below, two files at a time. `local`: unit + blackbox. `all`: also
- * interop, browser and host, one file at a time, and with TURNKEEP_QEMU=1 those of the folder `qemu`. Under CI=true a skipped test is a failed run. The files of a
+ * interop, browser and host, one file at a time. Under CI=true a skipped test is a failed run. The files of a
  * folder `netns` run in a network namespace of their own, with one interface beside loopback, and what they mount is
  * theirs alone (root only).
  *
@@ -16,12 +16,12 @@ import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Parser, type Result } from 'tap-parser';
 
-const LEVELS = ['unit', 'blackbox', 'interop', 'browser', 'host', 'qemu'] as const;
+const LEVELS = ['unit', 'blackbox', 'interop', 'browser', 'host'] as const;
 type Level = (typeof LEVELS)[number];
 const RUNS: Record<string, Level[]> = {
   unit: ['unit'],
   local: ['unit', 'blackbox'],
-  all: ['unit', 'blackbox', 'interop', 'browser', 'host', 'qemu'],
+  all: ['unit', 'blackbox', 'interop', 'browser', 'host'],
 };
 const TIME_LIMIT_MS: Record<Level, number> = {
   unit: 120_000,
@@ -29,7 +29,6 @@ const TIME_LIMIT_MS: Record<Level, number> = {
   interop: 300_000,
   browser: 300_000,
   host: 600_000,
-  qemu: 1_600_000,
 };
 
 const SECOND_CHANCE: ReadonlySet<Level> = new Set(['interop', 'browser', 'host']);
@@ -65,8 +64,6 @@ const files = globSync([
   'web/test/**/*.test.ts',
   'scripts/test/**/*.test.ts',
 ])
-  // Minutes long each, in an emulated machine: only when they are asked for.
-  .filter((file) => !file.includes('/qemu/') || process.env['TURNKEEP_QEMU'] === '1')
   .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
   .sort();
 const outcomes: Outcome[] = [];

@@ -58,7 +58,7 @@ export async function loadOrCreateLocalCa(directory: string, subject: Subject): 
   const server =
     known !== undefined && isCurrent(known, ca, wanted, subject.nowMs)
       ? known
-      : await writePair(directory, 'server', await createServerPair(ca, wanted, subject.nowMs));
+      : await keepIfPossible(directory, await createServerPair(ca, wanted, subject.nowMs));
   return { caPem: ca.certPem, certPem: server.certPem, keyPem: server.keyPem };
 }
 
@@ -87,6 +87,16 @@ export async function issueFromLocalCa(
       target: directory,
       cause,
     });
+  }
+}
+
+/** A full or read-only disk keeps no service down: the pair then lives as long as this process. */
+async function keepIfPossible(directory: string, pair: Pair): Promise<Pair> {
+  try {
+    return await writePair(directory, 'server', pair);
+  } catch (error) {
+    if (isErrno(error, 'ENOSPC') || isErrno(error, 'EROFS') || isErrno(error, 'EDQUOT')) return pair;
+    throw error;
   }
 }
 

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const PACKAGES =
   // libpam-systemd by name: debootstrap does not resolve polkitd's virtual "logind".
-  'systemd,systemd-sysv,dbus,libpam-systemd,polkitd,iproute2,nftables,ufw,procps,ca-certificates,login,kmod,libstdc++6,libatomic1';
+  'systemd,systemd-sysv,dbus,libpam-systemd,polkitd,iproute2,nftables,ufw,procps,ca-certificates,login,kmod,libstdc++6,libatomic1,bind9-dnsutils';
 const HOME = join(import.meta.dirname, '../../../.cache/testbed');
 
 /** @returns the folder. Needs root and debootstrap; the packages come from the mirror this machine uses. */
