@@ -12,6 +12,16 @@ export type Point = { atMs: number; value: number | null };
 
 /** What a plot shows: at most this much of the past. */
 export const SPAN_MS = 10 * 60_000;
+/** What is shown until there is more: a line in a corner says nothing. */
+const SPANS_MS = [1, 2, 5, 10].map((minutes) => minutes * 60_000);
+
+/** How much of the past a plot shows: as little as the samples need. */
+export function shownSpanMs(samples: readonly Sample[], nowMs: number): number {
+  const oldest = samples[0];
+  const needed = oldest === undefined ? 0 : nowMs - oldest.atMs;
+  return SPANS_MS.find((span) => span >= needed) ?? SPAN_MS;
+}
+
 /** Further apart, what lies between two samples is not known: the line has a gap. */
 const GAP_MS = 10_000;
 /** Without a new sample for so long, the numbers are old and said to be. */
@@ -127,7 +137,7 @@ export function plotSentence({ title, points, text }: Plot): string {
   const known = points.flatMap(({ value }) => (value === null ? [] : [value]));
   const now = newest(points);
   if (known.length === 0) return `${title}: no number yet.`;
-  const span = `between ${text(Math.min(...known))} and ${text(Math.max(...known))} in the last 10 minutes`;
+  const span = `between ${text(Math.min(...known))} and ${text(Math.max(...known))} in the time shown`;
   return `${title}: ${now === null ? 'no number now' : `${text(now)} now`}, ${span}.`;
 }
 

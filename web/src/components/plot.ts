@@ -1,15 +1,21 @@
-/** A line over the last ten minutes, as SVG: the CSP allows no inline style. Scale from 0; what is not known is a gap. */
+/** A line over the last minutes, as SVG: the CSP allows no inline style. Scale from 0; what is not known is a gap. */
 import { css, html, svg, type TemplateResult } from 'lit';
-import { SPAN_MS, type Point } from '../actions/load-view.ts';
+import type { Point } from '../actions/load-view.ts';
 
 const WIDTH = 600;
 
-/** @param label the sentence of the line; @param options.top value at the upper edge; @param options.height of 600. */
-export function plot(
-  label: string,
-  points: readonly Point[],
-  options: { nowMs: number; top: number; height: number },
-): TemplateResult {
+export type PlotOptions = {
+  nowMs: number;
+  /** How far back the left edge is. */
+  spanMs: number;
+  /** Value at the upper edge. */
+  top: number;
+  /** Of 600. */
+  height: number;
+};
+
+/** @param label the sentence of the line. */
+export function plot(label: string, points: readonly Point[], options: PlotOptions): TemplateResult {
   const { height } = options;
   const runs = lines(points, options);
   return html`<svg
@@ -30,10 +36,7 @@ export function plot(
 type Dot = { x: string; y: string };
 
 /** Runs of neighbours that are known; a single one is drawn as a short stroke. */
-function lines(
-  points: readonly Point[],
-  { nowMs, top, height }: { nowMs: number; top: number; height: number },
-): Dot[][] {
+function lines(points: readonly Point[], { nowMs, spanMs, top, height }: PlotOptions): Dot[][] {
   const runs: Dot[][] = [];
   let run: Dot[] = [];
   for (const { atMs, value } of points) {
@@ -41,7 +44,7 @@ function lines(
       run = [];
       continue;
     }
-    const x = ((atMs - (nowMs - SPAN_MS)) / SPAN_MS) * WIDTH;
+    const x = ((atMs - (nowMs - spanMs)) / spanMs) * WIDTH;
     const y = height - 1 - Math.min(1, value / top) * (height - 2);
     const dot = { x: x.toFixed(1), y: y.toFixed(1) };
     if (run.length === 0) runs.push((run = [{ ...dot, x: (x - 1).toFixed(1) }]));

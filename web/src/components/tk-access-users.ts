@@ -1,5 +1,5 @@
 /** The users of the console: add one, change a role, disable, delete. */
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Role } from '../../../daemon/contract/api.ts';
 import type { ListedUser, UserPassword } from '../../../daemon/contract/identity.ts';
@@ -214,7 +214,7 @@ export class TkAccessUsers extends LitElement {
     return html`<tr>
         <th scope="row">
           <span class="row"
-            ><span class="tk-avatar" aria-hidden="true">${name.slice(0, 2).toUpperCase()}</span
+            ><span class="tk-avatar large" aria-hidden="true">${name.slice(0, 2).toUpperCase()}</span
             ><span class="name">${name}${own ? html` <span class="faint">(you)</span>` : nothing}</span></span
           >
         </th>
@@ -306,26 +306,7 @@ export class TkAccessUsers extends LitElement {
     </tr>`;
   }
 
-  static override styles = [
-    base,
-    card,
-    field,
-    tableStyles,
-    accessStyles,
-    css`
-      .tk-avatar {
-        width: 26px;
-        height: 26px;
-        border-radius: 50%;
-        background: var(--tk-selected);
-        font-size: 10px;
-        line-height: 26px;
-        text-align: center;
-        font-weight: var(--tk-weight-strong);
-        flex: none;
-      }
-    `,
-  ];
+  static override styles = [base, card, field, tableStyles, accessStyles];
 }
 customElements.define('tk-access-users', TkAccessUsers);
 

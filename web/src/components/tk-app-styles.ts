@@ -125,19 +125,6 @@ export const appStyles = css`
     gap: 1px;
     padding-top: 10px;
   }
-  .tk-avatar {
-    width: 20px;
-    height: 20px;
-    border-radius: 50%;
-    background: var(--tk-selected);
-    color: var(--tk-text);
-    font-size: 10px;
-    line-height: 20px;
-    text-align: center;
-    font-weight: var(--tk-weight-strong);
-    flex: none;
-    margin: 0 -2px;
-  }
   :host([rail]) .label,
   :host([rail]) .brand span {
     position: absolute;

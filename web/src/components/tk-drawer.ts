@@ -153,10 +153,6 @@ export class TkDrawer extends LitElement {
         gap: 12px 28px;
         align-items: center;
       }
-      h2:focus {
-        outline: none;
-        box-shadow: none;
-      }
       input {
         accent-color: var(--tk-accent);
         width: 16px;

@@ -338,10 +338,6 @@ export class TkRooms extends LitElement {
         display: block;
         min-width: 0;
       }
-      h2:focus {
-        outline: none;
-        box-shadow: none;
-      }
       h2 a {
         color: inherit;
       }

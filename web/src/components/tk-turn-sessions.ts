@@ -263,10 +263,6 @@ export class TkTurnSessions extends LitElement {
         display: block;
         min-width: 0;
       }
-      h2:focus {
-        outline: none;
-        box-shadow: none;
-      }
       .name {
         display: block;
         max-width: 220px;

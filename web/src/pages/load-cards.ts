@@ -34,7 +34,11 @@ export function nowCards(options: {
               ${namespaces.map((one) => {
                 const { state, sentence } = namespaceReport(samples, one);
                 return html`<div class="tk-check ok">
-                  <span class=${state}>${icon(state === 'live' ? 'g-ok' : `g-${state}`)}</span>
+                  ${
+                    oldSinceMs === null
+                      ? html`<span class=${state}>${icon(state === 'live' ? 'g-ok' : `g-${state}`)}</span>`
+                      : html`<span class="unknown">${icon('g-unknown')}</span>`
+                  }
                   <span class="s">${open(one.name)}: ${sentence}</span>
                 </div>`;
               })}

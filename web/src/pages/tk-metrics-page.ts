@@ -9,6 +9,7 @@ import {
   plotSentence,
   scaleTop,
   serviceRows,
+  shownSpanMs,
   tableRows,
   type Plot,
   type ServiceRow,
@@ -16,7 +17,7 @@ import {
 import { sortedNamespaces } from '../actions/namespace-view.ts';
 import { metricsPath, type Route } from '../actions/route.ts';
 import { bytes } from '../actions/turn-view.ts';
-import { clock, grouped } from '../actions/wording.ts';
+import { clock, duration, grouped } from '../actions/wording.ts';
 import { follow } from '../components/app-navigation.ts';
 import { okWord, stateWord } from '../components/icon.ts';
 import { LoadController } from '../components/load-controller.ts';
@@ -68,7 +69,7 @@ export class TkMetricsPage extends LitElement {
     const waits = data === null || this.#load.newest === undefined;
     return html`<header class="tk-header">
         <h1>Metrics</h1>
-        <span class="faint small nowrap desk">last 10 minutes</span>
+        <span class="faint small nowrap desk">live, up to 10 minutes back</span>
         ${freshness(this.#load.oldSinceMs, context.timers.now())}
         <span class="grow"></span>
         ${data === null || data.namespaces.size === 0 ? nothing : this.#choices(data)}
@@ -155,7 +156,9 @@ export class TkMetricsPage extends LitElement {
   #plot(one: Plot): TemplateResult {
     const { id, title, about, points, floor, text } = one;
     const nowMs = this.context.timers.now();
-    const now = newest(points);
+    const spanMs = shownSpanMs(this.#load.samples, nowMs);
+    // Old numbers are in the line; nothing says that they are those of now.
+    const now = this.#load.oldSinceMs === null ? newest(points) : null;
     const top = scaleTop(points, floor);
     return html`<section class="tk-card" aria-labelledby=${id}>
       <header>
@@ -165,8 +168,8 @@ export class TkMetricsPage extends LitElement {
       </header>
       <div class="body">
         <div class="faint tiny axis"><span>${text(top)}</span></div>
-        ${plot(plotSentence(one), points, { nowMs, top, height: 120 })}
-        <div class="faint tiny axis"><span>10 min ago</span><span>now</span></div>
+        ${plot(plotSentence(one), points, { nowMs, spanMs, top, height: 120 })}
+        <div class="faint tiny axis"><span>${duration(spanMs)} ago</span><span>now</span></div>
       </div>
     </section>`;
   }
@@ -234,20 +237,23 @@ export class TkMetricsPage extends LitElement {
 
   #service({ namespace, service, answers, cpu, memory }: ServiceRow): TemplateResult {
     const nowMs = this.context.timers.now();
+    const spanMs = shownSpanMs(this.#load.samples, nowMs);
     const name = `${service === 'turn' ? 'TURN' : 'SFU'} of ${namespace}`;
     const rss = newest(memory);
     const cpuNow = cpuText(newest(cpu));
     const rssNow = rss === null ? '–' : bytes(rss);
     return html`<tr>
       <th scope="row"><code class="small">turnkeep-${service}@${namespace}</code></th>
-      <td>${answers ? okWord('Answers') : stateWord('error', 'No answer')}</td>
+      <td>
+        ${this.#load.oldSinceMs !== null ? stateWord('unknown', 'Not known') : answers ? okWord('Answers') : stateWord('error', 'No answer')}
+      </td>
       <td class="num nowrap figure"><span class="phone-only faint">CPU </span>${cpuNow}</td>
       <td class="spark low">
-        ${plot(`CPU of ${name}: ${cpuNow}`, cpu, { nowMs, top: scaleTop(cpu, 5), height: 100 })}
+        ${plot(`CPU of ${name}: ${cpuNow}`, cpu, { nowMs, spanMs, top: scaleTop(cpu, 5), height: 100 })}
       </td>
       <td class="num nowrap figure"><span class="phone-only faint">Memory </span>${rssNow}</td>
       <td class="spark low">
-        ${plot(`Memory of ${name}: ${rssNow}`, memory, { nowMs, top: scaleTop(memory, 1e8), height: 100 })}
+        ${plot(`Memory of ${name}: ${rssNow}`, memory, { nowMs, spanMs, top: scaleTop(memory, 1e8), height: 100 })}
       </td>
     </tr>`;
   }
@@ -255,6 +261,7 @@ export class TkMetricsPage extends LitElement {
   #drops(): TemplateResult {
     const rows = dropRows(this.#load.samples, this.route.namespace);
     const nowMs = this.context.timers.now();
+    const spanMs = shownSpanMs(this.#load.samples, nowMs);
     return html`<section class="tk-card" aria-labelledby="drops">
       <header>
         <h2 id="drops" class="grow">Dropped packets</h2>
@@ -287,7 +294,7 @@ export class TkMetricsPage extends LitElement {
                     </td>
                     <td class="num nowrap figure">${told}</td>
                     <td class="spark low">
-                      ${plot(`${text}: ${told}`, points, { nowMs, top: scaleTop(points, 1), height: 100 })}
+                      ${plot(`${text}: ${told}`, points, { nowMs, spanMs, top: scaleTop(points, 1), height: 100 })}
                     </td>
                   </tr>`;
                 })}

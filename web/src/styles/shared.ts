@@ -96,6 +96,11 @@ const text = css`
     outline: none;
     box-shadow: var(--tk-ring);
   }
+  /* Where the focus is put, not where somebody went with it. */
+  [tabindex='-1']:focus {
+    outline: none;
+    box-shadow: none;
+  }
   @media (forced-colors: active) {
     :focus-visible {
       outline: 2px solid Highlight;
@@ -257,6 +262,25 @@ const text = css`
     background: var(--tk-unknown-bg);
     --gap: var(--tk-unknown-bg);
   }
+  .tk-avatar {
+    width: 20px;
+    height: 20px;
+    border-radius: 50%;
+    background: var(--tk-selected);
+    color: var(--tk-text);
+    font-size: 10px;
+    line-height: 20px;
+    text-align: center;
+    font-weight: var(--tk-weight-strong);
+    flex: none;
+    margin: 0 -2px;
+  }
+  .tk-avatar.large {
+    width: 26px;
+    height: 26px;
+    line-height: 26px;
+    margin: 0;
+  }
   .tk-empty {
     display: grid;
     justify-items: center;
@@ -346,10 +370,6 @@ export const page = css`
     min-width: 0;
     display: flex;
     flex-direction: column;
-  }
-  main:focus {
-    outline: none;
-    box-shadow: none;
   }
   .tk-page {
     width: 100%;

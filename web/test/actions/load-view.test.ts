@@ -11,6 +11,7 @@ import {
   rate,
   scaleTop,
   serviceRows,
+  shownSpanMs,
   SPAN_MS,
   tableRows,
   withSample,
@@ -85,7 +86,7 @@ t.test('all namespaces are a sum; one that is silent does not hide the others', 
   );
   t.equal(
     plotSentence(viewers!),
-    'Viewers: 3 viewers now, between 3 viewers and 7 viewers in the last 10 minutes.',
+    'Viewers: 3 viewers now, between 3 viewers and 7 viewers in the time shown.',
   );
   t.equal(plotSentence({ ...viewers!, points: [] }), 'Viewers: no number yet.');
   t.same(
@@ -100,6 +101,13 @@ t.test('ten minutes are kept', (t) => {
   const later = { ...sample(0, []), atMs: first.atMs + SPAN_MS };
   t.same(withSample([first], later), [later]);
   t.same(withSample([first], sample(2, [])), [first, sample(2, [])]);
+  t.end();
+});
+
+t.test('a plot shows as little of the past as its samples need', (t) => {
+  const at = (agoMs: number): number => shownSpanMs([{ ...sample(0, []), atMs: AT - agoMs }], AT) / 60_000;
+  t.same([0, 59_000, 61_000, 180_000, 400_000, 900_000].map(at), [1, 1, 2, 5, 10, 10]);
+  t.equal(shownSpanMs([], AT), 60_000);
   t.end();
 });
 
