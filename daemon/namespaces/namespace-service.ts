@@ -222,6 +222,7 @@ export class Namespaces extends Lifecycle {
     });
     this.rooms = new RoomService({
       ...{ node, store, clock, log, requireEnabled },
+      turn: this.turn,
       links: this.#links,
       controlTimeoutMs: this.#times.reloadTimeoutMs,
     });

@@ -6,11 +6,13 @@ import { CONTROL_VERSION } from '../contract/control.ts';
 import { AppError } from '../contract/errors.ts';
 import type { Room, RoomList, RoomSettings, RoomView, RoomViewers } from '../contract/rooms.ts';
 import type { Kick, Mute } from '../contract/signaling.ts';
+import type { TurnRefusal, TurnRefusalList } from '../contract/turn-operations.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { ControlLinks, SfuLinkEvent } from './control-links.ts';
 import { ModerationMemory } from './moderation-memory.ts';
+import { waitsForRelay, withRefusal } from './refused-allocations.ts';
 import type { NamespaceStore, SfuControl, Unsubscribe } from './system.ts';
 
 /** Of one room, in one call; those said last. */
@@ -20,6 +22,8 @@ export type RoomServiceOptions = {
   node: string;
   store: Pick<NamespaceStore, 'setRoomAffinity' | 'roomAffinities' | 'deleteRoomAffinity' | 'webrtcConfig'>;
   links: Pick<ControlLinks, 'sfu' | 'watch'>;
+  /** What the namespace's TURN service refused last. */
+  turn: { refusals: (namespace: string) => Promise<TurnRefusalList> };
   /** Throws namespace_not_found or webrtc_not_enabled. */
   requireEnabled: (namespace: string) => void;
   controlTimeoutMs: number;
@@ -88,9 +92,22 @@ export class RoomService {
 
   /** How far each viewer, or one, has come towards a picture. */
   async viewers(namespace: string, roomId: string, participantId?: string): Promise<RoomViewers> {
-    return this.#call(namespace, (sfu, options) =>
+    const answer = await this.#call(namespace, (sfu, options) =>
       sfu.call('rooms.viewers', { roomId, ...(participantId !== undefined && { participantId }) }, options),
     );
+    if (!answer.viewers.some(waitsForRelay)) return answer;
+    const refusals = await this.#refusals(namespace);
+    return { ...answer, viewers: answer.viewers.map((viewer) => withRefusal(viewer, namespace, refusals)) };
+  }
+
+  /** Of a TURN service that does not answer nothing is known: the sentence is then the SFU's alone. */
+  async #refusals(namespace: string): Promise<TurnRefusal[]> {
+    try {
+      return (await this.#options.turn.refusals(namespace)).items;
+    } catch (error) {
+      this.#options.log.debug({ namespace, reason: messageOf(error) }, 'the refusals of TURN are not known');
+      return [];
+    }
   }
 
   /** Sends people away. @returns how many participants that were. */

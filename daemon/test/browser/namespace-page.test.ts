@@ -2,6 +2,7 @@
  * The console's namespaces with nothing replaced: a person adds one, sees the plan, enables it, makes credentials,
  * sees the session that Chromium opens with them and what it is refused, ends it, and turns WebRTC off again.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import t from 'tap';
 import { axe, screenshot, waitForText } from '../../../web/test/browser/console-browser.ts';
@@ -81,6 +82,23 @@ t.test('the namespace page', { skip: browserMissing() ?? false }, async (t) => {
     await page.getByRole('button', { name: 'Let in again' }).click();
     await page.locator('tk-turn-revoked li').waitFor({ state: 'detached' });
     await again.context().close();
+  });
+
+  await t.test('a key that derives credentials is listed and removed after a question', async (t) => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-521' });
+    await appliance.api.post('/v1/namespaces/nordwerk/turn/keys', {
+      ...{ kind: 'app', clientId: 'kiosk' },
+      publicKey: publicKey.export({ type: 'spki', format: 'der' }).toString('hex'),
+    });
+    await page.reload();
+    await page.getByRole('button', { name: 'Remove the key of kiosk' }).click();
+    await page.getByText('Remove the key of kiosk?').waitFor();
+    t.equal(await focused(page), 'Keep it');
+    await page.locator('tk-turn-keys').scrollIntoViewIfNeeded();
+    await screenshot(page, 'namespace-key-dark');
+    t.same(await axe(page), [], 'axe clean');
+    await page.getByRole('button', { name: 'Remove key' }).click();
+    await page.locator('tk-turn-keys li').first().waitFor({ state: 'detached' });
   });
 
   await t.test('the secret is rotated after a question, and what runs stays in sight', async () => {

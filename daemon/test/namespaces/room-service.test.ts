@@ -68,6 +68,7 @@ function bench(t: Test) {
   const rooms = new RoomService({
     ...{ node: 'local', store, clock: new FakeClock(), log: silentLog, controlTimeoutMs: 1000 },
     requireEnabled: () => undefined,
+    turn: { refusals: () => Promise.resolve({ items: [] }) },
     links: {
       sfu: () => link.sfu as never,
       watch: (listener) => {

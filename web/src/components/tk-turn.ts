@@ -10,6 +10,7 @@ import { base, card } from '../styles/shared.ts';
 import { stateWord } from './icon.ts';
 import './tk-turn-credentials.ts';
 import './tk-turn-drain.ts';
+import './tk-turn-keys.ts';
 import './tk-turn-revoked.ts';
 import type { TkTurnRevoked } from './tk-turn-revoked.ts';
 import './tk-turn-sessions.ts';
@@ -101,6 +102,7 @@ export class TkTurn extends LitElement {
         }}
       ></tk-turn-sessions>
       <tk-turn-revoked .context=${context} .namespace=${namespace}></tk-turn-revoked>
+      <tk-turn-keys .context=${context} .namespace=${namespace}></tk-turn-keys>
       <div class="cols two">
         <div class="stack">
           ${refusalsCard(refusals.items, status.refusals, nowMs)}

@@ -2,7 +2,7 @@
 import type { EnableWebrtc, WebrtcStatus } from '../../../daemon/contract/api.ts';
 import type { TurnCredentials } from '../../../daemon/contract/ice.ts';
 import type { DisconnectTarget } from '../../../daemon/contract/turn-operations.ts';
-import type { RevokedList } from '../../../daemon/contract/turn-access.ts';
+import type { RevokedList, TurnKey, TurnKeyList } from '../../../daemon/contract/turn-access.ts';
 import { isObject, unreadable, type Call } from './http.ts';
 
 export type EnableOptions = Omit<EnableWebrtc, 'dryRun'>;
@@ -74,6 +74,18 @@ export class NamespaceApi {
     const answer = await this.#call('GET', `${path(name)}/turn/revoked`);
     if (isObject(answer) && Array.isArray(answer['items'])) return answer['items'] as RevokedList['items'];
     throw unreadable();
+  }
+
+  /** Who may derive credentials by tokens or keys of their own. */
+  async turnKeys(name: string): Promise<TurnKeyList> {
+    const answer = await this.#call('GET', `${path(name)}/turn/keys`);
+    if (isObject(answer) && Array.isArray(answer['items'])) return answer as TurnKeyList;
+    throw unreadable();
+  }
+
+  /** Its sessions end. */
+  async removeTurnKey(name: string, { kind, subject }: TurnKey): Promise<void> {
+    await this.#call('DELETE', `${path(name)}/turn/keys/${kind}/${encodeURIComponent(subject)}`);
   }
 
   async drain(name: string, deadlineSeconds: number): Promise<void> {
