@@ -152,7 +152,15 @@ export class Session implements Audience, TrackOwner, ViewerSession {
 
   /** Takes one checked frame; frames of a session are worked on one after the other. */
   receive(frame: ClientFrame): void {
-    if (this.#closed || this.#pendingFrames >= MAX_PENDING_FRAMES) return;
+    if (this.#closed) return;
+    if (this.#pendingFrames >= MAX_PENDING_FRAMES) {
+      const said = 'Too many frames wait for the one before them; this one was not read.';
+      this.#fail(
+        new AppError('rate_limited', said),
+        'requestId' in frame ? { requestId: frame.requestId } : {},
+      );
+      return;
+    }
     this.#pendingFrames += 1;
     this.#tail = this.#tail.then(async () => {
       this.#pendingFrames -= 1;

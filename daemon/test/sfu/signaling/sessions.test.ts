@@ -287,3 +287,20 @@ t.test('a kick ends every session of an identity and says why', async (t) => {
   t.equal(other.socket.closed, undefined);
   t.equal(sessions.size, 1);
 });
+
+t.test('frames beyond those that may wait are refused one by one, with their code', async (t) => {
+  const { connect } = bench();
+  const { socket, attachment } = connect();
+  for (let number = 0; number < 280; number += 1) {
+    attachment.onText(JSON.stringify({ type: 'leave', requestId: String(number), roomId: 'nowhere' }));
+  }
+  await turns();
+  const errors = socket.frames.filter(({ type }) => type === 'error');
+  t.equal(errors.length, 280, 'each frame has an answer');
+  const refused = errors.filter(({ code }) => code === 'rate_limited');
+  t.same(
+    refused.map(({ requestId }) => Number(requestId)),
+    Array.from({ length: 24 }, (_, index) => 256 + index),
+  );
+  t.match(refused[0], { message: /wait for the one before/ });
+});
