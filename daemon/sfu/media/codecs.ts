@@ -96,7 +96,8 @@ export function hasSameProfile(
   return profile(one) === profile(other) && one.get('profile-id') === other.get('profile-id');
 }
 
-function levelOf(fmtp: string): number {
+/** level_idc of what an fmtp line of H.264 says: ten times the level; 3.1 where it says nothing. */
+export function levelOf(fmtp: string): number {
   return parseInt(parseFmtp(fmtp).get('profile-level-id')?.slice(4, 6) ?? '1f', 16);
 }
 

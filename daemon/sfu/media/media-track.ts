@@ -17,6 +17,8 @@ export class MediaTrack {
   readonly trackId: string;
   /** The `a=msid` stream: browsers synchronise audio and video of one stream (RFC 8830). */
   readonly streamId: string;
+  /** What its sender has said that it would send; `codec` is what it does send. */
+  readonly declared: TrackCodec;
   #codec: TrackCodec;
   #isMeasured = false;
   #sources: readonly MediaSource[] = [];
@@ -26,6 +28,7 @@ export class MediaTrack {
   constructor(options: { trackId: string; streamId: string; codec: TrackCodec }) {
     this.trackId = options.trackId;
     this.streamId = options.streamId;
+    this.declared = options.codec;
     this.#codec = options.codec;
   }
 

@@ -12,6 +12,7 @@ import type { MediaEngine } from '../media/media-engine.ts';
 import type { MediaTrack } from '../media/media-track.ts';
 import { SdpError } from '../media/sdp/parse-sdp.ts';
 import type { RoomDirector } from './room-director.ts';
+import { problemOf } from './stream-problem.ts';
 
 type Seat = {
   roomId: string;
@@ -26,10 +27,6 @@ type OpenIngest = { ingestId: string; seat: Seat; note: string; openedAtMs: numb
 export type IngestEvent = { ingestId: string; roomId: string; state: IngestState; reason: string };
 
 const LOST = 'The connection to the camera is lost. It is being dialled again.';
-
-/** What is said of a camera whose pictures are out of order. */
-export const B_FRAMES =
-  'The camera sends B-frames, which browsers show as stutter. Turn them off in the camera (baseline profile, or zero latency).';
 
 export class Ingests {
   readonly #engine: MediaEngine;
@@ -162,7 +159,7 @@ export class Ingests {
                 height: stats.height,
                 packetsLost: stats.packetsLost,
                 profileLevelId: stats.profileLevelId,
-                problem: stats.hasBFrames ? B_FRAMES : '',
+                problem: problemOf([stats], ingest.seat.tracks.get('video')?.declared) ?? '',
               },
       };
     });

@@ -2,9 +2,9 @@
 import type { Encoding, Room as RoomView, RoomTrack } from '../../contract/rooms.ts';
 import type { TrackInfo } from '../../contract/signaling.ts';
 import type { SourceStats } from '../media/core/types.ts';
-import { B_FRAMES } from './ingests.ts';
 import type { Room } from '../rooms/room.ts';
 import type { RoomDirector } from './room-director.ts';
+import { problemOf } from './stream-problem.ts';
 
 export function roomView(room: Room, director: Pick<RoomDirector, 'track'>, nowMs: number): RoomView {
   const members = [...room.members.values()];
@@ -38,7 +38,7 @@ function trackView(
 ): RoomTrack {
   const received = (director.track(track.trackId)?.sources ?? []).map((source) => source.stats(nowMs));
   const encodings = received.map(encodingOf);
-  const problem = received.some((one) => one.hasBFrames) ? B_FRAMES : undefined;
+  const problem = problemOf(received, director.track(track.trackId)?.declared);
   let watchers = 0;
   for (const member of room.members.values()) if (member.watching.has(track.trackId)) watchers += 1;
   const bitsPerSecond = encodings.reduce((sum, one) => sum + one.bitsPerSecond, 0);
