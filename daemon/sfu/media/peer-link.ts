@@ -129,6 +129,11 @@ export class PeerLink {
     );
   }
 
+  /** True when a description repeats the ICE credentials of the one before. */
+  isSameGeneration(description: SessionDescription): boolean {
+    return this.#remote !== undefined && !this.isIceRestart(description);
+  }
+
   /** Takes the transport part of a remote description. @throws SdpError when it lacks what is needed. */
   setRemote(description: SessionDescription): void {
     const section = activeSection(description);

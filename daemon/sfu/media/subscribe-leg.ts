@@ -58,9 +58,11 @@ export class SubscribeLeg {
   readonly #early: (IceCandidateInit | null)[] = [];
   #open: PeerLink | undefined;
   #version = 0;
-  #nextMid = 0;
+  #nextMid: number;
   #dirty = false;
   #restart = false;
+  /** Our ICE credentials are new, and no answer has told the client's new ones yet. */
+  #isRestarting = false;
   #scheduled = false;
   #data: DataSection | undefined;
   #pending: (SubscribeOffer & { slots: SubscribeSlot[]; data: DataSection | undefined }) | undefined;
@@ -70,8 +72,15 @@ export class SubscribeLeg {
   #answeredAtMs: number | null = null;
   #ended: string | null = null;
 
-  constructor(options: { engine: MediaEngine; maxSlots: number; events: SubscribeLegEvents }) {
+  /** @param options.firstMid where the sections' names begin: another connection of the session had those before. */
+  constructor(options: {
+    engine: MediaEngine;
+    maxSlots: number;
+    firstMid: number;
+    events: SubscribeLegEvents;
+  }) {
     this.#engine = options.engine;
+    this.#nextMid = options.firstMid;
     this.#events = options.events;
     this.#maxSlots = options.maxSlots;
     this.#link = PeerLink.open(options.engine, {
@@ -103,6 +112,11 @@ export class SubscribeLeg {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Where a connection after this one begins to name its sections. */
+  get nextMid(): number {
+    return this.#nextMid;
   }
 
   /** The path to the viewer; undefined before DTLS is up. */
@@ -238,6 +252,13 @@ export class SubscribeLeg {
     if (description.media.length !== pending.slots.length + (data === undefined ? 0 : 1)) {
       throw new SdpError('The answer has another number of media sections than the offer.');
     }
+    // The answer to an offer of the connection before this one would reject tracks that the client can play.
+    const isOther = sections.some((media, at) => media.port !== 0 && media.mid !== pending.slots[at]?.mid);
+    // One without new ICE credentials would restart ICE towards where the client is not any more (RFC 8839).
+    if (isOther || (this.#isRestarting && link.isSameGeneration(description))) {
+      throw new SdpError('The answer is that to another offer.');
+    }
+    this.#isRestarting = false;
     link.setRemote(description);
     this.#cancelAnswerTimeout();
     this.#answeredAtMs ??= this.#engine.clock.nowMs();
@@ -322,6 +343,7 @@ export class SubscribeLeg {
     const link = await this.#link;
     if (this.#restart) {
       this.#restart = false;
+      this.#isRestarting = true;
       await link.restartIce();
     }
     this.#scheduled = false;

@@ -332,6 +332,7 @@ export class Session implements Audience, TrackOwner, ViewerSession {
     const leg: SubscribeLeg = new SubscribeLeg({
       engine: this.#options.engine,
       maxSlots: this.#options.maxSubscriptions,
+      firstMid: this.#subscribe?.nextMid ?? 0,
       events: {
         offer: (offer) => {
           this.send({ type: 'offer', connection: 'subscribe', ...offer });
@@ -372,6 +373,8 @@ export class Session implements Audience, TrackOwner, ViewerSession {
       },
     });
     this.#subscribe = leg;
+    // In place of one that ended, whatever asks for it first: with all that is watched.
+    for (const track of this.#watched.values()) this.#watchOn(leg, track);
     if (this.#data.wanted) leg.wantData();
     return leg;
   }
@@ -420,8 +423,7 @@ export class Session implements Audience, TrackOwner, ViewerSession {
     }
     if (this.restartIce()) return;
     // The connection is dead: a new one with the same tracks. The client sees it by the offer's origin.
-    const leg = this.#subscribeLeg();
-    for (const track of this.#watched.values()) this.#watchOn(leg, track);
+    this.#subscribeLeg();
   }
 
   #watchOn(leg: SubscribeLeg, track: MediaTrack): void {

@@ -48,6 +48,8 @@ export interface ServedSession {
 type Entry<Served extends ServedSession> = {
   session: Served;
   resumeToken: string;
+  /** The one before: a resume whose answer was lost with its socket is made once more. */
+  usedToken: string | undefined;
   /** The socket that speaks for it now, or since when it has none. */
   detachedAtMs: number | null;
   refreshAtMs: number;
@@ -119,6 +121,7 @@ export class Sessions<Served extends ServedSession = Session> {
     const entry: Entry<Served> = {
       session,
       resumeToken: randomToken(24),
+      usedToken: undefined,
       detachedAtMs: null,
       refreshAtMs: nowMs + this.#turn.ttlSeconds * 1000 * REFRESH_AT,
       heardAtMs: nowMs,
@@ -249,7 +252,8 @@ export class Sessions<Served extends ServedSession = Session> {
     frame: Extract<ClientFrame, { type: 'resume' }>,
   ): Entry<Served> {
     const kept = this.#byToken.get(frame.resumeToken);
-    if (kept === undefined || kept === entry || kept.session.identity !== ticket.identity) {
+    const isSpent = kept?.usedToken === frame.resumeToken && kept.detachedAtMs === null;
+    if (kept === undefined || kept === entry || isSpent || kept.session.identity !== ticket.identity) {
       const { code, message } = new AppError('resume_failed', 'There is no session to resume; join again.');
       const requestId = frame.requestId;
       entry.session.send({ type: 'error', code, message, ...(requestId !== undefined && { requestId }) });
@@ -265,7 +269,10 @@ export class Sessions<Served extends ServedSession = Session> {
     kept.detachedAtMs = null;
     kept.heardAtMs = this.#nowMs();
     kept.sawFrame = true;
-    this.#byToken.delete(kept.resumeToken);
+    for (const token of [kept.resumeToken, kept.usedToken]) {
+      if (token !== undefined && token !== frame.resumeToken) this.#byToken.delete(token);
+    }
+    kept.usedToken = frame.resumeToken;
     kept.resumeToken = randomToken(24);
     this.#byToken.set(kept.resumeToken, kept);
     this.#greet(kept, true);
@@ -290,6 +297,7 @@ export class Sessions<Served extends ServedSession = Session> {
     const { session } = entry;
     this.#entries.delete(session.sessionId);
     this.#byToken.delete(entry.resumeToken);
+    if (entry.usedToken !== undefined) this.#byToken.delete(entry.usedToken);
     const { socket } = session.outbox;
     session.close();
     session.outbox.detach();

@@ -129,6 +129,24 @@ t.test('credentials are refreshed at 80 % of their life, again and again', (t) =
   t.end();
 });
 
+t.test('a resume whose answer was lost with its socket is made once more', async (t) => {
+  const { connect, sessions } = bench();
+  const first = connect();
+  await first.send({ type: 'join', roomId: 'r' });
+  const { sessionId, resumeToken } = first.socket.last('session')!;
+  first.attachment.onClose(1006);
+  const second = connect();
+  await second.send({ type: 'resume', resumeToken });
+  second.attachment.onClose(1006);
+  const third = connect();
+  await third.send({ type: 'resume', resumeToken });
+  t.match(third.socket.last('session'), { sessionId, resumed: true });
+  t.equal(sessions.size, 1);
+  const fourth = connect();
+  await fourth.send({ type: 'resume', resumeToken });
+  t.match(fourth.socket.last('error'), { code: 'resume_failed' }, 'not while the session is in use');
+});
+
 t.test('a resume within the window keeps rooms, tells what was missed and changes the token', async (t) => {
   const { connect, pass, sessions, demand, director } = bench();
   const first = connect();
