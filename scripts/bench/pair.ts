@@ -24,6 +24,8 @@ type Sample = {
   loss: number;
   delayMs99: number;
   megabytes: number;
+  /** What camera and viewers added, by viewer. */
+  megabytesPerViewer: number;
 };
 
 /**
@@ -35,13 +37,14 @@ export async function pairCommand(args: readonly string[]): Promise<void> {
   const wanted = args.includes('--viewers') ? [Number(args[args.indexOf('--viewers') + 1])] : VIEWERS;
   const startMs = performance.now();
   const load = loadavg()[0]!.toFixed(1);
-  const all = contenders();
+  const isAlone = args.includes('--alone');
+  const all = contenders({ alone: isAlone });
   const rows: Record<string, string | number>[] = [];
   for (const viewers of isQuick ? wanted.slice(0, 1) : wanted) {
     rows.push(...(await compare(all, viewers, isQuick ? QUICK_ROUNDS : ROUNDS)));
   }
   console.table(rows);
-  if (isQuick) return;
+  if (isQuick || isAlone) return;
   const seconds = Math.round((performance.now() - startMs) / 1000);
   writeSection('pair', [
     `${machine()}; load average before the run ${load}.`,
@@ -80,6 +83,7 @@ async function compare(
       'times the CPU of LiveKit': all.length > 1 ? shown(median(ratios)) : '-',
       'p99 delay ms': shown(median(clean.map(({ delayMs99 }) => delayMs99)), 0),
       'MB with viewers': shown(median(clean.map(({ megabytes }) => megabytes)), 0),
+      'MB per viewer': shown(median(clean.map(({ megabytesPerViewer }) => megabytesPerViewer))),
       'rounds that count': `${clean.length} of ${rounds}`,
     };
   });
@@ -102,6 +106,7 @@ async function attempt(contender: Contender, viewers: number, round: number): Pr
 
 async function measure(contender: Contender, viewers: number): Promise<Sample> {
   const server = await contender.start();
+  const emptyBytes = server.residentBytes();
   const load = new Load(contender, server, 'pair', viewers);
   try {
     await load.next(READY_LIMIT_MS);
@@ -111,7 +116,8 @@ async function measure(contender: Contender, viewers: number): Promise<Sample> {
     await new Promise((done) => setTimeout(done, ROUND_MS));
     const after = server.cpuNanoseconds();
     load.tell('end');
-    const megabytes = server.residentBytes() / 1e6;
+    const bytes = server.residentBytes();
+    const megabytes = bytes / 1e6;
     const counted = await load.next(COUNT_LIMIT_MS);
     const received = Number(counted['received']);
     const parts = Object.fromEntries(
@@ -123,6 +129,7 @@ async function measure(contender: Contender, viewers: number): Promise<Sample> {
       loss: 1 - received / (Number(counted['offered']) * viewers),
       delayMs99: Number(counted['delayMs99']),
       megabytes,
+      megabytesPerViewer: (bytes - emptyBytes) / 1e6 / viewers,
     };
   } finally {
     await load.stop();

@@ -27,12 +27,15 @@ const FRAME_PACKETS = 9;
 const FRAME_MS = 1000 / 30;
 /** Every n-th packet of a viewer is opened. */
 const CHECK_EVERY = 50;
+/** Where a payload says when it left: a double, after its fragmentation header and slice. */
+const SENT_AT = 4;
 const SPS = Buffer.from('6742c01fd9005005bb0110000003001000000303c0f1832480', 'hex');
 const PPS = Buffer.from('68cb83cb20', 'hex');
 
 let received = 0;
 let broken = 0;
 let published = 0;
+let delaysMs: number[] = [];
 
 const isMedia = (datagram: Buffer): boolean =>
   datagram.length > 12 &&
@@ -52,6 +55,9 @@ async function listen(): Promise<void> {
       // Twelve bytes and eight of MID.
       const opened = receiver.unprotectRtp(datagram, 20, datagram.readUInt32BE(8), datagram.readUInt16BE(2));
       if (typeof opened === 'string') broken += 1;
+      else if (opened.length === PAYLOAD_BYTES) {
+        delaysMs.push(performance.now() - opened.readDoubleLE(SENT_AT));
+      }
     });
     await new Promise<void>((resolve) => {
       socket.bind(VIEWER_PORT, viewerAddress(at), resolve);
@@ -112,7 +118,8 @@ let running: NodeJS.Timeout | undefined;
 function publish(port: number, isProtected: boolean): void {
   const socket = createSocket('udp4');
   const sender = new SrtpSender(PROFILE, benchKeys(0).client.local);
-  const queue: Buffer[] = [];
+  /** Protected when they leave: they say when. */
+  const queue: (() => Buffer)[] = [];
   let index = 1;
   let frame = 0;
   let nextFrameMs = performance.now();
@@ -123,14 +130,16 @@ function publish(port: number, isProtected: boolean): void {
     out.writeUInt16BE(index & 0xffff, 2);
     out.writeUInt32BE((frame * 3000) >>> 0, 4);
     out.writeUInt32BE(PUBLISHER_SSRC, 8);
-    if (isProtected) {
-      queue.push(
-        out.subarray(0, sender.protectRtp(out, out.subarray(0, 12), payload, PUBLISHER_SSRC, index)),
-      );
-    } else {
+    const at = index;
+    queue.push(() => {
+      if (payload.length === PAYLOAD_BYTES) payload.writeDoubleLE(performance.now(), SENT_AT);
+      if (isProtected) {
+        const bytes = sender.protectRtp(out, out.subarray(0, 12), payload, PUBLISHER_SSRC, at);
+        return out.subarray(0, bytes);
+      }
       payload.copy(out, 12);
-      queue.push(out.subarray(0, 12 + payload.length));
-    }
+      return out.subarray(0, 12 + payload.length);
+    });
     index += 1;
   };
   running = setInterval(() => {
@@ -151,7 +160,7 @@ function publish(port: number, isProtected: boolean): void {
     // Senders pace: a frame leaves within its time.
     for (let burst = 0; burst < 2 && queue.length > 0; burst += 1) {
       published += 1;
-      socket.send(queue.shift()!, port, '127.0.12.200');
+      socket.send(queue.shift()!(), port, '127.0.12.200');
     }
   }, 1);
 }
@@ -159,7 +168,8 @@ function publish(port: number, isProtected: boolean): void {
 process.on('message', (command: Command) => {
   switch (command.type) {
     case 'mark':
-      tell({ type: 'mark', packets: received, published, broken });
+      tell({ type: 'mark', packets: received, published, broken, delaysMs });
+      delaysMs = [];
       break;
     case 'publish':
       publish(command.port, command.isProtected);

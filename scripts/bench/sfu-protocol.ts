@@ -43,7 +43,8 @@ export type Command =
 /** From a child to the parent. */
 export type Message =
   | { type: 'ready'; port: number }
-  | { type: 'mark'; packets: number; published: number; broken: number }
+  /** `delaysMs`: from sender to viewer, of the packets that were opened since the mark before. */
+  | { type: 'mark'; packets: number; published: number; broken: number; delaysMs?: number[] }
   | { type: 'offer'; viewer: number; sdp: string }
   | { type: 'answer'; viewer: number; sdp: string }
   | { type: 'connected' };

@@ -7,13 +7,18 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { residentBytes } from './process-accounts.ts';
 import { buildPionForwarder } from './pion-forwarder.ts';
 import { machine, markdownTable, writeSection } from './report.ts';
 import type { Command, Message } from './sfu-protocol.ts';
 
 const LOADS: readonly number[] = [100];
+/** For the delay: more viewers than one core is comfortable with, and the number that memory is compared with. */
+const DELAY_VIEWERS = 150;
+const FEW_VIEWERS = 50;
 const ROUNDS = 5;
 const QUICK_ROUNDS = 2;
+const DELAY_ROUNDS = 3;
 const WARM_UP_MS = 3000;
 const ROUND_MS = 5000;
 const DRAIN_MS = 1000;
@@ -43,7 +48,14 @@ type Contender = {
   connects: boolean;
   environment?: NodeJS.ProcessEnv;
 };
-type Sample = { packetsPerCpuSecond: number; packetsPerSecond: number; lost: number };
+type Sample = {
+  packetsPerCpuSecond: number;
+  packetsPerSecond: number;
+  lost: number;
+  /** From sender to viewer, sorted; empty where the viewers are not ours. */
+  delaysMs: number[];
+  residentBytes: number;
+};
 
 /** What the others are divided by. */
 const OURS: Contender = {
@@ -69,6 +81,16 @@ export async function sfuCommand(args: readonly string[]): Promise<void> {
   const isQuick = args.includes('--quick');
   const startMs = performance.now();
   const load = loadavg()[0]!.toFixed(1);
+  if (args.includes('--delay')) {
+    const delays = await benchDelay();
+    console.table(delays);
+    writeSection('sfu-delay', [
+      `${machine()}; load average before the run ${load}.`,
+      'Written by `npm run bench -- sfu --delay`. As above; the delay includes the load generator.',
+      markdownTable(delays),
+    ]);
+    return;
+  }
   const rows = await benchSfu(isQuick);
   console.table(rows);
   if (isQuick) return;
@@ -92,6 +114,35 @@ async function benchSfu(isQuick: boolean): Promise<SfuBenchRow[]> {
   const rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
   for (const viewers of isQuick ? LOADS.slice(0, 1) : LOADS) {
     rows.push(...(await compare([OURS, OURS_BY_DGRAM, ...peers], viewers, rounds)));
+  }
+  return rows;
+}
+
+/** Delay from the camera to the viewers, and memory of a viewer in the media core. */
+async function benchDelay(): Promise<Record<string, string | number>[]> {
+  const pion = buildPionForwarder();
+  const peers: readonly Contender[] =
+    'missing' in pion ? [] : [{ name: pion.name, program: [pion.path], isProtected: true, connects: false }];
+  const rows: Record<string, string | number>[] = [];
+  for (const contender of [OURS, ...peers]) {
+    const few = await measure(contender, FEW_VIEWERS);
+    const all: Sample[] = [];
+    for (let round = 0; round < DELAY_ROUNDS; round += 1) all.push(await measure(contender, DELAY_VIEWERS));
+    const part = (share: number): string =>
+      round2(
+        median(all.map(({ delaysMs }) => delaysMs[Math.floor(delaysMs.length * share)] ?? NaN)) ?? NaN,
+      ).toFixed(2);
+    console.error(`${DELAY_VIEWERS} viewers, ${contender.name}: p99 ${part(0.99)} ms`);
+    const more = median(all.map((one) => one.residentBytes))! - few.residentBytes;
+    rows.push({
+      server: contender.name,
+      viewers: DELAY_VIEWERS,
+      'p50 delay ms': part(0.5),
+      'p99 delay ms': part(0.99),
+      'lost packets': all.map(({ lost }) => lost).join(', '),
+      'KB of RSS per viewer': Math.round(more / (DELAY_VIEWERS - FEW_VIEWERS) / 1000),
+      rounds: DELAY_ROUNDS,
+    });
   }
   return rows;
 }
@@ -153,17 +204,21 @@ async function measure(contender: Contender, viewers: number): Promise<Sample> {
     command(load, { type: 'publish', port, isProtected: contender.isProtected });
     await wait(WARM_UP_MS);
     const before = await mark(server);
+    await mark(load);
     const cpuBefore = cpuNanoseconds(server);
     const startMs = performance.now();
     await wait(ROUND_MS);
     const after = await mark(server);
     const cpuSeconds = (cpuNanoseconds(server) - cpuBefore) / 1e9;
     const seconds = (performance.now() - startMs) / 1000;
+    const memory = residentBytes(server.pid ?? 0);
     command(load, { type: 'stop' });
     await wait(DRAIN_MS);
     const [sent, got] = [await mark(server), await mark(load)];
     const forwarded = after.packets - before.packets;
     return {
+      delaysMs: (got.delaysMs ?? []).sort((a, b) => a - b),
+      residentBytes: memory,
       packetsPerCpuSecond: forwarded / cpuSeconds,
       packetsPerSecond: forwarded / seconds,
       // What the camera sent and the server did not see is lost for every viewer.

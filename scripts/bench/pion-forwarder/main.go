@@ -168,8 +168,8 @@ func start() error {
 		return fmt.Errorf("usage: pion-forwarder VIEWERS")
 	}
 	count, err := strconv.Atoi(os.Args[1])
-	if err != nil || count < 1 || count > 120 {
-		return fmt.Errorf("VIEWERS must be 1 to 120, not %q", os.Args[1])
+	if err != nil || count < 1 || count > 250 {
+		return fmt.Errorf("VIEWERS must be 1 to 250, not %q", os.Args[1])
 	}
 	fd, err := strconv.Atoi(os.Getenv("NODE_CHANNEL_FD"))
 	if err != nil {
