@@ -39,6 +39,9 @@ export class WorkerRooms {
       case 'watch':
         if (event.data.untilMs === null) this.#watches.set(event.data.watchId, event.data);
         else this.#watches.delete(event.data.watchId);
+        return;
+      case 'moderation':
+      // It does not end with the worker: the daemon remembers it.
     }
   }
 
