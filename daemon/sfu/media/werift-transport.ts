@@ -1,5 +1,5 @@
 /**
- * With werift-sctp.ts and werift-shortcuts.ts the only file that knows werift's insides. werift runs ICE and DTLS; its
+ * With the other werift-*.ts files the only one that knows werift's insides. werift runs ICE and DTLS; its
  * sockets are replaced by our shared port, its media path and its SDP are not used. Every field touched here is looked
  * at by self-test.ts at start, so an update of the library that moves one is found before a camera is.
  *
@@ -23,7 +23,7 @@ import {
 import { messageOf } from '../../kit/errors.ts';
 import type { Cancel, Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { SrtpKeys, SrtpProfile } from './core/types.ts';
+import type { SrtpKeys } from './core/types.ts';
 import { verifyClientProof, type DtlsInsides } from './dtls-proof.ts';
 import { DtlsOrder } from './dtls-order.ts';
 import { ApplicationRecords, RecordGuard, type RecordKey } from './dtls-records.ts';
@@ -31,6 +31,7 @@ import type { MuxEndpoint } from './media-demux.ts';
 import type { SealedOutlet, SealKeys } from '../../datagrams/sealed-flow.ts';
 import type { MediaPort } from './media-port.ts';
 import { patchKeyAgreement } from './werift-shortcuts.ts';
+import { SRTP_PROFILES, srtpKeys, type SrtpInsides } from './werift-srtp-keys.ts';
 import type {
   DataAssociation,
   DataAssociationEvents,
@@ -60,14 +61,6 @@ const MAX_EARLY_CHECKS = 32;
 const MAX_REMOTE_CANDIDATES = 64;
 const MAX_TRANSACTION_IDS = 256;
 
-/** SRTP protection profiles (RFC 5764 section 4.1.2, RFC 7714), most wanted first. */
-const GCM = 0x0007;
-const SHA1_80 = 0x0001;
-const PROFILES: Readonly<Record<number, SrtpProfile>> = {
-  [GCM]: 'AEAD_AES_128_GCM',
-  [SHA1_80]: 'AES_CM_128_HMAC_SHA1_80',
-};
-const KEY_BYTES = 16;
 const PAIR_SUCCEEDED = 3;
 /** Beyond every flight of a DTLS handshake (RFC 6347 section 4.2.4). */
 const LAST_FLIGHT = 7;
@@ -95,18 +88,6 @@ type HandshakeInsides = { dtls: { flight: number } };
 type RecordInsides = {
   cipher: { cipher: Record<'clientWriteKey' | 'serverWriteKey' | 'clientNonce' | 'serverNonce', Buffer> };
 };
-/** Of its DTLS transport, and of the DTLS socket inside. */
-type SrtpInsides = {
-  startSrtp: () => void;
-  dtls: {
-    srtp: { srtpProfile?: number };
-    extractSessionKeys(
-      keyBytes: number,
-      saltBytes: number,
-    ): Record<'localKey' | 'localSalt' | 'remoteKey' | 'remoteSalt', Buffer>;
-  };
-};
-
 /** What werift takes for a bound UDP socket. */
 class VirtualUdpTransport {
   readonly type = 'udp';
@@ -283,7 +264,7 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
     // werift falls back to a public STUN server when none is configured. None is.
     this.#insides.stunServer = undefined;
     this.#insides.iceControlling = options.controlling;
-    this.#dtls = new RTCDtlsTransport({}, this.#ice, options.certificate, [GCM, SHA1_80]);
+    this.#dtls = new RTCDtlsTransport({}, this.#ice, options.certificate, [...SRTP_PROFILES]);
     this.#dtlsRole = options.dtlsRole ?? 'server';
     this.#dtls.role = this.#dtlsRole;
     // Its SRTP contexts would be derived for nothing: the media core has its own.
@@ -590,21 +571,4 @@ function isDtls(datagram: Buffer): boolean {
 /** Content type handshake, epoch 0, message type ClientHello (RFC 6347 section 4.2.2). */
 function isClientHello(datagram: Buffer): boolean {
   return datagram[0] === 22 && datagram[3] === 0 && datagram[4] === 0 && datagram[13] === 1;
-}
-
-/** RFC 5764 section 4.2. @throws Error when the profile is none of ours or a key has the wrong size. */
-function srtpKeys({ dtls }: SrtpInsides): SrtpKeys {
-  const profile = PROFILES[dtls.srtp.srtpProfile ?? 0];
-  if (profile === undefined) throw new Error('no common SRTP profile');
-  const saltBytes = profile === 'AEAD_AES_128_GCM' ? 12 : 14;
-  const keys = dtls.extractSessionKeys(KEY_BYTES, saltBytes);
-  const pair = (key: Buffer, salt: Buffer): { key: Buffer; salt: Buffer } => {
-    if (key.length !== KEY_BYTES || salt.length !== saltBytes) throw new Error('SRTP keys have a wrong size');
-    return { key: Buffer.from(key), salt: Buffer.from(salt) };
-  };
-  return {
-    profile,
-    local: pair(keys.localKey, keys.localSalt),
-    remote: pair(keys.remoteKey, keys.remoteSalt),
-  };
 }
