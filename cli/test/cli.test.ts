@@ -186,7 +186,7 @@ void t.test('users: codes, passwords, create, delete', async (t) => {
   t.match(await cli('user', 'create', 'guard', '--role', 'viewer'), { code: 0 });
   t.match(await cli('user', 'create', 'guard'), { code: 4 });
   t.match(await cli('user', 'create', 'x', '--role', 'king'), { code: 2, err: /Allowed choices/ });
-  t.match((await cli('user', 'list')).out, /admin +owner\nguard +viewer/);
+  t.match((await cli('user', 'list')).out, /admin +owner +enabled.*\nguard +viewer +enabled/);
   t.match(await cli('user', 'delete', 'guard'), { code: 0 });
   t.match(await cli('user', 'reset-password', 'guard'), { code: 1, err: /no user guard/ });
 });

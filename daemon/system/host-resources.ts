@@ -1,8 +1,9 @@
 /** What the kernel gives this process, and how its clock stands. Never rejects: what is not known is null. */
 import { execFile } from 'node:child_process';
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { access, constants, readdir, readFile, statfs } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { promisify } from 'node:util';
+import { isErrno } from '../kit/errors.ts';
 
 const COMMAND_TIMEOUT_MS = 3000;
 
@@ -10,7 +11,7 @@ export type HostResources = {
   receiveBufferBytes: number | null;
   sendBufferBytes: number | null;
   openFiles: { used: number; limit: number } | null;
-  disk: { path: string; freeBytes: number; totalBytes: number } | null;
+  disk: { path: string; freeBytes: number; totalBytes: number; readOnly: boolean } | null;
 };
 
 export async function hostResources(dataDir: string): Promise<HostResources> {
@@ -64,7 +65,11 @@ async function openFilesOfThis(): Promise<HostResources['openFiles']> {
 export async function diskOf(path: string): Promise<HostResources['disk']> {
   try {
     const { bsize, bavail, blocks } = await statfs(path);
-    return { path, freeBytes: bsize * bavail, totalBytes: bsize * blocks };
+    const readOnly = await access(path, constants.W_OK).then(
+      () => false,
+      (error: unknown) => isErrno(error, 'EROFS'),
+    );
+    return { path, freeBytes: bsize * bavail, totalBytes: bsize * blocks, readOnly };
   } catch {
     return null;
   }

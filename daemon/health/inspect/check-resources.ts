@@ -9,7 +9,7 @@ const say = sayAs(CHECK);
 const BUFFER_BYTES = 8 * 1024 * 1024;
 const MEGABYTE = 1024 * 1024;
 const LOW_DISK_BYTES = 500 * MEGABYTE;
-const NO_DISK_BYTES = 50 * MEGABYTE;
+export const NO_DISK_BYTES = 50 * MEGABYTE;
 const MIN_OPEN_FILES = 4096;
 
 export function checkResources({ resources }: Pick<Facts, 'resources'>): Finding[] {
@@ -38,6 +38,12 @@ export function checkResources({ resources }: Pick<Facts, 'resources'>): Finding
         say('warning', HOST, sentence, `Raise its limit (ulimit -n) to ${String(MIN_OPEN_FILES)}.`),
       );
     }
+  }
+  if (disk?.readOnly === true) {
+    const sentence = `The disk of ${disk.path} takes nothing: it is mounted read-only. Pictures run on, every change fails.`;
+    const remedy =
+      'Look for a failing disk in `dmesg`; then `mount -o remount,rw` of that file system. turnkeepd goes on by itself.';
+    findings.push(say('failure', HOST, sentence, remedy));
   }
   if (disk !== null && disk.freeBytes < LOW_DISK_BYTES) {
     const sentence = `${disk.path} has ${String(Math.floor(disk.freeBytes / MEGABYTE))} MB left: a full disk stops every change.`;

@@ -42,7 +42,7 @@ export type ResourceFacts = {
   sendBufferBytes: number | null;
   openFiles: { used: number; limit: number } | null;
   /** Of the file system of the data. */
-  disk: { path: string; freeBytes: number; totalBytes: number } | null;
+  disk: { path: string; freeBytes: number; totalBytes: number; readOnly: boolean } | null;
 };
 
 export type UnitFacts = {

@@ -254,6 +254,13 @@ const FAULTS: [string, (facts: Facts) => void, string, Severity, RegExp][] = [
     /of a NAT/,
   ],
   [
+    'a disk that takes nothing',
+    (f) => (f.resources.disk!.readOnly = true),
+    'host',
+    'failure',
+    /mounted read-only/,
+  ],
+  [
     'somebody widened the slice',
     (f) => (demo(f).quotaProblem = 'memory is 4096 MiB instead of 512 MiB.'),
     'quotas',

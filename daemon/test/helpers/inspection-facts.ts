@@ -125,7 +125,7 @@ export function healthyFacts(): Facts {
       receiveBufferBytes: 8_388_608,
       sendBufferBytes: 8_388_608,
       openFiles: { used: 50, limit: 65_536 },
-      disk: { path: '/data', freeBytes: 1e10, totalBytes: 2e10 },
+      disk: { path: '/data', freeBytes: 1e10, totalBytes: 2e10, readOnly: false },
     },
     relays: [{ namespace: 'demo', rttMs: 1.5, problem: null }],
   };

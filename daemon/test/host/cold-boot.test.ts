@@ -1,6 +1,6 @@
 /** The power fails, and something else is broken, too: what was enabled is back on its ports, with its secret. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
@@ -79,6 +79,80 @@ t.test('cold boot with something broken', async (t) => {
       'journalctl --boot --quiet --no-pager --output=cat _SYSTEMD_UNIT=turnkeepd.service; turnkeep status --json || true',
     );
     t.match(log, said, `${fault}: it is told`);
+  }
+
+  const credentialWorks = async (password_ = password, username_ = username): Promise<boolean> => {
+    const { code } = await box.outside([
+      process.execPath,
+      join(REPOSITORY, 'daemon/test/testbed/allocate.ts'),
+      ...[BOX_ADDRESS, String(ports?.turn), username_, password_],
+    ]);
+    return code === 0;
+  };
+
+  for (const [fault, fill, told] of [
+    [
+      'a full disk',
+      `dd if=/dev/zero of=${data}/fill bs=64k 2>/dev/null || true`,
+      /0 MB left.*\s+Make room on it/,
+    ],
+    ['a read-only disk', `mount -o remount,ro ${data}`, /takes nothing.*\s+.*mount -o remount,rw/],
+  ] as const) {
+    await t.test(fault, async (t) => {
+      await box.cutPower(() => {
+        sh(`mount -t tmpfs -o size=12m,mode=0700 small ${data} && cp -a ${good}/. ${data}/`);
+        sh(
+          `rm -rf ${data}/run && mkdir -m 0700 ${data}/run && chown --reference=${good} ${data} ${data}/run; ${fill}`,
+        );
+      });
+      try {
+        t.strictSame((await untilServed(box, 'plant')).ports, ports, 'the same ports');
+        t.ok(await credentialWorks(), 'a credential of before works');
+        t.match(
+          await box.run(['turnkeep', 'inspect']),
+          { code: 1, stdout: told },
+          'it is named, with its remedy',
+        );
+      } finally {
+        await box.cutPower(() => sh(`umount ${data}`));
+      }
+      await untilServed(box, 'plant');
+    });
+  }
+
+  const CLOCK = `const real = Date, shift = Number(process.env.CLOCK_SHIFT_MS);
+globalThis.Date = class extends real {
+  constructor(...words) { if (words.length === 0) super(real.now() + shift); else super(...words); }
+  static now() { return real.now() + shift; }
+};`;
+  writeFileSync(join(box.root, 'opt/turnkeep/clock.mjs'), CLOCK);
+  for (const [days, works] of [
+    [-1, true],
+    [1, false],
+  ] as const) {
+    await t.test(`a clock that is ${String(days)} day off at power on`, async (t) => {
+      const drop = `[Service]\nEnvironment=NODE_OPTIONS=--import=/opt/turnkeep/clock.mjs CLOCK_SHIFT_MS=${String(days * 86_400_000)}\n`;
+      await box.cutPower(() => {
+        for (const unit of ['turnkeepd', 'turnkeep-turn@', 'turnkeep-sfu@']) {
+          const folder = join(box.root, `etc/systemd/system/${unit}.service.d`);
+          mkdirSync(folder, { recursive: true });
+          writeFileSync(join(folder, 'clock.conf'), drop);
+        }
+      });
+      t.strictSame((await untilServed(box, 'plant')).ports, ports, 'the same ports');
+      t.equal(
+        await credentialWorks(),
+        works,
+        works ? 'a credential of before works' : 'by that clock it has ended',
+      );
+      const fresh = await box.sh('turnkeep --json turn credentials --namespace plant --subject after');
+      const issued = credentialsSchema.parse(JSON.parse(fresh));
+      t.ok(await credentialWorks(issued.password, issued.username), 'a new credential works');
+      const { stdout } = await box.run(['turnkeep', 'inspect']);
+      if (days < 0)
+        t.match(stdout, /The clock is behind: .* written .* later.*\s+Synchronise it/, 'it is named');
+      else t.match(stdout, /The clock is not synchronised/);
+    });
   }
 });
 

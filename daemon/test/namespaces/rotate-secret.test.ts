@@ -7,7 +7,10 @@ import { settled, World } from '../helpers/namespace-fakes.ts';
 
 const DAY_MS = 86_400_000;
 
-const enabled = async (t: Test, change: object = {}): Promise<{ world: World; daemon: Namespaces }> => {
+const enabled = async (
+  t: Test,
+  change: Parameters<World['daemon']>[0] = {},
+): Promise<{ world: World; daemon: Namespaces }> => {
   const world = new World(t);
   const daemon = world.daemon(change);
   t.teardown(() => daemon.stop());
@@ -35,7 +38,7 @@ const issuing = (daemon: Namespaces, secrets: string[]): number => {
 
 t.test('the new one issues, the older one is accepted for a day and the skew', async (t) => {
   const turnSession = { maxSeconds: 0, strictExpiry: false, clockSkewSeconds: 60 };
-  const { world, daemon } = await enabled(t, { turnSession });
+  const { world, daemon } = await enabled(t, { settings: { turnSession } });
   const [old] = accepted(world);
   const calls = world.services.calls.length;
   const operation = await rotate(daemon);
