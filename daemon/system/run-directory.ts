@@ -17,8 +17,13 @@ export function runDirectory(dataDir: string): string {
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
   const { uid } = userInfo();
   const fits = Buffer.byteLength(inside) <= MAX_RUN_DIR_BYTES;
-  const path = fits ? inside : join(tmpdir(), `turnkeep-${String(uid)}-${hash}`);
+  return ownDirectory(fits ? inside : join(tmpdir(), `turnkeep-${String(uid)}-${hash}`));
+}
+
+/** Makes `path` unless it is there. @returns it. Throws an AdapterError when it is not this user's alone. */
+export function ownDirectory(path: string): string {
   mkdirSync(path, { recursive: true, mode: 0o700 });
+  const { uid } = userInfo();
   const found = lstatSync(path);
   // A directory that somebody else prepared could hand us their sockets.
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o077) !== 0) {

@@ -20,13 +20,15 @@ import type {
 } from '../../namespaces/system.ts';
 import { orderDrain } from '../control-connector.ts';
 import { ChangeBell, serviceTitle, untilReady } from '../ready-wait.ts';
-import { runDirectory } from '../run-directory.ts';
+import { ownDirectory } from '../run-directory.ts';
 import { ServiceFiles, serviceName } from '../service-files.ts';
 import { LIMIT_PROPERTIES, limitsOf, sliceProperties } from './slice-limits.ts';
 import type { Systemctl } from './systemctl.ts';
 import { sliceOf, unitOf } from './unit-names.ts';
 import type { UnitState } from './unit-state.ts';
 
+/** In memory, so that services start on a disk that takes nothing; the units name it too. */
+const SOCKET_DIRECTORY = '/run/turnkeep/services';
 /** While something changes, and otherwise. Each look is one short process for all services together. */
 const LOOK_MS = { busy: 100, quiet: 1000 };
 /** Beyond its deadline a drained service has this long to be gone. */
@@ -70,7 +72,7 @@ export class SystemdServices implements ServiceManager {
   /** Makes the run directory; throws an AdapterError when it is not ours alone. */
   constructor(options: SystemdServicesOptions) {
     this.#options = options;
-    this.#runDir = runDirectory(options.dataDir);
+    this.#runDir = ownDirectory(SOCKET_DIRECTORY);
     this.#files = new ServiceFiles(options.dataDir);
   }
 
