@@ -134,6 +134,12 @@ export class FrontSession implements ServedSession {
         this.#linkOfTrack(frame.trackId).send(frame);
         return;
       case 'open-data':
+        if (this.#hasMany) {
+          throw new AppError(
+            'conflict',
+            'A client with several connections cannot send data messages where rooms are spread over workers: set sfu.workers to 1.',
+          );
+        }
         this.#linkForData(frame.roomId).send(frame);
         return;
       case 'offer':
