@@ -5,7 +5,6 @@ export function browserMedia(): MediaEnvironment {
   let playable: Set<string> | undefined;
   return {
     createConnection: (configuration) => new RTCPeerConnection(configuration),
-    createStream: () => new MediaStream(),
     canPlay(mimeType) {
       playable ??= new Set(
         RTCRtpReceiver.getCapabilities('video')?.codecs.map((codec) => codec.mimeType.toLowerCase()),

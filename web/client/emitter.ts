@@ -13,10 +13,14 @@ export class Emitter<Events extends object> {
   }
 
   /** @internal */
-  emit<Name extends keyof Events>(name: Name, data: Events[Name]): void {
+  emit<Name extends keyof Events>(
+    name: Name,
+    ...data: Events[Name] extends undefined ? [data?: undefined] : [data: Events[Name]]
+  ): void;
+  emit(name: keyof Events, data?: unknown): void {
     for (const listener of [...(this.#listeners.get(name) ?? [])]) {
       try {
-        (listener as (data: Events[Name]) => void)(data);
+        (listener as (data: unknown) => void)(data);
       } catch (error) {
         console.error(`A listener of "${String(name)}" failed.`, error);
       }

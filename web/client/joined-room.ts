@@ -6,6 +6,7 @@ import type {
   ServerFrameData,
   TrackInfo,
 } from '../../daemon/contract/signaling.ts';
+import type { DataLanes, DataMessage, DataOptions } from './data-lanes.ts';
 import { Emitter } from './emitter.ts';
 import type { MediaEnvironment, MediaSession, ServerRefusal } from './media-session.ts';
 import type { Publication, PublishOptions } from './publication.ts';
@@ -33,6 +34,8 @@ export type RoomEvents = {
   /** Somebody publishes a track. Its media follows: `attach` it at once, it appears when it arrives. */
   track: RemoteTrack;
   'track-removed': RemoteTrack;
+  /** Somebody else in the room has sent it with `sendData`. */
+  data: DataMessage;
   /** The camera of this room does not answer, and why, in a sentence. */
   'source-lost': { message: string; sinceMs: number };
   'source-back': undefined;
@@ -55,6 +58,7 @@ export type JoinOptions = {
 export type RoomPort = {
   session: MediaSession;
   publisher: Publisher;
+  data: DataLanes;
   media: MediaEnvironment;
   timers: Timers;
 };
@@ -132,7 +136,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
    * in, and goes on after every reconnection until it is taken back, its source ends or the room is left.
    */
   publish(track: MediaStreamTrack, options: PublishOptions = {}): Publication {
-    if (this.#state === 'left') throw new Error(`The room "${this.roomId}" was left: join it again.`);
+    this.#mustNotBeLeft();
     const publication = this.#port.publisher.publish(this.roomId, track, options);
     publication.on('published', ({ trackId }) => {
       publication.takeForced(this.#forced.has(trackId ?? ''));
@@ -162,11 +166,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
   /** Sends somebody away. Needs the right `admin`. @throws RequestError (rejects) as the server says. */
   kick(participantId: string, { reason, forSeconds }: KickOptions = {}): Promise<void> {
     // The server's defaults stand for what is left out.
-    const options = {
-      ...(reason !== undefined && { reason }),
-      ...(forSeconds !== undefined && { forSeconds }),
-    };
-    return this.#ask({ type: 'kick', roomId: this.roomId, participantId, ...options } as ClientFrame);
+    return this.#ask({ type: 'kick', roomId: this.roomId, participantId, reason, forSeconds } as ClientFrame);
   }
 
   /**
@@ -174,20 +174,38 @@ export class JoinedRoom extends Emitter<RoomEvents> {
    * @throws RequestError (rejects) as the server says.
    */
   mute(participantId: string, muted: boolean, kind?: 'audio' | 'video'): Promise<void> {
-    return this.#ask({ type: 'mute', roomId: this.roomId, participantId, muted, ...(kind && { kind }) });
+    return this.#ask({ type: 'mute', roomId: this.roomId, participantId, muted, kind });
   }
 
   /** Ends the room for everybody, us too. Needs the right `admin`. @throws RequestError (rejects) as the server says. */
   close(reason?: string): Promise<void> {
-    const said = reason === undefined ? {} : { reason };
-    return this.#ask({ type: 'close', roomId: this.roomId, ...said } as ClientFrame);
+    return this.#ask({ type: 'close', roomId: this.roomId, reason } as ClientFrame);
+  }
+
+  /**
+   * Sends text or bytes to the others in the room. Resolves when it is on its way; rejects when it is larger than the
+   * server takes (16 KiB unless it says otherwise), with an error that names the limit.
+   */
+  async sendData(data: string | Uint8Array, options: DataOptions = {}): Promise<void> {
+    this.#mustNotBeLeft();
+    this.#port.data.want(this.roomId, this.#state === 'joined');
+    await this.#port.data.send(this.roomId, data, options);
+  }
+
+  override on<Name extends keyof RoomEvents>(
+    name: Name,
+    listener: (data: RoomEvents[Name]) => void,
+  ): () => void {
+    // Who never listens has no channels.
+    if (name === 'data') this.#port.data.want(this.roomId, this.#state === 'joined');
+    return super.on(name, listener);
   }
 
   /** Leaves for good. Twice is harmless. */
   leave(): void {
     if (this.#state === 'left') return;
     this.#port.session.send({ type: 'leave', roomId: this.roomId });
-    this.#end(null);
+    this.end();
   }
 
   // -- For the client that owns it -----------------------------------------------------------------
@@ -215,7 +233,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     this.#state = 'joining';
     this.#refusal = null;
     this.#forced.clear();
-    for (const track of this.#tracks.values()) track.forgetSession();
+    for (const track of this.tracks) track.forgetSession();
   }
 
   /** @internal A frame that names this room, or a track of it. */
@@ -225,7 +243,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
         this.#welcomed(frame);
         return;
       case 'kicked':
-        this.#end(frame.reason);
+        this.end(frame.reason);
         return;
       case 'peer-joined':
         this.#meet(frame.participant);
@@ -233,7 +251,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
       case 'peer-left': {
         const who = this.#participants.get(frame.participantId);
         this.#participants.delete(frame.participantId);
-        if (who === undefined) return;
+        if (!who) return;
         if (frame.kicked !== undefined) {
           this.emit('participant-kicked', { participant: who, reason: frame.kicked });
         }
@@ -273,8 +291,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     const retryAtMs = final ? null : this.#port.timers.now() + REFUSAL_RETRY_MS;
     if (!final) {
       this.#cancelRetry = this.#port.timers.after(REFUSAL_RETRY_MS, () => {
-        this.#state = 'joining';
-        this.tell();
+        this.retryNow();
       });
     }
     this.#refusal = { code, message, retryAtMs };
@@ -283,12 +300,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
 
   /** @internal */
   fill(): void {
-    for (const track of this.#tracks.values()) track.fill();
-  }
-
-  /** @internal The room is over without a word to the server. */
-  end(): void {
-    this.#end(null);
+    for (const track of this.tracks) track.fill();
   }
 
   #welcomed(frame: Extract<ServerFrame, { type: 'welcome' }>): void {
@@ -310,7 +322,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     const { sourceLost } = frame;
     this.#setSource(sourceLost === null ? null : { message: sourceLost, sinceMs: this.#port.timers.now() });
     this.#port.publisher.roomJoined(this.roomId);
-    this.emit('joined', undefined);
+    this.emit('joined');
     for (const participant of frame.participants) this.#meet(participant);
     for (const track of frame.tracks) this.#know(track, !again);
   }
@@ -325,7 +337,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     else if (this.#forced.size < MAX_TRACKS) this.#forced.add(trackId);
     own?.takeForced(forced);
     const participantId = own === undefined ? track?.participantId : this.#participantId;
-    if (typeof participantId === 'string') this.emit('muted', { trackId, participantId, muted, forced });
+    if (participantId) this.emit('muted', { trackId, participantId, muted, forced });
   }
 
   #setMode(mode: 'auto' | 'none'): void {
@@ -336,7 +348,11 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     if (this.#state === 'joined') {
       session.request({ type: mode === 'auto' ? 'subscribe' : 'unsubscribe', roomId }, roomId);
     }
-    for (const track of this.#tracks.values()) track.setSubscribed(mode === 'auto');
+    for (const track of this.tracks) track.setSubscribed(mode === 'auto');
+  }
+
+  #mustNotBeLeft(): void {
+    if (this.#state === 'left') throw new Error(`The room "${this.roomId}" was left: join it again.`);
   }
 
   #ask(frame: ClientFrame): Promise<void> {
@@ -355,7 +371,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
   #know(info: TrackInfo, anew: boolean): void {
     if (info.participantId === this.#participantId) return;
     const known = this.#tracks.get(info.trackId);
-    if (known !== undefined) {
+    if (known) {
       known.update(info);
       if (anew) known.sayAgain(this.#mode);
       else known.sayLost(this.#mode);
@@ -376,7 +392,7 @@ export class JoinedRoom extends Emitter<RoomEvents> {
 
   #drop(trackId: string): void {
     const track = this.#tracks.get(trackId);
-    if (track === undefined) return;
+    if (!track) return;
     this.#tracks.delete(trackId);
     this.emit('track-removed', track);
     track.end();
@@ -388,20 +404,22 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     this.#sourceLost = lost;
     if (lost === null) {
       // The ladder starts from here, not from the moment the camera went away.
-      for (const track of this.#tracks.values()) track.startLadderAnew();
-      this.emit('source-back', undefined);
+      for (const track of this.tracks) track.startLadderAnew();
+      this.emit('source-back');
     } else {
       this.emit('source-lost', lost);
     }
   }
 
-  #end(reason: string | null): void {
+  /** @internal The room is over without a word to the server. */
+  end(reason: string | null = null): void {
     if (this.#state === 'left') return;
     this.#state = 'left';
     this.#cancelRetry();
     for (const trackId of [...this.#tracks.keys()]) this.#drop(trackId);
     this.#participants.clear();
     this.#port.publisher.roomEnded(this.roomId);
+    this.#port.data.drop(this.roomId);
     this.emit('left', { reason });
     this.clear();
   }

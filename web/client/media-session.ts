@@ -14,7 +14,6 @@ import type { Timers } from './timers.ts';
 /** What a browser provides; tests provide fakes. */
 export interface MediaEnvironment {
   createConnection(configuration: RTCConfiguration): RTCPeerConnection;
-  createStream(): MediaStream;
   /** @param mimeType for example `video/H264`. */
   canPlay(mimeType: string): boolean;
 }
@@ -60,6 +59,7 @@ export type MediaSessionEvents = {
 const SHARED_STEP_GAP_MS = 4000;
 /** A failed peer connection gets this long to come back by an ICE restart. */
 const RESTART_LIMIT_MS = 6000;
+const NO_MILESTONES: Milestones = { sessionAtMs: null, relayedAtMs: null, connectedAtMs: null };
 const MAX_PENDING = 256;
 const MAX_QUESTIONS = 64;
 const ANSWER_LIMIT_MS = 10_000;
@@ -84,7 +84,7 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   readonly #questions = new Map<string, (error: RequestError | null) => void>();
   #subscriber: SubscribeConnections | undefined;
   #iceServers: IceServer[] = [];
-  #milestones: Milestones = { sessionAtMs: null, relayedAtMs: null, connectedAtMs: null };
+  #milestones = NO_MILESTONES;
   #blocked = false;
   #requests = 0;
   #sharedStepAtMs = 0;
@@ -97,13 +97,13 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     this.#timers = options.timers;
     this.#signaling = new SignalingSession(options);
     this.#signaling.on('state', () => {
-      this.emit('connection', undefined);
+      this.emit('connection');
     });
-    this.#signaling.on('session', ({ resumed }) => {
+    this.#signaling.on('session', (session) => {
       this.#endedBy = null;
-      if (!resumed) this.#forget(this.#timers.now());
-      this.emit('session', { resumed });
-      this.emit('connection', undefined);
+      if (!session.resumed) this.#forget(this.#timers.now());
+      this.emit('session', session);
+      this.emit('connection');
     });
     this.#signaling.on('frame', (frame) => {
       this.#take(frame);
@@ -155,16 +155,15 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     const requestId = `r${String(++this.#requests)}`;
     if (!this.#signaling.send({ ...frame, requestId } as ClientFrame)) return false;
     this.#pending.set(requestId, roomId);
-    const oldest = this.#pending.keys().next().value;
-    if (this.#pending.size > MAX_PENDING && oldest !== undefined) this.#pending.delete(oldest);
+    const [oldest = ''] = this.#pending.keys();
+    if (this.#pending.size > MAX_PENDING) this.#pending.delete(oldest);
     return true;
   }
 
   /** A request that is answered by `done`. @throws RequestError (rejects) when it was refused or not answered. */
   ask(frame: ClientFrame, roomId: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const asked = this.#questions.size < MAX_QUESTIONS && this.request(frame, roomId);
-      if (!asked) {
+      if (this.#questions.size >= MAX_QUESTIONS || !this.request(frame, roomId)) {
         reject(
           new RequestError('unavailable', 'There is no open session: try again when the room is joined.'),
         );
@@ -183,12 +182,10 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   }
 
   /** @returns false when nobody waits for this answer. */
-  #answer(requestId: string | undefined, error: RequestError | null): boolean {
-    const settle = this.#questions.get(requestId ?? '');
-    if (settle === undefined || requestId === undefined) return false;
-    this.#questions.delete(requestId);
-    settle(error);
-    return true;
+  #answer(requestId: string, error: RequestError | null): boolean {
+    const settle = this.#questions.get(requestId);
+    settle?.(error);
+    return this.#questions.delete(requestId);
   }
 
   /** Tries to reach the server now instead of at the end of the wait. */
@@ -214,15 +211,13 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     return this.#subscriber?.receiverTrack(trackId);
   }
 
-  getStats(): Promise<RTCStatsReport> | undefined {
-    return this.#subscriber?.getStats();
+  /** A data channel of the connection that receives. */
+  createChannel(label: string, init: RTCDataChannelInit): RTCDataChannel {
+    return this.#peer().createChannel(label, init, this.#iceServers);
   }
 
-  /** Gives relay and session back; `start` begins anew. */
-  rest(): void {
-    this.#signaling.rest();
-    this.#cancelRestart();
-    this.#forget(null);
+  getStats(): Promise<RTCStatsReport> | undefined {
+    return this.#subscriber?.getStats();
   }
 
   close(): void {
@@ -241,8 +236,8 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     for (const requestId of [...this.#questions.keys()]) {
       this.#answer(requestId, new RequestError('unavailable', 'The session ended before the answer came.'));
     }
-    this.#milestones = { sessionAtMs, relayedAtMs: null, connectedAtMs: null };
-    this.emit('forgotten', undefined);
+    this.#milestones = { ...NO_MILESTONES, sessionAtMs };
+    this.emit('forgotten');
   }
 
   #take(frame: ServerFrame): void {
@@ -268,15 +263,15 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
       case 'kicked':
         if (frame.roomId === null) {
           this.#endedBy = frame.reason;
-          this.emit('connection', undefined);
+          this.emit('connection');
         }
         break;
       case 'done':
-        if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
-        this.#answer(frame.requestId, null);
+        this.#pending.delete(frame.requestId ?? '');
+        this.#answer(frame.requestId ?? '', null);
         return;
       case 'welcome':
-        if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
+        this.#pending.delete(frame.requestId ?? '');
         break;
       default:
         break;
@@ -286,17 +281,17 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
 
   #refused(frame: ServerFrameData<'error'>): void {
     const roomId = frame.roomId ?? this.#pending.get(frame.requestId ?? '');
-    if (frame.requestId !== undefined) this.#pending.delete(frame.requestId);
+    this.#pending.delete(frame.requestId ?? '');
     if (roomId === undefined && frame.code === 'negotiation_failed') this.#renewLater();
     const { code, message, requestId, connection } = frame;
-    if (this.#answer(requestId, new RequestError(code, message))) return;
+    if (this.#answer(requestId ?? '', new RequestError(code, message))) return;
     this.emit('refused', { code, message, roomId, requestId, connection });
   }
 
   // -- The subscribe leg -----------------------------------------------------------------------------
 
   #peer(): SubscribeConnections {
-    if (this.#subscriber !== undefined) return this.#subscriber;
+    if (this.#subscriber) return this.#subscriber;
     const subscriber = new SubscribeConnections({
       send: (frame) => {
         this.#signaling.send(frame);
@@ -305,19 +300,14 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     });
     this.#subscriber = subscriber;
     subscriber.on('slots', () => {
-      this.emit('slots', undefined);
+      this.emit('slots');
     });
     subscriber.on('relayed', () => {
-      this.#blocked = false;
-      this.#milestones = {
-        ...this.#milestones,
-        relayedAtMs: this.#milestones.relayedAtMs ?? this.#timers.now(),
-      };
-      this.emit('connection', undefined);
+      this.#reached('relayedAtMs');
     });
     subscriber.on('blocked', () => {
       this.#blocked = true;
-      this.emit('connection', undefined);
+      this.emit('connection');
       this.#renewLater();
     });
     subscriber.on('connection', (state) => {
@@ -332,17 +322,19 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   #connectionChanged(state: RTCPeerConnectionState): void {
     if (state === 'connected') {
       this.#cancelRestart();
-      this.#blocked = false;
-      this.#milestones = {
-        ...this.#milestones,
-        connectedAtMs: this.#milestones.connectedAtMs ?? this.#timers.now(),
-      };
+      this.#reached('connectedAtMs');
     }
     if (state === 'failed') {
       this.repair('ice-restart', this.#timers.now());
       this.#renewLater();
     }
-    this.emit('connection', undefined);
+    this.emit('connection');
+  }
+
+  #reached(step: 'relayedAtMs' | 'connectedAtMs'): void {
+    this.#blocked = false;
+    this.#milestones = { ...this.#milestones, [step]: this.#milestones[step] ?? this.#timers.now() };
+    this.emit('connection');
   }
 
   /** Unless the connection comes back by itself within the limit, the session is given up. */

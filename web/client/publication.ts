@@ -69,7 +69,7 @@ export class Publication extends Emitter<PublicationEvents> {
   }
 
   get kind(): 'audio' | 'video' {
-    return this.#track.kind === 'audio' ? 'audio' : 'video';
+    return this.#track.kind as 'audio' | 'video';
   }
 
   get muted(): boolean {
@@ -114,8 +114,8 @@ export class Publication extends Emitter<PublicationEvents> {
   /** Figures of what is sent; null before anything is. Rates are those since the call before. */
   async stats(): Promise<SentFigures | null> {
     const report = await this.transceiver?.sender.getStats();
-    const now = report === undefined ? null : sentFigures([...report.values()] as unknown[]);
-    this.#figures = now === null ? null : withRate(now, this.#figures);
+    const now = report ? sentFigures([...report.values()] as unknown[]) : null;
+    this.#figures = now && withRate(now, this.#figures);
     return this.#figures;
   }
 

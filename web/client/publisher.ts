@@ -26,7 +26,9 @@ const REFUSAL_RETRY_MS = 5000;
 /** Saying it again would not help. */
 const FINAL_REFUSALS = new Set(['forbidden', 'unauthorized', 'track_limit', 'invalid_request']);
 
-type Offer = { requestId: string; roomId: string; sdp: string; cancelLimit: () => void };
+type Offer = Readonly<{ requestId: string; roomId: string; sdp: string; cancelLimit: () => void }>;
+/** Stands for an offer while it is being made: no answer is to it. */
+const UNMADE: Offer = { requestId: '', roomId: '', sdp: '', cancelLimit: () => undefined };
 
 export class Publisher extends Emitter<{ connection: undefined }> {
   readonly #options: PublisherOptions;
@@ -34,8 +36,8 @@ export class Publisher extends Emitter<{ connection: undefined }> {
   /** Rooms whose part of the description the server has not seen. */
   readonly #dirty = new Set<string>();
   #connection: RTCPeerConnection | undefined;
-  /** The offer that waits for its answer; true while it is being made. */
-  #offer: Offer | true | null = null;
+  /** The offer that is being made or waits for its answer. */
+  #offer: Offer | null = null;
   #earlyCandidates: RTCIceCandidateInit[] = [];
   #restartIce = false;
   #repairs = 0;
@@ -55,7 +57,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
     });
     session.on('session', ({ resumed }) => {
       // The offer may have been lost with the socket; the server takes the same one twice.
-      if (resumed && this.#offer !== null && this.#offer !== true) this.#send(this.#offer);
+      if (resumed && this.#offer?.sdp) this.#send(this.#offer);
     });
   }
 
@@ -84,7 +86,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
 
   /** The room is entered: what waits for it is published. */
   roomJoined(roomId: string): void {
-    const waits = this.publications(roomId).some(({ transceiver }) => transceiver === undefined);
+    const waits = this.publications(roomId).some(({ transceiver }) => !transceiver);
     if (waits) this.#dirty.add(roomId);
     this.#negotiate();
   }
@@ -93,9 +95,8 @@ export class Publisher extends Emitter<{ connection: undefined }> {
   roomEnded(roomId: string): void {
     this.#dirty.delete(roomId);
     for (const publication of this.publications(roomId)) this.#remove(publication, null);
-    const offer = this.#offer;
     // An answer about this room changes nothing any more.
-    this.#closeWhenIdle(offer !== null && offer !== true && offer.roomId === roomId);
+    this.#closeWhenIdle(this.#offer?.roomId === roomId);
   }
 
   /** @returns true when the refusal was about publishing. */
@@ -105,7 +106,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
       if (!['new', 'connecting'].includes(this.connectionState)) this.#repair(1);
       return true;
     }
-    if (this.#offer === null || this.#offer === true || this.#offer.requestId !== requestId) return false;
+    if (!this.#offer || this.#offer.requestId !== requestId) return false;
     const { roomId } = this.#offer;
     // The description goes back to what the server knows; without anything published it is not worth keeping.
     this.#closeConnection();
@@ -138,7 +139,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
         return;
       case 'turn-credentials':
         // Sent again when the relays were restarted: the old ones are gone.
-        if (this.#connection !== undefined) this.#repair(0);
+        if (this.#connection) this.#repair(0);
         this.#negotiate();
         return;
       case 'refresh-credentials':
@@ -150,13 +151,9 @@ export class Publisher extends Emitter<{ connection: undefined }> {
   }
 
   #takeCandidate(candidate: ServerFrameData<'ice-candidate'>['candidate']): void {
-    if (candidate === null || candidate.candidate === '' || this.#connection === undefined) return;
-    const init: RTCIceCandidateInit = {
-      candidate: candidate.candidate,
-      sdpMid: candidate.sdpMid ?? null,
-      sdpMLineIndex: candidate.sdpMLineIndex ?? null,
-    };
-    if (this.#connection.remoteDescription === null) {
+    if (!candidate?.candidate || !this.#connection) return;
+    const init = plainCandidate(candidate);
+    if (!this.#connection.remoteDescription) {
       if (this.#earlyCandidates.length < 64) this.#earlyCandidates.push(init);
       return;
     }
@@ -167,15 +164,15 @@ export class Publisher extends Emitter<{ connection: undefined }> {
 
   #negotiate(): void {
     const { session, isJoined } = this.#options;
-    if (this.#offer !== null || session.signaling.phase !== 'open' || session.iceServers.length === 0) return;
+    if (this.#offer || session.signaling.phase !== 'open' || session.iceServers.length === 0) return;
     const roomId = [...this.#dirty].find(isJoined);
     if (roomId === undefined) return;
     this.#dirty.delete(roomId);
-    if (this.#connection === undefined && this.publications(roomId).length === 0) {
+    if (!this.#connection && this.publications(roomId).length === 0) {
       this.#negotiate();
       return;
     }
-    this.#offer = true;
+    this.#offer = UNMADE;
     void this.#makeOffer(roomId);
   }
 
@@ -211,8 +208,8 @@ export class Publisher extends Emitter<{ connection: undefined }> {
 
   #send({ requestId, roomId, sdp }: Offer): void {
     const tracks = this.publications(roomId).flatMap(({ transceiver, source }) => {
-      const mid = transceiver?.mid ?? null;
-      return mid === null ? [] : [{ mid, source }];
+      const mid = transceiver?.mid;
+      return mid ? [{ mid, source }] : [];
     });
     this.#options.session.send({ type: 'offer', connection: 'publish', requestId, roomId, sdp, tracks });
   }
@@ -229,14 +226,14 @@ export class Publisher extends Emitter<{ connection: undefined }> {
           !used.has(one) &&
           one.direction === 'inactive' &&
           one.receiver.track.kind === kind &&
-          encodings === undefined &&
+          !encodings &&
           one.sender.getParameters().encodings.length <= 1,
       );
     let transceiver = idle;
-    if (transceiver === undefined) {
+    if (!transceiver) {
       transceiver = connection.addTransceiver(track, {
         direction: 'sendonly',
-        ...(encodings === undefined ? {} : { sendEncodings: encodings }),
+        ...(encodings && { sendEncodings: encodings }),
       });
     } else {
       await transceiver.sender.replaceTrack(track);
@@ -246,7 +243,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
     const wanted = codecs.filter(({ mimeType }) => mimeType.toLowerCase() === codec?.toLowerCase());
     const repair = codecs.filter(({ mimeType }) => mimeType.toLowerCase() === `${kind}/rtx`);
     if (codec !== undefined && wanted.length === 0) throw new Error(`This browser cannot send ${codec}.`);
-    if (codec !== undefined || idle !== undefined) {
+    if (codec !== undefined || idle) {
       transceiver.setCodecPreferences(codec === undefined ? [] : [...wanted, ...repair]);
     }
     return transceiver;
@@ -254,7 +251,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
 
   async #answered(frame: ServerFrameData<'answer'>): Promise<void> {
     const [offer, connection] = [this.#offer, this.#connection];
-    if (offer === null || offer === true || offer.requestId !== frame.requestId) return;
+    if (!offer || offer.requestId !== frame.requestId) return;
     offer.cancelLimit();
     try {
       await connection?.setRemoteDescription({ type: 'answer', sdp: frame.sdp });
@@ -266,11 +263,10 @@ export class Publisher extends Emitter<{ connection: undefined }> {
     if (this.#connection !== connection || this.#offer !== offer) return;
     this.#offer = null;
     for (const publication of this.publications(offer.roomId)) {
-      const mid = publication.transceiver?.mid ?? null;
-      if (mid === null) continue;
-      const trackId = frame.mids?.[mid];
-      if (frame.mids === undefined) publication.answered(null);
-      else if (trackId !== undefined) publication.answered(trackId);
+      const mid = publication.transceiver?.mid;
+      if (!mid) continue;
+      const trackId = frame.mids ? frame.mids[mid] : null;
+      if (trackId !== undefined) publication.answered(trackId);
       else this.#remove(publication, 'The server did not take this track.');
     }
     this.#closeWhenIdle();
@@ -297,7 +293,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
 
   #unpublish(publication: Publication): void {
     if (!this.#publications.has(publication)) return;
-    if (publication.transceiver !== undefined) this.#dirty.add(publication.roomId);
+    if (publication.transceiver) this.#dirty.add(publication.roomId);
     this.#remove(publication, null);
     this.#negotiate();
   }
@@ -305,11 +301,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
   #remove(publication: Publication, reason: string | null): void {
     const { transceiver } = publication;
     this.#publications.delete(publication);
-    if (
-      transceiver !== undefined &&
-      this.#connection !== undefined &&
-      transceiver.currentDirection !== 'stopped'
-    ) {
+    if (transceiver && this.#connection && transceiver.currentDirection !== 'stopped') {
       transceiver.direction = 'inactive';
       transceiver.sender.replaceTrack(null).catch(() => undefined);
     }
@@ -324,7 +316,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
       this.#options.session.send({
         type: 'ice-candidate',
         connection: 'publish',
-        candidate: candidate === null ? null : plainCandidate(candidate),
+        candidate: candidate && plainCandidate(candidate),
       });
     };
     connection.onconnectionstatechange = () => {
@@ -333,7 +325,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
         this.#repairs = 0;
       }
       if (connection.connectionState === 'failed') this.#repair(0);
-      this.emit('connection', undefined);
+      this.emit('connection');
     };
     return connection;
   }
@@ -359,18 +351,18 @@ export class Publisher extends Emitter<{ connection: undefined }> {
     this.#cancelRepair = this.#options.timers.after(REPAIR_LIMIT_MS, () => {
       if (this.connectionState === 'connected') this.#repairs = 0;
       // Without a connection nothing could be offered yet: the room or the session comes first.
-      else if (this.#connection !== undefined) this.#repair(0);
+      else if (this.#connection) this.#repair(0);
     });
   }
 
   #closeWhenIdle(offerIsVoid = false): void {
     const idle = this.#publications.size === 0 && this.#dirty.size === 0;
-    if (idle && (this.#offer === null || offerIsVoid)) this.#closeConnection();
+    if (idle && (!this.#offer || offerIsVoid)) this.#closeConnection();
   }
 
   /** Publications wait for the next connection. */
   #closeConnection(): void {
-    if (this.#offer !== null && this.#offer !== true) this.#offer.cancelLimit();
+    this.#offer?.cancelLimit();
     this.#offer = null;
     this.#cancelRepair();
     this.#restartIce = false;
@@ -381,12 +373,12 @@ export class Publisher extends Emitter<{ connection: undefined }> {
       this.#dirty.add(publication.roomId);
     }
     const connection = this.#connection;
-    if (connection === undefined) return;
+    if (!connection) return;
     this.#connection = undefined;
     connection.onicecandidate = null;
     connection.onconnectionstatechange = null;
     connection.close();
-    this.emit('connection', undefined);
+    this.emit('connection');
   }
 
   #configuration(): RTCConfiguration {

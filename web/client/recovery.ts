@@ -35,10 +35,8 @@ export function climb(
   input: RecoveryInput,
 ): { recovery: Recovery | null; step: Rung | null } {
   const { nowMs } = input;
-  if (nowMs - input.lastFrameAtMs < STALL_MS) return { recovery: null, step: null };
-  if (input.sourceAway) return { recovery: null, step: null };
-  if (current !== null && nowMs < current.nextAtMs) return { recovery: current, step: null };
-  if (!input.signalingOpen) return { recovery: current, step: null };
+  if (nowMs - input.lastFrameAtMs < STALL_MS || input.sourceAway) return { recovery: null, step: null };
+  if ((current && nowMs < current.nextAtMs) || !input.signalingOpen) return { recovery: current, step: null };
 
   const attempt = (current?.attempt ?? 0) + 1;
   const rung = nextRung(current?.rung, input.othersFlow);
@@ -57,14 +55,10 @@ function nextRung(rung: Rung | undefined, othersFlow: boolean): Rung {
 }
 
 function waitAfterMs(rung: Rung, attempt: number): number {
-  switch (rung) {
-    case 'key-frame':
-      return Math.min(MAX_WAIT_MS, RESTART_AFTER_MS * 2 ** Math.max(0, attempt - 1));
-    case 'ice-restart':
-      return NEW_SESSION_AFTER_MS;
-    case 'new-session':
-      return Math.min(MAX_WAIT_MS, NEW_SESSION_AFTER_MS * 2 ** Math.max(0, attempt - 3));
-  }
+  if (rung === 'ice-restart') return NEW_SESSION_AFTER_MS;
+  // The first new session is the third step at the earliest: 5 s, as 2.5 s doubled once.
+  const doublings = rung === 'key-frame' ? attempt - 1 : Math.max(1, attempt - 2);
+  return Math.min(MAX_WAIT_MS, RESTART_AFTER_MS * 2 ** doublings);
 }
 
 export type PublishRung = 'ice-restart' | 'new-connection' | 'new-session';

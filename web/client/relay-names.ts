@@ -13,12 +13,12 @@ export function codecName(mimeType: string): string {
 /** `turn:host:3478?transport=udp` -> `udp 3478`; duplicates removed. */
 export function transportsOf(urls: string[]): string[] {
   const names = urls.map((url) => {
-    const match = /^(turns?):(?:\[[^\]]*\]|[^:?]*)(?::(\d+))?(?:\?transport=(udp|tcp))?$/i.exec(url);
+    const match = /^turn(s?):.*?(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(url);
     if (match === null) return url;
-    const secure = match[1]?.toLowerCase() === 'turns';
-    const transport = (match[3] ?? (secure ? 'tcp' : 'udp')).toLowerCase();
-    const name = secure ? (transport === 'udp' ? 'dtls' : 'tls') : transport;
-    return `${name} ${match[2] ?? (secure ? '5349' : '3478')}`;
+    const [, secure, port, transport] = match;
+    return secure
+      ? `${transport === 'udp' ? 'dtls' : 'tls'} ${port ?? '5349'}`
+      : `${transport ?? 'udp'} ${port ?? '3478'}`;
   });
   return [...new Set(names)];
 }

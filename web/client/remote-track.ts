@@ -63,7 +63,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     this.#timers = timers;
     this.playable = playable;
     this.#sinceMs = timers.now();
-    if (subscribed && !playable) this.#request({ type: 'unsubscribe', ...this.#where });
+    if (subscribed && !playable) this.#want('unsubscribe');
   }
 
   get trackId(): string {
@@ -154,7 +154,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
           : () => undefined;
       if (this.#elements.size === 0) this.#sinceMs = this.#timers.now();
       this.#elements.set(element, stop);
-      if (this.#media !== undefined) attachTrack(element, this.#media);
+      if (this.#media) attachTrack(element, this.#media);
     }
     return () => {
       this.#detach(element);
@@ -172,7 +172,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     if (!this.#paused && this.#heldBack === null) return;
     this.#paused = false;
     this.#heldBack = null;
-    this.#startAnew();
+    this.startLadderAnew();
     this.#tell({ paused: false });
   }
 
@@ -201,8 +201,8 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   subscribe(): void {
     if (this.#subscribed || !this.playable || this.#ended) return;
     this.#subscribed = true;
-    this.#startAnew();
-    this.#request({ type: 'subscribe', ...this.#where });
+    this.startLadderAnew();
+    this.#want('subscribe');
     this.#sayWishes();
   }
 
@@ -210,13 +210,13 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     if (!this.#subscribed) return;
     this.#subscribed = false;
     this.#recovery = null;
-    this.#request({ type: 'unsubscribe', ...this.#where });
+    this.#want('unsubscribe');
   }
 
   /** Figures of what arrives; null before anything does. Rates are those since the call before. */
   async stats(): Promise<ReceivedFigures | null> {
     const report = await this.#session.getStats();
-    return report === undefined ? null : this.#read([...report.values()] as unknown[]);
+    return report ? this.#read([...report.values()] as unknown[]) : null;
   }
 
   // -- For the room that owns it -----------------------------------------------------------------------
@@ -225,8 +225,8 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   sayAgain(roomMode: 'auto' | 'none'): void {
     this.#toldFrame = false;
     // The ladder keeps its place: sessions that bring no picture are begun less and less often.
-    if (this.#subscribed && roomMode === 'none') this.#request({ type: 'subscribe', ...this.#where });
-    if (!this.#subscribed && roomMode === 'auto') this.#request({ type: 'unsubscribe', ...this.#where });
+    if (this.#subscribed && roomMode === 'none') this.#want('subscribe');
+    if (!this.#subscribed && roomMode === 'auto') this.#want('unsubscribe');
     this.#sayWishes();
   }
 
@@ -241,7 +241,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   sayLost(roomMode: 'auto' | 'none'): void {
     if (!this.#asked) return;
     if (this.#subscribed !== (roomMode === 'auto')) {
-      this.#request({ type: this.#subscribed ? 'subscribe' : 'unsubscribe', ...this.#where });
+      this.#want(this.#subscribed ? 'subscribe' : 'unsubscribe');
     }
     this.#tell({ paused: this.#paused, height: this.#height });
   }
@@ -249,47 +249,47 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
   /** @internal The whole room is taken or left: the server was told in one frame. */
   setSubscribed(subscribed: boolean): void {
     this.#subscribed = subscribed && this.playable;
-    if (subscribed && !this.playable) this.#request({ type: 'unsubscribe', ...this.#where });
-    this.#startAnew();
+    if (subscribed && !this.playable) this.#want('unsubscribe');
+    this.startLadderAnew();
     this.#sayWishes();
   }
 
   /** @internal Its owner shows `mediaStreamTrack` by itself and tells of frames by `frameShown`. */
   setShownElsewhere(shown: boolean): void {
-    if (shown && !this.#shownElsewhere) this.#startAnew();
+    if (shown && !this.#shownElsewhere) this.startLadderAnew();
     this.#shownElsewhere = shown;
   }
 
   /** @internal @param entries the values of the connection's report. @returns null while nothing has arrived. */
   takeReport(entries: readonly unknown[]): ReceivedFigures | null {
     const figures = this.#subscribed && !this.#paused ? this.#read(entries) : null;
-    if (figures !== null) this.emit('stats', figures);
+    if (figures) this.emit('stats', figures);
     return figures;
   }
 
   /** @internal */
   update(info: TrackInfo): void {
     this.#info = info;
-    this.emit('change', undefined);
+    this.emit('change');
   }
 
   /** @internal */
   takeState({ muted, forced, paused, reason }: ServerFrameData<'track-state'>): void {
     if (muted !== undefined) this.#info = { ...this.#info, muted, forced: forced ?? false };
-    if (paused !== undefined) this.#heldBack = paused && reason !== undefined ? reason : null;
-    this.#startAnew();
-    this.emit('change', undefined);
+    if (paused !== undefined) this.#heldBack = paused ? (reason ?? null) : null;
+    this.startLadderAnew();
+    this.emit('change');
   }
 
   /** @internal The connection's sections changed: finds the receiver's track. */
   fill(): void {
     const media = this.#session.receiverTrack(this.trackId);
-    if (media === undefined || media === this.#media) return;
+    if (!media || media === this.#media) return;
     const before = this.#media;
     this.#media = media;
     this.#figures = null;
     for (const element of this.#elements.keys()) {
-      if (before !== undefined) detachTrack(element, before);
+      if (before) detachTrack(element, before);
       attachTrack(element, media);
     }
     if (media.muted) {
@@ -318,7 +318,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     this.#recovery = recovery;
     if (step === 'key-frame') this.#session.send({ type: 'key-frame', trackId: this.trackId });
     else if (step !== null) this.#session.repair(step, nowMs);
-    if (changed) this.emit('change', undefined);
+    if (changed) this.emit('change');
   }
 
   /** @internal */
@@ -328,7 +328,8 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
 
   /** @internal The page could not paint until now: silence was no fault. */
   startLadderAnew(): void {
-    this.#startAnew();
+    this.#sinceMs = this.#timers.now();
+    this.#recovery = null;
   }
 
   /** @internal */
@@ -336,12 +337,12 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
     if (this.#ended) return;
     this.#ended = true;
     for (const element of [...this.#elements.keys()]) this.#detach(element);
-    this.emit('ended', undefined);
+    this.emit('ended');
     this.clear();
   }
 
-  get #where(): { roomId: string; trackId: string } {
-    return { roomId: this.roomId, trackId: this.trackId };
+  #want(type: 'subscribe' | 'unsubscribe'): void {
+    this.#request({ type, roomId: this.roomId, trackId: this.trackId });
   }
 
   #expectsFrames(connected: boolean): boolean {
@@ -363,27 +364,22 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
       const { trackId } = this;
       this.#toldFrame = this.#session.send({ type: 'stats', trackId, figures: { framesDecoded: 1 } });
     }
-    if (this.#recovery === null) return;
+    if (!this.#recovery) return;
     this.#recovery = null;
-    this.emit('change', undefined);
+    this.emit('change');
   }
 
   #packetArrived(): void {
     this.#firstPacketAtMs ??= this.#timers.now();
-    this.emit('change', undefined);
+    this.emit('change');
   }
 
   #read(entries: readonly unknown[]): ReceivedFigures | null {
-    if (this.#media === undefined) return null;
+    if (!this.#media) return null;
     const now = receivedFigures(entries, this.#media.id);
-    if (now === null) return null;
+    if (!now) return null;
     this.#figures = withReceived(now, this.#figures);
     return this.#figures;
-  }
-
-  #startAnew(): void {
-    this.#sinceMs = this.#timers.now();
-    this.#recovery = null;
   }
 
   /** What is not as the server takes it to be of a track it was just told of. */
@@ -402,7 +398,7 @@ export class RemoteTrack extends Emitter<RemoteTrackEvents> {
 
   #detach(element: HTMLMediaElement): void {
     this.#elements.get(element)?.();
-    if (this.#elements.delete(element) && this.#media !== undefined) detachTrack(element, this.#media);
+    if (this.#elements.delete(element) && this.#media) detachTrack(element, this.#media);
   }
 
   #request(frame: ClientFrame): void {

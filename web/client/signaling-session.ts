@@ -50,6 +50,7 @@ export type SignalingOptions = {
 
 const FIRST_RETRY_MS = 250;
 const MAX_RETRY_MS = 4000;
+const IDLE: SignalingState = { phase: 'idle', attempt: 0, nextAttemptAtMs: null, refusal: null };
 /** A ticket, a socket or a session that takes longer counts as failed. */
 const STEP_LIMIT_MS = 10_000;
 /** A socket that is silent for this long is asked; without an answer it is dead (a half-open TCP connection). */
@@ -59,7 +60,7 @@ const ANSWER_LIMIT_MS = 8000;
 export class SignalingSession extends Emitter<SignalingEvents> {
   readonly #options: SignalingOptions;
   readonly #timers: Timers;
-  #state: SignalingState = { phase: 'idle', attempt: 0, nextAttemptAtMs: null, refusal: null };
+  #state: SignalingState = IDLE;
   #socket: SignalingSocket | undefined;
   #resumeToken: string | undefined;
   #resuming = false;
@@ -99,14 +100,6 @@ export class SignalingSession extends Emitter<SignalingEvents> {
     if (this.#state.phase !== 'waiting') return;
     this.#cancelStep();
     void this.#connect();
-  }
-
-  /** Ends the session without an end of this object: `start()` begins a new one. */
-  rest(): void {
-    if (this.#state.phase === 'closed') return;
-    this.#drop();
-    this.#resumeToken = undefined;
-    this.#enter({ phase: 'idle', attempt: 0, nextAttemptAtMs: null, refusal: null });
   }
 
   close(): void {
@@ -150,7 +143,7 @@ export class SignalingSession extends Emitter<SignalingEvents> {
     socket.onmessage = (event) => {
       this.#listen();
       const frame = readServerFrame(event.data);
-      if (frame !== undefined) this.#take(frame);
+      if (frame) this.#take(frame);
     };
     socket.onclose = () => {
       if (this.#socket === socket) this.#retry(null);
@@ -171,7 +164,7 @@ export class SignalingSession extends Emitter<SignalingEvents> {
       if (frame.requestId !== 'resume' && frame.code !== 'resume_failed') return;
       this.#resuming = false;
       this.#resumeToken = undefined;
-      if (this.#fresh !== undefined) this.#open(this.#fresh);
+      if (this.#fresh) this.#open(this.#fresh);
       return;
     }
     if (frame.type === 'server-draining') {
@@ -192,7 +185,7 @@ export class SignalingSession extends Emitter<SignalingEvents> {
     this.#fresh = undefined;
     this.#resumeToken = session.resumeToken;
     this.#listen();
-    this.#enter({ phase: 'open', attempt: 0, nextAttemptAtMs: null, refusal: null });
+    this.#enter({ ...IDLE, phase: 'open' });
     this.emit('session', session);
   }
 
@@ -246,7 +239,7 @@ export class SignalingSession extends Emitter<SignalingEvents> {
     this.#fresh = undefined;
     const socket = this.#socket;
     this.#socket = undefined;
-    if (socket === undefined) return;
+    if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close();
   }

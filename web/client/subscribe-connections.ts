@@ -38,24 +38,30 @@ export class SubscribeConnections extends Emitter<SubscriberEvents> {
   }
 
   takeOffer(offer: ServerFrameData<'offer'>, iceServers: IceServer[]): void {
-    const id = offer.connectionId ?? '';
+    this.#one(offer.connectionId, iceServers).takeOffer(offer);
+  }
+
+  /** A data channel of the only connection, before or after its first offer. */
+  createChannel(label: string, init: RTCDataChannelInit, iceServers: IceServer[]): RTCDataChannel {
+    return this.#one(undefined, iceServers).createChannel(label, init);
+  }
+
+  #one(connectionId: string | undefined, iceServers: IceServer[]): Subscriber {
+    const id = connectionId ?? '';
     let one = this.#all.get(id);
-    if (one === undefined) {
-      one = new Subscriber({ ...this.#options, iceServers, connectionId: offer.connectionId });
-      for (const name of ['slots', 'relayed', 'blocked'] as const) {
-        one.on(name, () => {
-          this.emit(name, undefined);
+    if (!one) {
+      one = new Subscriber({ ...this.#options, iceServers, connectionId });
+      for (const name of ['slots', 'relayed', 'blocked', 'failed'] as const) {
+        one.on(name, (data) => {
+          this.emit(name, data);
         });
       }
-      one.on('failed', (reason) => {
-        this.emit('failed', reason);
-      });
       one.on('connection', () => {
         this.emit('connection', this.connectionState);
       });
       this.#all.set(id, one);
     }
-    one.takeOffer(offer);
+    return one;
   }
 
   takeCandidate({ connectionId = '', candidate }: ServerFrameData<'ice-candidate'>): void {
@@ -70,7 +76,7 @@ export class SubscribeConnections extends Emitter<SubscriberEvents> {
   drop(connectionId: string): void {
     this.#all.get(connectionId)?.close();
     if (!this.#all.delete(connectionId)) return;
-    this.emit('slots', undefined);
+    this.emit('slots');
     this.emit('connection', this.connectionState);
   }
 
@@ -86,7 +92,7 @@ export class SubscribeConnections extends Emitter<SubscriberEvents> {
   receiverTrack(trackId: string): MediaStreamTrack | undefined {
     for (const one of this.#all.values()) {
       const track = one.receiverTrack(trackId);
-      if (track !== undefined) return track;
+      if (track) return track;
     }
     return undefined;
   }

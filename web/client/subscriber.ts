@@ -29,7 +29,7 @@ export type SubscriberOptions = {
 
 export class Subscriber extends Emitter<SubscriberEvents> {
   /** What its frames say of which connection they are about. */
-  readonly which: { connectionId?: string };
+  readonly which: { connectionId: string | undefined };
   readonly #connection: RTCPeerConnection;
   readonly #send: (frame: ClientFrame) => void;
   /** mid -> trackId now. */
@@ -42,24 +42,24 @@ export class Subscriber extends Emitter<SubscriberEvents> {
 
   constructor(options: SubscriberOptions) {
     super();
-    this.which = options.connectionId === undefined ? {} : { connectionId: options.connectionId };
+    this.which = { connectionId: options.connectionId };
     this.#send = options.send;
     this.#iceServers = options.iceServers;
     const connection = options.createConnection(this.#configuration());
     this.#connection = connection;
     connection.onicecandidate = ({ candidate }) => {
-      if (candidate?.type === 'relay' && this.#relayCandidates++ === 0) this.emit('relayed', undefined);
+      if (candidate?.type === 'relay' && this.#relayCandidates++ === 0) this.emit('relayed');
       this.#send({
         type: 'ice-candidate',
         connection: 'subscribe',
         ...this.which,
-        candidate: candidate === null ? null : plainCandidate(candidate),
+        candidate: candidate && plainCandidate(candidate),
       });
     };
     connection.onicegatheringstatechange = () => {
       if (connection.iceGatheringState === 'gathering') this.#relayCandidates = 0;
       if (connection.iceGatheringState === 'complete' && this.#relayCandidates === 0) {
-        this.emit('blocked', undefined);
+        this.emit('blocked');
       }
     };
     connection.onconnectionstatechange = () => {
@@ -95,7 +95,7 @@ export class Subscriber extends Emitter<SubscriberEvents> {
         const sdp = this.#connection.localDescription?.sdp;
         if (sdp === undefined || this.#isClosed()) return;
         this.#send({ type: 'answer', connection: 'subscribe', ...this.which, sdp });
-        this.emit('slots', undefined);
+        this.emit('slots');
       } catch (error) {
         if (!this.#isClosed()) this.emit('failed', error instanceof Error ? error.message : String(error));
       }
@@ -103,14 +103,9 @@ export class Subscriber extends Emitter<SubscriberEvents> {
   }
 
   takeCandidate(candidate: ServerFrameData<'ice-candidate'>['candidate']): void {
-    if (candidate === null || candidate.candidate === '') return;
-    const init: RTCIceCandidateInit = {
-      candidate: candidate.candidate,
-      sdpMid: candidate.sdpMid ?? null,
-      sdpMLineIndex: candidate.sdpMLineIndex ?? null,
-      usernameFragment: candidate.usernameFragment ?? null,
-    };
-    if (this.#connection.remoteDescription === null) {
+    if (!candidate?.candidate) return;
+    const init = plainCandidate(candidate);
+    if (!this.#connection.remoteDescription) {
       if (this.#earlyCandidates.length < 64) this.#earlyCandidates.push(init);
       return;
     }
@@ -121,7 +116,7 @@ export class Subscriber extends Emitter<SubscriberEvents> {
   takeSlot({ mid, trackId }: ServerFrameData<'slot'>): void {
     this.#queue = this.#queue.then(() => {
       this.#slots.set(mid, trackId);
-      this.emit('slots', undefined);
+      this.emit('slots');
     });
   }
 
@@ -130,9 +125,14 @@ export class Subscriber extends Emitter<SubscriberEvents> {
     const transceivers = this.#connection.getTransceivers();
     for (const [mid, carried] of this.#slots) {
       const track = transceivers.find((one) => one.mid === mid)?.receiver.track;
-      if (carried === trackId && track !== undefined) return track;
+      if (carried === trackId && track) return track;
     }
     return undefined;
+  }
+
+  /** A data channel; the server's next offer has the section for it. */
+  createChannel(label: string, init: RTCDataChannelInit): RTCDataChannel {
+    return this.#connection.createDataChannel(label, init);
   }
 
   getStats(): Promise<RTCStatsReport> {

@@ -21,6 +21,6 @@ export const browserTimers: Timers = {
 
 /** Wait before retry number `attempt` (1 = first): doubling from `firstMs`, capped, jitter on the upper half. */
 export function retryDelayMs(attempt: number, firstMs: number, maxMs: number, random: number): number {
-  const full = Math.min(maxMs, firstMs * 2 ** Math.min(20, Math.max(0, attempt - 1)));
+  const full = Math.min(maxMs, firstMs * 2 ** (attempt - 1));
   return Math.round(full / 2 + (full / 2) * random);
 }

@@ -43,6 +43,15 @@ export type SentFigures = {
   relayProtocol: string | null;
 };
 
+type CommonName =
+  | 'atMs'
+  | 'codec'
+  | 'bitsPerSecond'
+  | 'framesPerSecond'
+  | 'width'
+  | 'height'
+  | 'roundTripMs'
+  | 'relayProtocol';
 type Entry = Record<string, unknown>;
 
 /** @param entries the report's values. @param mediaTrackId of the receiver's track. Null: not in the report yet. */
@@ -52,24 +61,16 @@ export function receivedFigures(entries: readonly unknown[], mediaTrackId: strin
     (one) => one['type'] === 'inbound-rtp' && one['trackIdentifier'] === mediaTrackId,
   );
   if (inbound === undefined) return null;
-  const path = pathOf(report);
   return {
-    atMs: number(inbound['timestamp']),
-    codec: codecOf(report, inbound),
+    ...commonFigures(report, inbound),
     bytes: number(inbound['bytesReceived']),
     packets: number(inbound['packetsReceived']),
     packetsLost: number(inbound['packetsLost']),
     lossRate: null,
     jitterMs: number(inbound['jitter']) * 1000,
-    roundTripMs: path.roundTripMs,
-    bitsPerSecond: null,
     framesDecoded: number(inbound['framesDecoded']),
-    framesPerSecond: numberOrNull(inbound['framesPerSecond']),
-    width: numberOrNull(inbound['frameWidth']),
-    height: numberOrNull(inbound['frameHeight']),
     freezes: number(inbound['freezeCount']),
     framesDropped: number(inbound['framesDropped']),
-    relayProtocol: path.relayProtocol,
   };
 }
 
@@ -98,23 +99,16 @@ export function sentFigures(entries: readonly unknown[]): SentFigures | null {
   const [largest] = all.toSorted((a, b) => number(b['frameHeight']) - number(a['frameHeight']));
   if (largest === undefined) return null;
   const remote = report.find((one) => one['type'] === 'remote-inbound-rtp');
-  const path = pathOf(report);
+  const common = commonFigures(report, largest);
   const limit = largest['qualityLimitationReason'];
-  const remoteRoundTrip = numberOrNull(remote?.['roundTripTime']);
   return {
-    atMs: number(largest['timestamp']),
-    codec: codecOf(report, largest),
+    ...common,
     bytes: all.reduce((sum, one) => sum + number(one['bytesSent']), 0),
     packets: all.reduce((sum, one) => sum + number(one['packetsSent']), 0),
-    bitsPerSecond: null,
     lossRate: numberOrNull(remote?.['fractionLost']),
-    roundTripMs: remoteRoundTrip === null ? path.roundTripMs : remoteRoundTrip * 1000,
+    roundTripMs: milliseconds(remote?.['roundTripTime']) ?? common.roundTripMs,
     framesEncoded: number(largest['framesEncoded']),
-    framesPerSecond: numberOrNull(largest['framesPerSecond']),
-    width: numberOrNull(largest['frameWidth']),
-    height: numberOrNull(largest['frameHeight']),
-    limitedBy: typeof limit === 'string' && limit !== 'none' ? limit : null,
-    relayProtocol: path.relayProtocol,
+    limitedBy: limit === 'none' ? null : textOrNull(limit),
   };
 }
 
@@ -127,31 +121,40 @@ export function withRate<Figures extends { atMs: number; bytes: number; bitsPerS
   return { ...now, bitsPerSecond: ((now.bytes - before.bytes) * 8000) / (now.atMs - before.atMs) };
 }
 
-function pathOf(report: Entry[]): { roundTripMs: number | null; relayProtocol: string | null } {
+/** What both directions have: of the stream, and of the path it takes. */
+function commonFigures(report: Entry[], stream: Entry): Pick<ReceivedFigures, CommonName> {
+  // Every entry has an id: none is found by one that is not known.
+  const byId = (id: unknown): Entry | undefined => report.find((one) => one['id'] === id);
   const transport = report.find((one) => one['type'] === 'transport');
   const pair =
-    report.find((one) => one['id'] === transport?.['selectedCandidatePairId']) ??
+    byId(transport?.['selectedCandidatePairId']) ??
     // Firefox marks the pair instead.
     report.find((one) => one['type'] === 'candidate-pair' && one['selected'] === true);
-  const local = report.find((one) => one['id'] === pair?.['localCandidateId']);
-  const seconds = numberOrNull(pair?.['currentRoundTripTime']);
-  const relay = local?.['relayProtocol'];
   return {
-    roundTripMs: seconds === null ? null : seconds * 1000,
-    relayProtocol: typeof relay === 'string' ? relay : null,
+    atMs: number(stream['timestamp']),
+    codec: textOrNull(byId(stream['codecId'])?.['mimeType']),
+    bitsPerSecond: null,
+    framesPerSecond: numberOrNull(stream['framesPerSecond']),
+    width: numberOrNull(stream['frameWidth']),
+    height: numberOrNull(stream['frameHeight']),
+    roundTripMs: milliseconds(pair?.['currentRoundTripTime']),
+    relayProtocol: textOrNull(byId(pair?.['localCandidateId'])?.['relayProtocol']),
   };
 }
 
-function codecOf(report: Entry[], stream: Entry): string | null {
-  const codec = report.find((one) => one['type'] === 'codec' && one['id'] === stream['codecId']);
-  const mimeType = codec?.['mimeType'];
-  return typeof mimeType === 'string' ? mimeType : null;
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function milliseconds(seconds: unknown): number | null {
+  const known = numberOrNull(seconds);
+  return known === null ? null : known * 1000;
 }
 
 function number(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+  return numberOrNull(value) ?? 0;
 }
 
 function numberOrNull(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+  return Number.isFinite(value) ? (value as number) : null;
 }

@@ -3,6 +3,7 @@
  * reconnects for ever until it is closed: resume, ICE restart, new session; rooms, tracks and wishes outlive all of them.
  */
 import type { ServerFrame } from '../../daemon/contract/signaling.ts';
+import { DataLanes } from './data-lanes.ts';
 import { Emitter } from './emitter.ts';
 import { JoinedRoom, type JoinOptions } from './joined-room.ts';
 import { MediaSession, type MediaSessionOptions, type Milestones } from './media-session.ts';
@@ -44,11 +45,11 @@ const STATS_MS = 5000;
 const MAX_REPORTS = 16;
 
 export class TurnkeepClient extends Emitter<ClientEvents> {
-  readonly #options: MediaSessionOptions;
+  readonly #options: MediaSessionOptions & { isHidden: () => boolean };
   readonly #session: MediaSession;
   readonly #publisher: Publisher;
+  readonly #data: DataLanes;
   readonly #rooms = new Map<string, JoinedRoom>();
-  readonly #isHidden: () => boolean;
   #wasHidden = false;
   #closed = false;
   #statsAtMs: number;
@@ -60,11 +61,14 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
   constructor(options: MediaSessionOptions & { isHidden: () => boolean }) {
     super();
     this.#options = options;
-    this.#isHidden = options.isHidden;
     this.#statsAtMs = options.timers.now() + STATS_MS;
     this.#session = new MediaSession(options);
-    this.#session.on('connection', () => {
+    const changed = (): void => {
       this.emit('state', this.state);
+    };
+    this.#session.on('connection', changed);
+    this.#data = new DataLanes(this.#session, options.timers, (message) => {
+      this.#rooms.get(message.roomId)?.emit('data', message);
     });
     this.#publisher = new Publisher({
       session: this.#session,
@@ -72,14 +76,12 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
       timers: options.timers,
       isJoined: (roomId) => this.#rooms.get(roomId)?.state === 'joined',
     });
-    this.#publisher.on('connection', () => {
-      this.emit('state', this.state);
-    });
+    this.#publisher.on('connection', changed);
     this.#session.on('forgotten', () => {
-      for (const room of this.#rooms.values()) room.forgetSession();
+      for (const room of this.rooms) room.forgetSession();
     });
     this.#session.on('session', ({ resumed }) => {
-      for (const room of [...this.#rooms.values()]) room.sessionOpen(resumed);
+      for (const room of this.rooms) room.sessionOpen(resumed);
     });
     this.#session.on('frame', (frame) => {
       this.#take(frame);
@@ -89,12 +91,12 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
       const room = this.#rooms.get(roomId ?? '');
       const aboutPublishing = this.#publisher.refused(refusal);
       // A connection that ended is repaired; all other refusals are the page's business.
-      if (aboutPublishing && refusal.connection !== undefined) return;
+      if (aboutPublishing && refusal.connection) return;
       if (!aboutPublishing && room?.state === 'joining') room.refused(refusal);
       else this.emit('error', { code, message, roomId });
     });
     this.#session.on('slots', () => {
-      for (const room of this.#rooms.values()) room.fill();
+      for (const room of this.rooms) room.fill();
     });
     this.#tickLater();
   }
@@ -105,7 +107,7 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
     return {
       signaling: phase,
       retryAtMs: nextAttemptAtMs,
-      refusal: refusal === null ? null : { code: refusal.code, message: refusal.message },
+      refusal: refusal && { code: refusal.code, message: refusal.message },
       receiving: connectionState,
       sending: this.#publisher.connectionState,
       blocked: blockedTransports,
@@ -131,11 +133,12 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
   join(roomId: string, options: JoinOptions = {}): JoinedRoom {
     if (this.#closed) throw new Error('This client is closed: make a new one with connect().');
     const known = this.#rooms.get(roomId);
-    if (known !== undefined) return known;
+    if (known) return known;
     const { media, timers } = this.#options;
     const room = new JoinedRoom(roomId, options, {
       session: this.#session,
       publisher: this.#publisher,
+      data: this.#data,
       media,
       timers,
     });
@@ -166,7 +169,7 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelTick();
-    for (const room of [...this.#rooms.values()]) room.end();
+    for (const room of this.rooms) room.end();
     this.#publisher.close();
     this.#session.close();
     this.emit('state', this.state);
@@ -176,12 +179,15 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
   #take(frame: ServerFrame): void {
     if (frame.type === 'server-draining') this.emit('draining', { retryAfterMs: frame.retryAfterMs });
     if (frame.type === 'track-state') {
-      for (const room of this.#rooms.values()) room.take(frame);
+      for (const room of this.rooms) room.take(frame);
       return;
     }
-    const roomId =
-      frame.type === 'track-added' ? frame.track.roomId : 'roomId' in frame ? frame.roomId : null;
-    if (typeof roomId === 'string') this.#rooms.get(roomId)?.take(frame);
+    const { roomId } = (frame.type === 'track-added' ? frame.track : frame) as { roomId?: string | null };
+    this.#rooms.get(roomId ?? '')?.take(frame);
+  }
+
+  #tracks(): RemoteTrack[] {
+    return this.rooms.flatMap((room) => room.tracks);
   }
 
   #tickLater(): void {
@@ -203,12 +209,10 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
     } catch {
       return; // The connection was closed meanwhile.
     }
-    const all = this.rooms
-      .flatMap((room) => room.tracks)
-      .flatMap((track) => {
-        const figures = track.takeReport(entries);
-        return figures === null ? [] : [{ track, figures }];
-      });
+    const all = this.#tracks().flatMap((track) => {
+      const figures = track.takeReport(entries);
+      return figures ? [{ track, figures }] : [];
+    });
     if (all.length === 0) return;
     const from = this.#reportFrom % all.length;
     this.#reportFrom = from + MAX_REPORTS;
@@ -221,21 +225,21 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
   /** Climbs the ladder of every picture that stopped. */
   #tick(): void {
     const nowMs = this.#options.timers.now();
-    const pictures = this.rooms.flatMap((room) => room.tracks.map((track) => ({ room, track })));
-    const hidden = this.#isHidden();
+    const hidden = this.#options.isHidden();
     const seenAgain = this.#wasHidden && !hidden;
     this.#wasHidden = hidden;
     if (hidden) return;
-    const flowing = new Set<RemoteTrack>();
-    for (const { track } of pictures) {
-      if (seenAgain) track.startLadderAnew();
-      if (track.flows(nowMs)) flowing.add(track);
-    }
+    const tracks = this.#tracks();
+    if (seenAgain) for (const track of tracks) track.startLadderAnew();
+    const flowing = tracks.filter((track) => track.flows(nowMs));
     // Before the first connection the milestones tell the story; afterwards every gap is a fault.
     const connected = this.#session.milestones.connectedAtMs !== null;
-    for (const { room, track } of pictures) {
-      const othersFlow = flowing.size > (flowing.has(track) ? 1 : 0);
-      track.tick(nowMs, { othersFlow, sourceAway: room.sourceLost !== null, connected });
+    for (const track of tracks) {
+      track.tick(nowMs, {
+        othersFlow: flowing.some((one) => one !== track),
+        sourceAway: this.#rooms.get(track.roomId)?.sourceLost !== null,
+        connected,
+      });
     }
   }
 }

@@ -29,7 +29,7 @@ export function connect({ ticket, server = import.meta.url }: ConnectOptions): T
     openSocket: (text) => openSignalingSocket(url, text),
     timers: browserTimers,
     media: browserMedia(),
-    isHidden: () => document.visibilityState === 'hidden',
+    isHidden: () => document.hidden,
   });
 }
 

@@ -28,7 +28,7 @@ const live = eventStream();
 const media = new MediaHub({
   fetchTicket: (namespace, signal) => ticketFrom(api, namespace, signal),
   openSocket: (ticket) => openSignalingSocket(socketUrl('/v1/webrtc/signal'), ticket),
-  media: browserMedia(),
+  media: { ...browserMedia(), createStream: () => new MediaStream() },
   timers,
 });
 const context = new ConsoleContext({

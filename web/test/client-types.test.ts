@@ -21,6 +21,8 @@ room.on('active-speaker', (who) => who?.name.toUpperCase());
 room.on('muted', ({ participantId, forced }) => (forced ? participantId.length : 0));
 room.on('participant-kicked', ({ participant, reason }) => participant.identity + reason);
 room.on('left', ({ reason }) => reason?.length);
+room.on('data', ({ data, topic, participantId }) => [topic, participantId, typeof data === 'string' ? data : data.byteLength]);
+void room.sendData('hello', { topic: 'chat' }).then(() => room.sendData(new Uint8Array(4), { reliable: false }));
 room.kick('p_1', { forSeconds: 60 }).catch((error: unknown) => error instanceof RequestError && error.code);
 void room.mute('p_1', true, 'audio').then(() => room.close());
 client.on('stats', (all) => all.map(({ track, figures }) => track.trackId + String(figures.framesDecoded)));
@@ -35,6 +37,8 @@ room.on('nobody', () => undefined);
 connect({});
 // @ts-expect-error sound or picture
 void room.mute('p_1', true, 'smell');
+// @ts-expect-error text or bytes
+void room.sendData(4);
 // @ts-expect-error what the library does by itself is not the page's
 room.forgetSession();
 // @ts-expect-error rooms are joined, not made

@@ -3,16 +3,15 @@
  * and lets a viewer sleep that shows nothing for a minute, so that an idle page holds no relay.
  */
 import { Emitter } from '../../client/emitter.ts';
-import type { MediaEnvironment } from '../../client/media-session.ts';
 import type { SignalingSocket } from '../../client/signaling-session.ts';
 import type { Timers } from '../../client/timers.ts';
 import { CameraFeed } from './camera-feed.ts';
-import { NamespaceViewer } from './namespace-viewer.ts';
+import { NamespaceViewer, type ViewerMedia } from './namespace-viewer.ts';
 
 export type MediaHubOptions = {
   fetchTicket: (namespace: string, signal: AbortSignal) => Promise<string>;
   openSocket: (ticket: string) => SignalingSocket;
-  media: MediaEnvironment;
+  media: ViewerMedia;
   timers: Timers;
 };
 

@@ -4,7 +4,7 @@
  */
 import { Emitter } from '../../client/emitter.ts';
 import type { JoinedRoom } from '../../client/joined-room.ts';
-import type { MediaSessionOptions, Milestones } from '../../client/media-session.ts';
+import type { MediaEnvironment, MediaSessionOptions, Milestones } from '../../client/media-session.ts';
 import type { RemoteTrack } from '../../client/remote-track.ts';
 import { TurnkeepClient, type ClientState } from '../../client/turnkeep-client.ts';
 import { WatchedRoom, type Desired } from './watched-room.ts';
@@ -16,7 +16,8 @@ export type ViewerEvents = {
   connection: undefined;
 };
 
-export type ViewerOptions = MediaSessionOptions & { isHidden: () => boolean };
+export type ViewerMedia = MediaEnvironment & { createStream(): MediaStream };
+export type ViewerOptions = MediaSessionOptions & { media: ViewerMedia; isHidden: () => boolean };
 
 const ASLEEP: ClientState = {
   signaling: 'idle',

@@ -1,7 +1,7 @@
 /** A client whose server, browser and time are the test. */
 import t from 'tap';
 import { TurnkeepClient } from '../../client/turnkeep-client.ts';
-import { FakeConnection, FakeStream } from './fake-connection.ts';
+import { FakeConnection } from './fake-connection.ts';
 import { FakeSocket } from './fake-socket.ts';
 import { FakeTimers, settle } from './fake-timers.ts';
 
@@ -23,7 +23,6 @@ export function clientOnFakes() {
         connections.push(new FakeConnection(configuration));
         return connections.at(-1) as unknown as RTCPeerConnection;
       },
-      createStream: () => new FakeStream() as unknown as MediaStream,
       canPlay: (mimeType) => mimeType !== 'video/AV1',
     },
   });
