@@ -13,6 +13,11 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  /** Timers that wait. */
+  get waiting(): number {
+    return this.#timers.length;
+  }
+
   after(delayMs: number, fn: () => void): Cancel {
     const timer = { atMs: this.#nowMs + delayMs, fn };
     this.#timers.push(timer);

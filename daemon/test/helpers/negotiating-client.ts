@@ -221,6 +221,13 @@ export class NegotiatingClient implements FrameSocket {
     this.say('resume', { resumeToken: this.#resumeToken });
   }
 
+  /** The socket ends for good. */
+  hangUp(code: number): void {
+    this.toServer.length = 0;
+    this.fromServer.length = 0;
+    this.#attachment.onClose(code);
+  }
+
   // -- what an application does --
 
   addTrack(codec: 'VP8' | 'H264'): void {

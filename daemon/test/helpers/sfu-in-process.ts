@@ -46,7 +46,8 @@ export class FakeTransport implements SecureTransport {
       key: Buffer.alloc(16, value),
       salt: Buffer.alloc(12, value + 1),
     });
-    const [a, b] = [side(options.id * 2), side(options.id * 2 + 1)];
+    const fill = (options.id % 120) * 2;
+    const [a, b] = [side(fill), side(fill + 1)];
     this.#ours = { profile: 'AEAD_AES_128_GCM', local: a, remote: b };
     this.theirs = { profile: 'AEAD_AES_128_GCM', local: b, remote: a };
   }
@@ -126,7 +127,7 @@ export class SfuInProcess {
         create: ({ events }) => {
           this.#made += 1;
           const transport = new FakeTransport({
-            ...{ id: this.#made % 120, events },
+            ...{ id: this.#made, events },
             later: (fn) => this.clock.after(5, fn),
           });
           this.transports.set(transport.local.ufrag.split('g')[0]!, transport);
@@ -160,6 +161,12 @@ export class SfuInProcess {
     const found = this.transports.get(ufrag);
     if (found === undefined) throw new Error(`no transport ${ufrag}`);
     return found;
+  }
+
+  /** Transports that are open; those that are not are forgotten. */
+  openTransports(): number {
+    for (const [ufrag, { state }] of this.transports) if (state === 'closed') this.transports.delete(ufrag);
+    return this.transports.size;
   }
 
   close(): void {
