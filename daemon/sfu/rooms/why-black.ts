@@ -20,6 +20,8 @@ export type ViewerFacts = {
     mutedBy: 'publisher' | 'moderator' | null;
     lastPacketAtMs: number | null;
     keyFrames: number;
+    /** What is wrong with the stream itself (B-frames, a higher level than declared), with the remedy. */
+    problem: string | null;
   };
   /** It has left the track out itself, or cannot play it. */
   unwanted: boolean;
@@ -93,9 +95,7 @@ function sentenceOf(missing: ViewerStep['id'] | null, facts: ViewerFacts): strin
         ? 'The source has sent no key frame since it began: its encoder does not answer the requests for one.'
         : (nothingToSend(facts) ?? 'Packets reach it, and the next key frame is waited for.');
     case 'decoded':
-      return facts.reports
-        ? 'A key frame was sent to it, but its browser has decoded no frame: packets get lost, or it cannot decode this stream.'
-        : 'A key frame was sent to it; its browser has not reported a decoded frame.';
+      return notDecoded(facts);
   }
 }
 
@@ -104,6 +104,15 @@ function noAllocation(link: ConnectionFacts | null): string {
   return link.otherCandidates > 0
     ? 'It sends candidates, but none of a relay of this namespace: its browser must use iceTransportPolicy "relay".'
     : 'It has no relay: no TURN address answered it. A firewall may block UDP, TCP and TLS to them.';
+}
+
+function notDecoded({ reports, source: { problem } }: ViewerFacts): string {
+  if (!reports) {
+    const told = 'A key frame was sent to it; its browser has not reported a decoded frame.';
+    return problem === null ? told : `${told} ${problem}`;
+  }
+  const why = problem ?? 'Packets get lost, or it cannot decode this stream.';
+  return `A key frame was sent to it, but its browser has decoded no frame. ${why}`;
 }
 
 /** Why there is nothing to send to anybody, or not to this one. */

@@ -4,6 +4,7 @@ import type { TrackInfo } from '../../contract/signaling.ts';
 import { wants, type Member, type Room } from '../rooms/room.ts';
 import { viewerTimeline, type ConnectionFacts, type ViewerFacts } from '../rooms/why-black.ts';
 import type { RoomDirector } from './room-director.ts';
+import { problemOf } from './stream-problem.ts';
 
 /** Of more tracks than these nobody asks at once. */
 const MAX_TIMELINES = 8;
@@ -56,9 +57,8 @@ function factsOf({
   director: Pick<RoomDirector, 'track'>;
   nowMs: number;
 }): ViewerFacts {
-  const stats = (track === null ? [] : (director.track(track.trackId)?.sources ?? [])).map((source) =>
-    source.stats(nowMs),
-  );
+  const media = track === null ? undefined : director.track(track.trackId);
+  const stats = (media?.sources ?? []).map((source) => source.stats(nowMs));
   const packets = stats.flatMap(({ lastPacketAtMs }) => (lastPacketAtMs === null ? [] : [lastPacketAtMs]));
   const nothing = {
     paused: false,
@@ -79,6 +79,7 @@ function factsOf({
       mutedBy: track?.muted !== true ? null : track.forced ? 'moderator' : 'publisher',
       lastPacketAtMs: packets.length === 0 ? null : Math.max(...packets),
       keyFrames: stats.reduce((sum, one) => sum + one.keyFrames, 0),
+      problem: problemOf(stats, media?.declared) ?? null,
     },
     unwanted: track !== null && !wants(member, track),
     connection: session.connectionFacts(),

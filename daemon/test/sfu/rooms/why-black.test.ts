@@ -8,7 +8,7 @@ const LINK: ConnectionFacts = {
 };
 const SEEN: ViewerFacts = {
   ...{ nowMs: 5000, trackId: 't', kind: 'video', sessionAtMs: 1000, connected: true },
-  source: { lost: null, mutedBy: null, lastPacketAtMs: 4990, keyFrames: 3 },
+  source: { lost: null, mutedBy: null, lastPacketAtMs: 4990, keyFrames: 3, problem: null },
   ...{ unwanted: false, paused: false, held: false, connection: LINK },
   ...{ packetAtMs: 1060, keyFrameAtMs: 1061, decodedAtMs: 1100, reports: true },
 };
@@ -63,6 +63,17 @@ t.test('causes behind a step', (t) => {
   t.match(sentence(relay, { connected: false }), /signaling connection is lost/);
   t.match(sentence(relay, { connection: null }), /No track was offered/);
   t.match(sentence(relay, { connection: null, trackId: null }), /Nobody publishes/);
+
+  const problem = 'The camera sends B-frames.';
+  const odd = { source: { ...SEEN.source, problem } };
+  const undecoded = before('decoded');
+  t.equal(
+    sentence(undecoded, odd),
+    'A key frame was sent to it, but its browser has decoded no frame. The camera sends B-frames.',
+  );
+  t.match(sentence(undecoded, { ...odd, reports: false }), /has not reported a decoded frame\. The camera/);
+  t.equal(sentence(SEEN, odd), 'It has a picture.', 'it is no cause where frames are decoded');
+  t.notMatch(sentence(before('dtls'), odd), /B-frames/, 'nor of what comes before');
 
   const packet = before('packet');
   const source = (more: Partial<ViewerFacts['source']>): Partial<ViewerFacts> => ({
