@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync, statSync, truncateSync } from 'node:f
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { isGone } from '../helpers/is-gone.ts';
 import { ended, realNode, type RealNode } from '../helpers/namespace-real.ts';
 import { temporaryDirectory } from '../helpers/namespace-directory.ts';
 
@@ -11,15 +12,6 @@ t.jobs = 1;
 /** Of this run: another one on the same machine uses the same ports. */
 const address = `127.0.15.${String(1 + (process.pid % 250))}`;
 
-const isGone = (pid: number | null): boolean => {
-  if (pid === null) return true;
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
 const enable = async (node: RealNode, name: string): Promise<void> => {
   const started = node.namespaces.enableWebrtc(name, { dryRun: false });
   const operation = await ended(node.namespaces, 'operationId' in started ? started.operationId : '');
@@ -76,7 +68,7 @@ t.test('enables with proof, tells the truth, disables without a trace', async (t
 
   const stopped = namespaces.disableWebrtc('demo');
   t.match(await ended(namespaces, stopped.operationId), { state: 'succeeded' });
-  t.ok(isGone(status.turn!.pid) && isGone(status.sfu!.pid));
+  t.ok((await isGone(status.turn!.pid!)) && (await isGone(status.sfu!.pid!)));
   t.same(store.portClaims(), []);
   t.same(store.webrtcConfigs(), []);
   t.notOk(existsSync(join(dataDir, 'services/turn-demo.json')));
@@ -99,7 +91,7 @@ t.test('services outlive the daemon, are adopted, and a lost database is learned
   await enable(first, 'demo');
   const before = await first.namespaces.status('demo');
   await first.close();
-  t.notOk(isGone(before.turn!.pid), 'the TURN service goes on');
+  t.notOk(await isGone(before.turn!.pid!), 'the TURN service goes on');
 
   const second = await realNode({ dataDir, address, stopServicesOnExit: false });
   await second.namespaces.start();
@@ -131,7 +123,7 @@ t.test('a namespace comes back on the same ports after a power cut that took the
   await enable(first, 'demo');
   const before = await first.namespaces.status('demo');
   await first.close();
-  t.ok(isGone(before.turn!.pid), 'an orderly stop of the development daemon ends the services');
+  t.ok(await isGone(before.turn!.pid!), 'an orderly stop of the development daemon ends the services');
 
   const second = await node(t, dataDir, { databaseFile: 'new.db' });
   await second.namespaces.start();

@@ -3,6 +3,7 @@ import type { Test } from 'tap';
 import { renderTurnConfig, type ServiceInputs } from '../../namespaces/render-service-config.ts';
 import type { ServiceManager, ServiceRef, ServiceReport } from '../../namespaces/system.ts';
 import type { TurnServiceConfig } from '../../contract/turn-config.ts';
+import { isGone } from './is-gone.ts';
 
 export const READY_MS = 60_000;
 const INPUT: ServiceInputs = {
@@ -67,15 +68,6 @@ export function nextReport(
   });
 }
 
-const isGone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
-
 export function serviceManagerContract(t: Test, make: MakeManager): void {
   const service = { kind: 'turn', namespace: 'demo' } as const;
 
@@ -91,7 +83,7 @@ export function serviceManagerContract(t: Test, make: MakeManager): void {
     await manager.start(service, { supervise: 'always' });
     t.equal(manager.status(service).pid, pid, 'a second start changes nothing');
     await manager.stop(service);
-    t.ok(isGone(pid!));
+    t.ok(await isGone(pid!));
     t.match(manager.status(service), { state: 'stopped', pid: null });
     await manager.stop(service);
   });
@@ -134,7 +126,7 @@ export function serviceManagerContract(t: Test, make: MakeManager): void {
     await manager.waitReady(service, { timeoutMs: READY_MS });
     const { pid } = manager.status(service);
     await manager.drain(service, { deadlineMs: 5000 });
-    t.ok(isGone(pid!));
+    t.ok(await isGone(pid!));
     await manager.stop(service);
     t.equal(manager.status(service).state, 'stopped');
   });
