@@ -92,32 +92,6 @@ t.test('a healthy appliance', async (t) => {
     t.match(await cli(appliance, 'doctor', '--namespace', 'none'), { code: 1 });
   });
 
-  await t.test('a service that was killed and stays down, and a stranger on its port', async (t) => {
-    const config = file('services', 'turn-demo.json');
-    renameSync(config, `${config}.away`);
-    const pid = (await appliance.status('demo')).turn?.pid;
-    process.kill(pid!, 'SIGKILL');
-    const stranger = createSocket('udp4');
-    t.teardown(() => stranger.close());
-    await appliance.until('TURN is down', async () => (await appliance.status('demo')).turn?.up === 'down');
-    await new Promise<void>((resolve) => stranger.bind(demo!.ports.turn, ADDRESS, resolve));
-    await fails(t, 'services', /TURN service of "demo" is down/);
-    await fails(t, 'sockets', new RegExp(`TURN port 3478 .* stranger: .*process ${process.pid}`));
-    const { code, out } = await cli(appliance, 'inspect');
-    t.equal(code, 1);
-    t.match(out, /FAIL +services: The TURN service of "demo" is down/);
-    const doctor = await cli(appliance, 'doctor');
-    t.equal(doctor.code, 1);
-    t.match(doctor.out, /FAIL +demo tcp: Nothing answers at tcp 127\.0\.54\.31:3478/);
-    const report = await appliance.api.get<MonitorReport>('/v1/monitor');
-    t.match(report.namespaces[0], { turn_up: false, sfu_up: true });
-    renameSync(`${config}.away`, config);
-  });
-  await appliance.until(
-    'TURN is up again',
-    async () => (await appliance.status('demo')).turn?.up === 'up' && (await failures()).length === 0,
-  );
-
   await t.test('the state file', async (t) => {
     const path = file('cluster_state.json');
     const text = readFileSync(path, 'utf8');
@@ -165,5 +139,27 @@ t.test('a healthy appliance', async (t) => {
     await fails(t, 'certificates', /server certificate .* ended on/);
     names.forEach((name, at) => writeFileSync(file('ca', name), before[at]!));
     t.same(await failures(), []);
+  });
+
+  // The last: what is down here stays down.
+  await t.test('a service that was killed and stays down, and a stranger on its port', async (t) => {
+    const config = file('services', 'turn-demo.json');
+    renameSync(config, `${config}.away`);
+    const pid = (await appliance.status('demo')).turn?.pid;
+    process.kill(pid!, 'SIGKILL');
+    const stranger = createSocket('udp4');
+    t.teardown(() => stranger.close());
+    await appliance.until('TURN is down', async () => (await appliance.status('demo')).turn?.up === 'down');
+    await new Promise<void>((resolve) => stranger.bind(demo!.ports.turn, ADDRESS, resolve));
+    await fails(t, 'services', /TURN service of "demo" is down/);
+    await fails(t, 'sockets', new RegExp(`TURN port 3478 .* stranger: .*process ${process.pid}`));
+    const { code, out } = await cli(appliance, 'inspect');
+    t.equal(code, 1);
+    t.match(out, /FAIL +services: The TURN service of "demo" is down/);
+    const doctor = await cli(appliance, 'doctor');
+    t.equal(doctor.code, 1);
+    t.match(doctor.out, /FAIL +demo tcp: Nothing answers at tcp 127\.0\.54\.31:3478/);
+    const report = await appliance.api.get<MonitorReport>('/v1/monitor');
+    t.match(report.namespaces[0], { turn_up: false, sfu_up: true });
   });
 });
