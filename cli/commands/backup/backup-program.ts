@@ -1,8 +1,7 @@
 /** Runs the daemon's backup program beside the daemon, which need not run: the passphrase goes by its standard input. */
-import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { runDaemonProgram } from '../../daemon-program.ts';
 import { OperationFailed } from '../../output.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../../daemon/backup.ts');
@@ -17,20 +16,13 @@ export async function runBackupProgram(
 ): Promise<unknown> {
   const passphrase = await readPassphrase(options);
   const config = options.config ?? (existsSync(SYSTEM_CONFIG) ? SYSTEM_CONFIG : undefined);
-  const child = spawn(
-    process.execPath,
-    [PROGRAM, ...words, ...(config === undefined ? [] : ['--config', config])],
-    { stdio: ['pipe', 'pipe', 'pipe'] },
+  const { code, out, err } = await runDaemonProgram(
+    PROGRAM,
+    [...words, ...(config === undefined ? [] : ['--config', config])],
+    passphrase,
   );
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', resolve);
-  });
-  child.stdin.on('error', () => undefined); // It ended before it read: it says why.
-  child.stdin.end(passphrase);
-  const [code, out, err] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
   if (code === 0) return JSON.parse(out);
-  throw new Error(err.trim() === '' ? 'The backup program ended without a word.' : err.trim());
+  throw new Error(err === '' ? 'The backup program ended without a word.' : err);
 }
 
 async function readPassphrase(options: BackupOptions & { confirm: boolean }): Promise<string> {

@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text as readAll } from 'node:stream/consumers';
 import { Command } from 'commander';
 import {
   configCheckSchema,
@@ -12,6 +10,7 @@ import {
   type ConfigCheck,
 } from '../../../daemon/contract/config-view.ts';
 import type { ContextOf } from '../../cli-context.ts';
+import { runDaemonProgram } from '../../daemon-program.ts';
 import { OperationFailed, printable, table } from '../../output.ts';
 
 const CHECK_PROGRAM = join(import.meta.dirname, '../../../daemon/config-check.ts');
@@ -116,14 +115,7 @@ function changeTable(before: string, after: string, changes: ConfigChange[]): st
 
 /** The daemon's own reader in a process of its own, so that the file is judged by the version that stands here. */
 async function runCheckProgram(file: string): Promise<unknown> {
-  const child = spawn(process.execPath, [CHECK_PROGRAM, file], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const ended = new Promise<void>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', () => {
-      resolve();
-    });
-  });
-  const [out, err] = await Promise.all([readAll(child.stdout), readAll(child.stderr), ended]);
-  if (out.trim() === '') throw new Error(err.trim() === '' ? 'The check ended without a word.' : err.trim());
+  const { out, err } = await runDaemonProgram(CHECK_PROGRAM, [file]);
+  if (out.trim() === '') throw new Error(err === '' ? 'The check ended without a word.' : err);
   return JSON.parse(out);
 }
