@@ -23,58 +23,47 @@ const AGAIN = 'It is tried again every minute.';
 export function dnsView(dns: WebrtcStatus['dns']): Outside | null {
   if (dns === undefined) return null;
   const { manager, records, problem } = dns;
-  if (records.length === 0) {
-    return {
-      word: { state: 'idle', label: 'No name' },
-      sentence: 'Clients are sent to addresses, not to a name. Set turn.hostName to give it one.',
-      lines: [],
-      byHand: false,
-      problem: '',
-    };
-  }
-  if (manager === 'none') {
-    return {
-      word: { state: 'idle', label: 'By hand' },
-      sentence: 'No DNS server is managed. Make these records where the zone is kept:',
-      lines: records,
-      byHand: true,
-      problem: '',
-    };
-  }
-  return {
-    word: problem === '' ? { state: 'live', label: 'As wanted' } : { state: 'error', label: 'Not set' },
-    sentence: `Set by ${manager}:`,
-    lines: records,
-    byHand: false,
-    problem: problem === '' ? '' : `${problem} ${AGAIN}`,
-  };
+  return outside(manager, records, problem, {
+    nothing: 'No name',
+    nothingSentence: 'Clients are sent to addresses, not to a name. Set turn.hostName to give it one.',
+    byHandSentence: 'No DNS server is managed. Make these records where the zone is kept:',
+    failed: 'Not set',
+    managedSentence: `Set by ${manager}:`,
+  });
 }
 
+/** Null: the server does not tell. */
 export function firewallView(firewall: WebrtcStatus['firewall']): Outside | null {
   if (firewall === undefined) return null;
   const { manager, open, problem } = firewall;
-  if (open.length === 0) {
-    return {
-      word: { state: 'idle', label: 'Nothing to open' },
-      sentence: 'Everything is bound to loopback: nobody outside has to reach it.',
-      lines: [],
-      byHand: false,
-      problem: '',
-    };
+  return outside(manager, open, problem, {
+    nothing: 'Nothing to open',
+    nothingSentence: 'Everything is bound to loopback: nobody outside has to reach it.',
+    byHandSentence: 'No firewall is managed. If this host has one, open these ports:',
+    failed: 'Not as wanted',
+    managedSentence: `Open in ${manager}:`,
+  });
+}
+
+type OutsideWords = Record<
+  'nothing' | 'nothingSentence' | 'byHandSentence' | 'failed' | 'managedSentence',
+  string
+>;
+
+/** What the adapter keeps, or what somebody has to make by hand where there is none. */
+function outside(manager: string, lines: string[], problem: string, words: OutsideWords): Outside {
+  const idle = (label: string): Word => ({ state: 'idle', label });
+  if (lines.length === 0) {
+    const word = idle(words.nothing);
+    return { word, sentence: words.nothingSentence, lines: [], byHand: false, problem: '' };
   }
   if (manager === 'none') {
-    return {
-      word: { state: 'idle', label: 'By hand' },
-      sentence: 'No firewall is managed. If this host has one, open these ports:',
-      lines: open,
-      byHand: true,
-      problem: '',
-    };
+    return { word: idle('By hand'), sentence: words.byHandSentence, lines, byHand: true, problem: '' };
   }
   return {
-    word: problem === '' ? { state: 'live', label: 'As wanted' } : { state: 'error', label: 'Not as wanted' },
-    sentence: `Open in ${manager}:`,
-    lines: open,
+    word: problem === '' ? { state: 'live', label: 'As wanted' } : { state: 'error', label: words.failed },
+    sentence: words.managedSentence,
+    lines,
     byHand: false,
     problem: problem === '' ? '' : `${problem} ${AGAIN}`,
   };
