@@ -120,10 +120,13 @@ export interface NamespaceService {
     options: EnableWebrtc,
   ): { operationId: string } | { plan: { id: string; label: string }[] };
   disableWebrtc(name: string): { operationId: string };
-  /** By live probes; takes at most a few seconds. */
-  status(name: string): Promise<WebrtcStatus>;
+  /** By live probes, which take at most `limitMs`: a few seconds, when it is left out. */
+  status(name: string, limitMs?: number): Promise<WebrtcStatus>;
   /** What both services say of themselves; null while WebRTC is off, and for one that does not answer in time. */
   probe(name: string): Promise<{ turn: TurnStatus | null; sfu: SfuStatus | null } | null>;
+  /** One of the two; null while WebRTC is off, and when it does not answer in time. */
+  probeTurn(name: string, limitMs: number): Promise<TurnStatus | null>;
+  probeSfu(name: string, limitMs: number): Promise<SfuStatus | null>;
   operation(id: string): Operation;
   operations(): Operation[];
   subscribe(listener: (change: NamespaceChange) => void): Unsubscribe;

@@ -259,9 +259,11 @@ export class ControlLinks {
 
   /** @returns null when the service does not answer in time. */
   async probeTurn(namespace: string, timeoutMs: number): Promise<TurnStatus | null> {
+    const startedMs = performance.now();
     const control = await this.#turn.get(namespace)?.connected(timeoutMs);
     if (control === undefined) return null;
-    const answer = await answerOrNull(control.call('status', {}, { timeoutMs }));
+    const left = { timeoutMs: leftOf(timeoutMs, startedMs) };
+    const answer = await answerOrNull(control.call('status', {}, left));
     if (answer !== null && this.#turn.has(namespace)) this.#learn(namespace, answer);
     return answer;
   }
@@ -273,8 +275,10 @@ export class ControlLinks {
 
   /** @returns null when the service does not answer in time. */
   async probeSfu(namespace: string, timeoutMs: number): Promise<SfuStatus | null> {
+    const startedMs = performance.now();
     const control = await this.#sfu.get(namespace)?.connected(timeoutMs);
-    return control === undefined ? null : answerOrNull(control.call('status', {}, { timeoutMs }));
+    if (control === undefined) return null;
+    return answerOrNull(control.call('status', {}, { timeoutMs: leftOf(timeoutMs, startedMs) }));
   }
 
   #learn(namespace: string, { listeners }: TurnStatus): void {
@@ -312,6 +316,11 @@ export class ControlLinks {
       }
     }
   }
+}
+
+/** Connecting and asking share one limit. */
+function leftOf(timeoutMs: number, startedMs: number): number {
+  return Math.max(1, Math.ceil(timeoutMs - (performance.now() - startedMs)));
 }
 
 async function answerOrNull<Answer>(answer: Promise<Answer>): Promise<Answer | null> {

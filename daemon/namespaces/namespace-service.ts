@@ -3,6 +3,7 @@
  * SFU serves which namespace. The only one that changes services, ports and the state file.
  */
 import type { EnableWebrtc, Namespace, Operation, WebrtcStatus } from '../contract/api.ts';
+import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import { AppError } from '../contract/errors.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 import { Lifecycle } from '../kit/lifecycle.ts';
@@ -134,14 +135,23 @@ export class Namespaces extends Lifecycle {
 
   // -- What others ask ---------------------------------------------------------------------------------
 
-  /** By live probes; takes at most the time limit of one probe. Rejects with namespace_not_found. */
-  async status(name: string): Promise<WebrtcStatus> {
-    return await this.#parts.reports.status(name, this.get(name).webrtc);
+  /** By live probes, which take at most `limitMs`. Rejects with namespace_not_found. */
+  async status(name: string, limitMs?: number): Promise<WebrtcStatus> {
+    return await this.#parts.reports.status(name, this.get(name).webrtc, limitMs);
   }
 
   /** See `WebrtcReports`. */
   probe(name: string): Promise<ServiceAnswers | null> {
     return this.#parts.reports.probe(name);
+  }
+
+  /** One of the two; null while WebRTC is off, and when it does not answer in time. */
+  probeTurn(name: string, limitMs: number): Promise<TurnStatus | null> {
+    return this.#parts.reports.probeTurn(name, limitMs);
+  }
+
+  probeSfu(name: string, limitMs: number): Promise<SfuStatus | null> {
+    return this.#parts.links.probeSfu(name, limitMs);
   }
 
   /** See `NamespaceAccess`. */

@@ -37,8 +37,12 @@ export class WebrtcReports {
     this.#options = options;
   }
 
-  /** By live probes; takes at most the time limit of one probe. */
-  async status(name: string, state: WebrtcStatus['state']): Promise<WebrtcStatus> {
+  /** By live probes, which take at most `limitMs`. */
+  async status(
+    name: string,
+    state: WebrtcStatus['state'],
+    limitMs = this.#options.probeTimeoutMs,
+  ): Promise<WebrtcStatus> {
     const { store, quotas, firewall, dns, credentialTtlSeconds } = this.#options;
     const config = store.webrtcConfig(name);
     const claim = this.#claim(name);
@@ -53,7 +57,7 @@ export class WebrtcReports {
     if (config === undefined) return { ...common, ...none };
     const { relayScope: relay } = config;
     const [{ turn: turnAnswer, sfu: sfuAnswer }, quota] = await Promise.all([
-      this.ask(name),
+      this.ask(name, limitMs),
       quotas.view(name),
     ]);
     const { turn, sfu } = this.reports(name);
@@ -79,12 +83,9 @@ export class WebrtcReports {
     return this.#options.store.webrtcConfig(name) === undefined ? null : this.ask(name);
   }
 
-  async ask(name: string): Promise<ServiceAnswers> {
-    const { links, probeTimeoutMs } = this.#options;
-    const [turn, sfu] = await Promise.all([
-      this.probeTurn(name, probeTimeoutMs),
-      links.probeSfu(name, probeTimeoutMs),
-    ]);
+  async ask(name: string, limitMs = this.#options.probeTimeoutMs): Promise<ServiceAnswers> {
+    const { links } = this.#options;
+    const [turn, sfu] = await Promise.all([this.probeTurn(name, limitMs), links.probeSfu(name, limitMs)]);
     return { turn, sfu };
   }
 

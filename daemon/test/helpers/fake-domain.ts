@@ -218,6 +218,8 @@ export class FakeNamespaces implements NamespaceService {
     this.probes += 1;
     return Promise.resolve(this.reports.get(name) ?? null);
   }
+  probeTurn = (name: string) => Promise.resolve(this.reports.get(name)?.turn ?? null);
+  probeSfu = (name: string) => Promise.resolve(this.reports.get(name)?.sfu ?? null);
   readonly diagnosis = { portMap: () => Promise.resolve(portMap([], DEFAULT_PORT_PLAN)) };
   operation(id: string): Operation {
     const found = this.running.get(id);
