@@ -28,7 +28,7 @@ export function dataAudience(rooms: Rooms, sessionId: string, roomId: string): D
 }
 
 function onlyRoomOf(rooms: Rooms, sessionId: string): ReturnType<Rooms['get']> {
-  const [room, another] = rooms.roomsOf(sessionId);
+  const [room, another] = rooms.ofSession(sessionId);
   if (another === undefined) return room;
   throw new AppError('invalid_request', 'This session is in several rooms: name the one that is meant.');
 }

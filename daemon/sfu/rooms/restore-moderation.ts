@@ -24,14 +24,15 @@ export function restoreModeration(
     const present = memberOf(identity);
     for (const kind of muted) {
       if (present === undefined) break;
-      effects.push(...rooms.mute(roomId, { participantId: present, kind, muted: true }).effects);
+      effects.push(...rooms.moderators.mute(roomId, { participantId: present, kind, muted: true }).effects);
     }
     if (ban === null || ban.untilMs <= nowMs) continue;
     moderation.ban(roomId, identity, ban, nowMs);
     if (present === undefined) continue;
     const forSeconds = Math.ceil((ban.untilMs - nowMs) / 1000);
     effects.push(
-      ...rooms.kick(roomId, { participantId: present, reason: ban.reason, forSeconds }, nowMs).effects,
+      ...rooms.moderators.kick(roomId, { participantId: present, reason: ban.reason, forSeconds }, nowMs)
+        .effects,
     );
   }
   return effects;

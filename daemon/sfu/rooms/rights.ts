@@ -4,6 +4,9 @@ import { deviceIdOfRoom } from '../../contract/names.ts';
 import type { RoomCreation } from '../../contract/rooms.ts';
 import type { RoomRight, RoomTicket } from '../../contract/signaling.ts';
 
+/** The claims of a ticket that rooms decide by. */
+export type Who = Pick<RoomTicket, 'identity' | 'name' | 'role' | 'rooms' | 'may'>;
+
 const OF_ROLE: Record<RoomTicket['role'], readonly RoomRight[]> = {
   viewer: ['subscribe'],
   publisher: ['subscribe', 'publish', 'data'],

@@ -51,18 +51,18 @@ export function controlMethods(options: ControlDependencies) {
         sessions: all.length,
         rooms: rooms.size,
         publishers: ingests.size + all.filter((session) => session.publishes).length,
-        subscriptions: all.reduce((sum, session) => sum + session.watching, 0),
+        subscriptions: all.reduce((sum, session) => sum + session.viewing.watching, 0),
         forwarded: engine.forwarded(),
         drops: { ...engine.drops(), ...options.muxDrops(), ...sfu.data.drops.totals() },
         process: processLoad(),
         datagrams: options.datagrams,
         data: {
-          channels: all.reduce((sum, session) => sum + (session.dataLink?.channels ?? 0), 0),
+          channels: all.reduce((sum, session) => sum + (session.viewing.dataLink?.channels ?? 0), 0),
           ...sfu.data.totals,
         },
         slowViewers: all
           .flatMap((session) => {
-            const path = session.viewerPath;
+            const path = session.viewing.path;
             if (path === undefined || path.slowSinceMs === null) return [];
             const { bitsPerSecond, queueMs, slowSinceMs } = path;
             return [{ identity: session.identity, sinceMs: slowSinceMs, bitsPerSecond, queueMs }];
@@ -94,7 +94,7 @@ export function controlMethods(options: ControlDependencies) {
         const session = member.sessionId === null ? undefined : sessions.get(member.sessionId);
         const asked = participantId === undefined || participantId === member.participantId;
         if (session === undefined || !asked || !member.rights.has('subscribe')) return [];
-        return [viewerView(room, member, session, { director, nowMs: nowMs() })];
+        return [viewerView(room, member, session.viewing, { director, nowMs: nowMs() })];
       });
       if (participantId !== undefined && viewers.length === 0) {
         throw new AppError('participant_not_found', `No viewer in the room "${roomId}" has this id.`);
@@ -102,12 +102,12 @@ export function controlMethods(options: ControlDependencies) {
       return { roomId, viewers };
     },
     'rooms.kick': ({ roomId, ...kick }: Kick & { roomId: string }) => {
-      const { ended, effects } = rooms.kick(roomId, kick, nowMs());
+      const { ended, effects } = rooms.moderators.kick(roomId, kick, nowMs());
       director.apply(effects);
       return { ended };
     },
     'rooms.mute': ({ roomId, ...mute }: Mute & { roomId: string }) => {
-      const { tracks, effects } = rooms.mute(roomId, mute);
+      const { tracks, effects } = rooms.moderators.mute(roomId, mute);
       director.apply(effects);
       return { tracks };
     },

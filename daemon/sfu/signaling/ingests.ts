@@ -184,7 +184,7 @@ export class Ingests {
   #takeSeat(roomId: string, identity: string): Seat {
     const known = this.#seats.get(roomId);
     if (known !== undefined) return known;
-    const { participantId, effects } = this.#director.rooms.joinIngest(
+    const { participantId, effects } = this.#director.rooms.participants.joinIngest(
       roomId,
       { identity, name: identity },
       this.#engine.clock.nowMs(),
@@ -254,7 +254,9 @@ export class Ingests {
     seat.tracks.clear();
     const nowMs = this.#engine.clock.nowMs();
     this.#tellSource(seat.roomId, null);
-    this.#director.apply(this.#director.rooms.leaveIngest(seat.roomId, seat.participantId, nowMs));
+    this.#director.apply(
+      this.#director.rooms.participants.leaveIngest(seat.roomId, seat.participantId, nowMs),
+    );
   }
 
   #tellSource(roomId: string, lost: string | null): void {

@@ -71,7 +71,7 @@ export class NamespaceSfu {
     this.data = new DataRelay({
       rooms: this.director.rooms,
       policy: options.config.rooms.data,
-      linkOf: (sessionId) => this.sessions.get(sessionId)?.dataLink,
+      linkOf: (sessionId) => this.sessions.get(sessionId)?.viewing.dataLink,
       nowMs: () => engine.clock.nowMs(),
     });
     this.sessions = new Sessions({

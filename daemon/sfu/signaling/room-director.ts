@@ -10,7 +10,9 @@ import type { MediaSource } from '../media/core/types.ts';
 import { MediaTrack } from '../media/media-track.ts';
 import { Moderation } from '../rooms/moderation.ts';
 import type { RoomLimits } from '../rooms/room.ts';
-import { Rooms, type RoomEffect, type WatchEffect, type Who } from '../rooms/rooms.ts';
+import type { Who } from '../rooms/rights.ts';
+import type { RoomEffect, WatchEffect } from '../rooms/room-effects.ts';
+import { Rooms } from '../rooms/rooms.ts';
 
 /** What the director needs of a session. Must not throw. */
 export interface Audience {
@@ -76,7 +78,7 @@ export class RoomDirector {
 
   /** Ends a session everywhere. */
   removeAudience(sessionId: string, nowMs: number): void {
-    const effects = this.rooms.endSession(sessionId, nowMs);
+    const effects = this.rooms.participants.endSession(sessionId, nowMs);
     this.#audiences.delete(sessionId);
     this.apply(effects);
   }
@@ -123,7 +125,7 @@ export class RoomDirector {
     this.#tracks.set(trackId, { track, owner: options.owner });
     try {
       this.apply(
-        this.rooms.publish({
+        this.rooms.tracks.publish({
           trackId,
           roomId: options.roomId,
           participantId: options.participantId,
@@ -151,7 +153,7 @@ export class RoomDirector {
 
   /** Ends a track for everybody. Unknown ids are ignored. */
   removeTrack(trackId: string): void {
-    this.apply(this.rooms.unpublish(trackId));
+    this.apply(this.rooms.tracks.unpublish(trackId));
     this.#tracks.delete(trackId);
   }
 
@@ -163,7 +165,7 @@ export class RoomDirector {
     }
     const fmtp = h264Fmtp(announcedProfileLevelId(profileLevelId));
     track.setFmtp(fmtp);
-    this.rooms.updateTrack(track.trackId, { fmtp });
+    this.rooms.tracks.update(track.trackId, { fmtp });
   }
 }
 

@@ -53,9 +53,9 @@ t.test('a room is told once; muted tracks are not heard', (t) => {
   const rooms = new Rooms({ limits, newId: () => `p${ids++}` });
   for (const sessionId of ['s0', 's1']) {
     const who = { identity: sessionId, name: '', role: 'publisher' as const, rooms: null };
-    rooms.join({ sessionId, who }, { roomId: 'r', subscribe: 'none' }, 0);
+    rooms.participants.join({ sessionId, who }, { roomId: 'r', subscribe: 'none' }, 0);
   }
-  rooms.publish({
+  rooms.tracks.publish({
     trackId: 'voice',
     roomId: 'r',
     participantId: 'p0',
@@ -74,7 +74,7 @@ t.test('a room is told once; muted tracks are not heard', (t) => {
     { type: 'frame', sessionId: 's1', frame },
   ]);
   t.same(told(100, 2000), []);
-  rooms.setMuted('s0', 'voice', true);
+  rooms.tracks.setMuted('s0', 'voice', true);
   t.equal(told(100, 3000).length, 2);
   t.same(told(100, 4000), []);
   t.end();

@@ -7,7 +7,9 @@ import type { MediaSource } from '../../../sfu/media/core/types.ts';
 import { MediaTrack } from '../../../sfu/media/media-track.ts';
 import { Moderation } from '../../../sfu/rooms/moderation.ts';
 import { restoreModeration } from '../../../sfu/rooms/restore-moderation.ts';
-import { Rooms, type RoomEffect, type Who } from '../../../sfu/rooms/rooms.ts';
+import type { Who } from '../../../sfu/rooms/rights.ts';
+import type { RoomEffect } from '../../../sfu/rooms/room-effects.ts';
+import { Rooms } from '../../../sfu/rooms/rooms.ts';
 
 function bench() {
   let next = 1;
@@ -16,14 +18,14 @@ function bench() {
   const rooms = new Rooms({ limits: DEFAULT_SFU_LIMITS, moderation, newId: () => `p${next++}` });
   const join = (sessionId: string, identity = sessionId, may?: RoomRight[], nowMs = 0) => {
     const who: Who = { identity, name: '', role: 'publisher', rooms: null, may };
-    const effects = rooms.join({ sessionId, who }, { roomId: 'r', subscribe: 'auto' }, nowMs);
+    const effects = rooms.participants.join({ sessionId, who }, { roomId: 'r', subscribe: 'auto' }, nowMs);
     const publish = (trackId: string, kind: 'audio' | 'video' = 'audio'): RoomEffect[] => {
-      const { participantId } = rooms.publisher({ sessionId, who }, 'r');
+      const { participantId } = rooms.tracks.publisher({ sessionId, who }, 'r');
       const track: TrackInfo = {
         ...{ trackId, roomId: 'r', participantId, identity, kind, source: 'camera' },
         ...{ mimeType: 'audio/opus', fmtp: '', muted: false },
       };
-      return rooms.publish(track);
+      return rooms.tracks.publish(track);
     };
     const participantId = (): string =>
       [...rooms.get('r')!.members.values()].find((member) => member.sessionId === sessionId)!.participantId;
@@ -48,17 +50,20 @@ t.test('a ticket may do exactly what it says', (t) => {
     effects.flatMap((one) => (one.type === 'watch' ? [one.sessionId] : []));
   t.same(watching(sender.publish('t1')), ['viewer'], 'who may not subscribe is given nothing');
   t.throws(() => viewer.publish('t2'), { code: 'forbidden', message: /not publish/ });
-  t.throws(() => rooms.subscribe('sender', 'r', undefined), { code: 'forbidden', message: /not watch/ });
+  t.throws(() => rooms.watching.subscribe('sender', 'r', undefined), {
+    code: 'forbidden',
+    message: /not watch/,
+  });
   for (const sessionId of ['sender', 'viewer'])
-    t.throws(() => rooms.requireModerator(sessionId, 'r'), { code: 'forbidden' });
-  t.throws(() => rooms.requireModerator('stranger', 'r'), { code: 'not_joined' });
-  rooms.requireModerator('admin', 'r');
+    t.throws(() => rooms.moderators.require(sessionId, 'r'), { code: 'forbidden' });
+  t.throws(() => rooms.moderators.require('stranger', 'r'), { code: 'not_joined' });
+  rooms.moderators.require('admin', 'r');
   t.equal(rooms.demands()[0]?.subscribers, 1, 'a camera is not started for who may not watch');
 
-  const fewer = rooms.setRights('sender', { ...sender.who, may: ['subscribe'] });
+  const fewer = rooms.participants.setRights('sender', { ...sender.who, may: ['subscribe'] });
   t.match(frames(fewer, 'track-removed'), [{ trackId: 't1' }, { trackId: 't1' }]);
   t.ok(fewer.some((one) => one.type === 'track-ended' && one.trackId === 't1'));
-  const blind = rooms.setRights('viewer', { ...viewer.who, may: [] });
+  const blind = rooms.participants.setRights('viewer', { ...viewer.who, may: [] });
   t.same(
     blind.filter((one) => one.type === 'demand'),
     [{ type: 'demand', roomId: 'r', subscribers: 1 }],
@@ -73,7 +78,11 @@ t.test('who is sent away stays away for a while, with everybody of the same iden
   join('s2', 'ada');
   join('s3', 'bob');
   first.publish('t1');
-  const { ended, effects } = rooms.kick('r', kick(first.participantId(), { reason: 'Enough.' }), 1000);
+  const { ended, effects } = rooms.moderators.kick(
+    'r',
+    kick(first.participantId(), { reason: 'Enough.' }),
+    1000,
+  );
   t.equal(ended, 2);
   t.same(
     frames(effects, 'kicked').map((one) => (one as { to: string }).to),
@@ -85,17 +94,17 @@ t.test('who is sent away stays away for a while, with everybody of the same iden
   t.throws(() => join('s1', 'ada', undefined, 30_999), { code: 'kicked', message: /Enough.*1 s/ });
   join('s1', 'ada', undefined, 31_000);
   const again = join('s2', 'ada', undefined, 31_000);
-  t.equal(rooms.kick('r', kick(again.participantId(), { forSeconds: 0 }), 31_000).ended, 1);
+  t.equal(rooms.moderators.kick('r', kick(again.participantId(), { forSeconds: 0 }), 31_000).ended, 1);
   t.equal(rooms.get('r')!.members.size, 2, 'without a time it is one participant');
   join('s2', 'ada', undefined, 31_000);
-  rooms.kick('r', kick(again.participantId(), { forSeconds: 60 }), 31_000);
+  rooms.moderators.kick('r', kick(again.participantId(), { forSeconds: 60 }), 31_000);
   rooms.close('r', 'over');
   t.throws(() => join('s1', 'ada', undefined, 32_000), { code: 'kicked' }, 'a new room of the name too');
-  t.throws(() => rooms.kick('none', kick('p1'), 0), { code: 'room_not_found' });
+  t.throws(() => rooms.moderators.kick('none', kick('p1'), 0), { code: 'room_not_found' });
   join('s9', 'eve');
-  t.throws(() => rooms.kick('r', kick('p1'), 0), { code: 'participant_not_found' });
-  const camera = rooms.joinIngest('r', { identity: 'cam', name: 'cam' }, 0);
-  t.throws(() => rooms.kick('r', kick(camera.participantId), 0), {
+  t.throws(() => rooms.moderators.kick('r', kick('p1'), 0), { code: 'participant_not_found' });
+  const camera = rooms.participants.joinIngest('r', { identity: 'cam', name: 'cam' }, 0);
+  t.throws(() => rooms.moderators.kick('r', kick(camera.participantId), 0), {
     code: 'invalid_request',
     message: /camera/,
   });
@@ -109,7 +118,7 @@ t.test('a mute is told to all, silences the track and is remembered for what com
   ada.publish('mic');
   ada.publish('cam', 'video');
   const mute = (muted: boolean, kind?: 'audio') =>
-    rooms.mute('r', { participantId: ada.participantId(), muted, ...(kind && { kind }) });
+    rooms.moderators.mute('r', { participantId: ada.participantId(), muted, ...(kind && { kind }) });
   const { tracks, effects } = mute(true, 'audio');
   t.equal(tracks, 1);
   t.same(silences(effects), ['mic true']);
@@ -118,7 +127,7 @@ t.test('a mute is told to all, silences the track and is remembered for what com
     { to: 'b', trackId: 'mic', muted: true, forced: true },
   ]);
   t.same(mute(true, 'audio').effects, [], 'nothing is told twice');
-  t.throws(() => rooms.setMuted('a', 'mic', false), { code: 'forbidden', message: /moderator/ });
+  t.throws(() => rooms.tracks.setMuted('a', 'mic', false), { code: 'forbidden', message: /moderator/ });
   t.match(frames(join('late', 'late').effects, 'welcome'), [
     {
       tracks: [
@@ -128,22 +137,22 @@ t.test('a mute is told to all, silences the track and is remembered for what com
     },
   ]);
 
-  rooms.endSession('a', 0);
+  rooms.participants.endSession('a', 0);
   const back = join('a', 'ada');
   const published = back.publish('mic2');
   t.same(silences(published), ['mic2 true'], 'leaving and coming back undoes nothing');
   t.match(frames(published, 'track-added'), [{ track: { trackId: 'mic2', muted: true, forced: true } }, {}]);
   t.match(frames(published, 'track-state'), [{ to: 'a', trackId: 'mic2', forced: true }]);
   t.same(silences(back.publish('cam2', 'video')), []);
-  rooms.setMuted('a', 'mic2', true);
-  const undone = rooms.mute('r', { participantId: back.participantId(), muted: false });
+  rooms.tracks.setMuted('a', 'mic2', true);
+  const undone = rooms.moderators.mute('r', { participantId: back.participantId(), muted: false });
   t.same(silences(undone.effects), ['mic2 false']);
   t.match(
     frames(undone.effects, 'track-state')[0],
     { trackId: 'mic2', muted: true, forced: false },
     'its own stays',
   );
-  t.match(frames(rooms.setMuted('a', 'mic2', false), 'track-state')[0], { muted: false });
+  t.match(frames(rooms.tracks.setMuted('a', 'mic2', false), 'track-state')[0], { muted: false });
   t.same(silences(back.publish('mic3')), []);
   t.end();
 });
@@ -190,10 +199,10 @@ t.test('what is remembered is bounded, and what is over makes room', (t) => {
 t.test('what was said in a process of before holds, for who is in the room already too', (t) => {
   const before = bench();
   const [ada, bob] = [before.join('s1', 'ada'), before.join('s2', 'bob')];
-  before.rooms.mute('r', { participantId: bob.participantId(), kind: 'audio', muted: true });
-  before.rooms.mute('r', { participantId: bob.participantId(), kind: 'video', muted: true });
-  before.rooms.mute('r', { participantId: bob.participantId(), kind: 'video', muted: false });
-  before.rooms.kick('r', kick(ada.participantId(), { reason: 'Noise.', forSeconds: 60 }), 1000);
+  before.rooms.moderators.mute('r', { participantId: bob.participantId(), kind: 'audio', muted: true });
+  before.rooms.moderators.mute('r', { participantId: bob.participantId(), kind: 'video', muted: true });
+  before.rooms.moderators.mute('r', { participantId: bob.participantId(), kind: 'video', muted: false });
+  before.rooms.moderators.kick('r', kick(ada.participantId(), { reason: 'Noise.', forSeconds: 60 }), 1000);
   const entries = [
     { roomId: 'r', identity: 'ada', ban: { untilMs: 61_000, reason: 'Noise.' }, muted: [] },
     { roomId: 'r', identity: 'bob', ban: null, muted: ['audio'] },
@@ -208,7 +217,7 @@ t.test('what was said in a process of before holds, for who is in the room alrea
   const effects = restoreModeration({ rooms, moderation, nowMs: 2000 }, 'r', before.moderation.list());
   t.match(frames(effects, 'kicked'), [{ to: 's3', reason: 'Noise.' }]);
   t.same(silences(effects), ['t1 true']);
-  t.match(rooms.track('t1'), { muted: true, forced: true });
+  t.match(rooms.tracks.get('t1'), { muted: true, forced: true });
   t.throws(() => join('s5', 'ada', undefined, 60_999), { code: 'kicked', message: /Noise/ });
   join('s5', 'ada', undefined, 61_000);
   t.same(

@@ -3,7 +3,9 @@ import t from 'tap';
 import { DEFAULT_ROOM_POLICY, roomSettingsSchema, type RoomPolicy } from '../../../contract/rooms.ts';
 import { DEFAULT_SFU_LIMITS } from '../../../contract/sfu-config.ts';
 import type { TrackInfo } from '../../../contract/signaling.ts';
-import { Rooms, type RoomEffect, type Who } from '../../../sfu/rooms/rooms.ts';
+import type { Who } from '../../../sfu/rooms/rights.ts';
+import type { RoomEffect } from '../../../sfu/rooms/room-effects.ts';
+import { Rooms } from '../../../sfu/rooms/rooms.ts';
 
 const PUBLISHER: Who = { identity: 'ada', name: 'Ada', role: 'publisher', rooms: null };
 const VIEWER: Who = { ...PUBLISHER, identity: 'vic', role: 'viewer' };
@@ -16,7 +18,7 @@ function bench(policy: Partial<RoomPolicy> = {}, limits: Partial<typeof DEFAULT_
     newId: () => `p${next++}`,
   });
   const join = (sessionId: string, roomId: string, who = PUBLISHER, nowMs = 0) =>
-    rooms.join({ sessionId, who }, { roomId, subscribe: 'auto' }, nowMs);
+    rooms.participants.join({ sessionId, who }, { roomId, subscribe: 'auto' }, nowMs);
   return { rooms, join };
 }
 const told = (effects: RoomEffect[]): string[] =>
@@ -39,7 +41,7 @@ t.test('who may make a room by going there is the policy of the namespace', (t) 
     });
     const { rooms, join } = bench({ creation });
     t.same(told(join('a', 'camera:1', VIEWER)), ['camera:1 opened'], 'a camera is started by its viewers');
-    const ingest = rooms.joinIngest('camera:2', { identity: 'cam', name: 'cam' }, 0);
+    const ingest = rooms.participants.joinIngest('camera:2', { identity: 'cam', name: 'cam' }, 0);
     t.same(told(ingest.effects), ['camera:2 opened']);
     rooms.create('made', roomSettingsSchema.parse({}), 0);
     t.same(told(join('b', 'made', VIEWER)), [], 'one that is there is entered by anybody');
@@ -59,14 +61,14 @@ t.test('an empty room is kept as long as it was made for', (t) => {
   ]);
   rooms.create('kept', { emptyTimeoutSeconds: null, maxParticipants: null }, 0);
   join('a', 'implicit');
-  rooms.leave('a', 'implicit', 0);
+  rooms.participants.leave('a', 'implicit', 0);
   t.throws(() => rooms.create('kept', roomSettingsSchema.parse({}), 0), { code: 'room_exists' });
   t.same(told(rooms.sweep(9999)), []);
   t.same(told(rooms.sweep(10_000)), ['short closed']);
   t.same(told(rooms.sweep(59_999)), []);
   join('b', 'implicit', PUBLISHER, 59_999);
   t.same(told(rooms.sweep(60_000)), [], 'whoever comes back in the last moment keeps it');
-  rooms.leave('b', 'implicit', 70_000);
+  rooms.participants.leave('b', 'implicit', 70_000);
   t.same(told(rooms.sweep(129_999)), [], 'an earlier emptiness does not count');
   t.same(told(rooms.sweep(130_000)), ['implicit closed']);
   t.same(told(rooms.sweep(1e12)), []);
@@ -80,14 +82,14 @@ t.test('caps: participants of one room, publishers of a room, rooms', (t) => {
   for (const sessionId of ['a', 'b', 'c']) join(sessionId, 'r');
   t.throws(() => join('d', 'r'), { code: 'room_full' });
   const publish = (sessionId: string, trackId: string) => {
-    const { participantId } = rooms.publisher({ sessionId, who: PUBLISHER }, 'r');
-    return rooms.publish(track(trackId, participantId));
+    const { participantId } = rooms.tracks.publisher({ sessionId, who: PUBLISHER }, 'r');
+    return rooms.tracks.publish(track(trackId, participantId));
   };
   publish('a', 't1');
   publish('b', 't2');
   publish('b', 't3');
   t.throws(() => publish('c', 't4'), { code: 'publisher_limit' });
-  rooms.unpublish('t1');
+  rooms.tracks.unpublish('t1');
   publish('c', 't4');
   rooms.create('other', roomSettingsSchema.parse({}), 0);
   t.throws(() => rooms.create('third', roomSettingsSchema.parse({}), 0), { code: 'room_limit' });

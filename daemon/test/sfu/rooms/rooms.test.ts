@@ -4,7 +4,9 @@ import t from 'tap';
 import { AppError } from '../../../contract/errors.ts';
 import type { TrackInfo } from '../../../contract/signaling.ts';
 import { demandOf, wants } from '../../../sfu/rooms/room.ts';
-import { Rooms, type RoomEffect, type Who } from '../../../sfu/rooms/rooms.ts';
+import type { Who } from '../../../sfu/rooms/rights.ts';
+import type { RoomEffect } from '../../../sfu/rooms/room-effects.ts';
+import { Rooms } from '../../../sfu/rooms/rooms.ts';
 
 const LIMITS = {
   ...{ rooms: 4, participantsPerRoom: 4, tracksPerParticipant: 2, publishersPerRoom: 3 },
@@ -18,10 +20,10 @@ function bench(limits = LIMITS) {
   let next = 1;
   const rooms = new Rooms({ limits, newId: () => `p${next++}` });
   const join = (sessionId: string, roomId: string, subscribe: 'auto' | 'none' = 'auto', who = PUBLISHER) =>
-    rooms.join({ sessionId, who }, { roomId, subscribe }, 0);
+    rooms.participants.join({ sessionId, who }, { roomId, subscribe }, 0);
   const publish = (sessionId: string, roomId: string, trackId: string): RoomEffect[] => {
-    const { participantId } = rooms.publisher({ sessionId, who: PUBLISHER }, roomId);
-    return rooms.publish(track(trackId, roomId, participantId));
+    const { participantId } = rooms.tracks.publisher({ sessionId, who: PUBLISHER }, roomId);
+    return rooms.tracks.publish(track(trackId, roomId, participantId));
   };
   return { rooms, join, publish };
 }
@@ -72,11 +74,11 @@ t.test('a credential opens its rooms only, and a viewer may not publish', (t) =>
   t.equal(rooms.size, 0, 'a refused join makes no room');
   join('a', 'lobby', 'auto', guest);
   t.equal(
-    codeOf(() => rooms.publisher({ sessionId: 'a', who: guest }, 'lobby')),
+    codeOf(() => rooms.tracks.publisher({ sessionId: 'a', who: guest }, 'lobby')),
     'forbidden',
   );
   t.equal(
-    codeOf(() => rooms.publisher({ sessionId: 'x', who: PUBLISHER }, 'lobby')),
+    codeOf(() => rooms.tracks.publisher({ sessionId: 'x', who: PUBLISHER }, 'lobby')),
     'not_joined',
   );
   t.end();
@@ -106,13 +108,13 @@ t.test('limits', (t) => {
   );
   publish('b', 'r1', 't4');
   publish('b', 'r1', 't5');
-  const effects = rooms.subscribe('c', 'r1', undefined);
+  const effects = rooms.watching.subscribe('c', 'r1', undefined);
   t.equal(watches(effects).length, 3, 'an automatic subscriber gets what its limit allows');
   t.equal(
-    codeOf(() => rooms.subscribe('c', 'r1', 't5')),
+    codeOf(() => rooms.watching.subscribe('c', 'r1', 't5')),
     'track_limit',
   );
-  rooms.unsubscribe('c', 'r1', 't1');
+  rooms.watching.unsubscribe('c', 'r1', 't1');
   t.equal(rooms.get('r1')?.members.size, 4);
   t.end();
 });
@@ -124,16 +126,16 @@ t.test('demand counts who waits in a room without tracks, and ends with the last
     join('b', 'camera:1', 'none').filter((one) => one.type === 'demand'),
     [],
   );
-  const { participantId } = rooms.joinIngest('camera:1', { identity: 'door', name: 'door' }, 0);
-  rooms.publish(track('t', 'camera:1', participantId));
+  const { participantId } = rooms.participants.joinIngest('camera:1', { identity: 'door', name: 'door' }, 0);
+  rooms.tracks.publish(track('t', 'camera:1', participantId));
   t.same(rooms.demands(), [{ roomId: 'camera:1', subscribers: 1 }]);
   t.match(
-    rooms.subscribe('b', 'camera:1', 't').find((one) => one.type === 'demand'),
+    rooms.watching.subscribe('b', 'camera:1', 't').find((one) => one.type === 'demand'),
     { subscribers: 2 },
   );
-  rooms.endSession('a', 0);
+  rooms.participants.endSession('a', 0);
   t.match(
-    rooms.unsubscribe('b', 'camera:1', 't').find((one) => one.type === 'demand'),
+    rooms.watching.unsubscribe('b', 'camera:1', 't').find((one) => one.type === 'demand'),
     { subscribers: 0 },
   );
   t.same(rooms.demands(), []);
@@ -143,13 +145,13 @@ t.test('demand counts who waits in a room without tracks, and ends with the last
 t.test('an empty room lives for its timeout, counted from the last leave', (t) => {
   const { rooms, join } = bench();
   join('a', 'r');
-  rooms.leave('a', 'r', 1000);
+  rooms.participants.leave('a', 'r', 1000);
   rooms.sweep(1000 + EMPTY_ROOM_TIMEOUT_MS - 1);
   t.equal(rooms.size, 1);
   join('b', 'r');
   rooms.sweep(1000 + EMPTY_ROOM_TIMEOUT_MS * 2);
   t.equal(rooms.size, 1, 'a room somebody came back to is not swept');
-  rooms.endSession('b', 200_000);
+  rooms.participants.endSession('b', 200_000);
   rooms.sweep(200_000 + EMPTY_ROOM_TIMEOUT_MS);
   t.equal(rooms.size, 0);
   t.end();
@@ -173,10 +175,10 @@ t.test('mute is the publisher’s, is told, and is known to late joiners', (t) =
   join('b', 'r');
   publish('a', 'r', 't');
   t.equal(
-    codeOf(() => rooms.setMuted('b', 't', true)),
+    codeOf(() => rooms.tracks.setMuted('b', 't', true)),
     'forbidden',
   );
-  t.same(frames(rooms.setMuted('a', 't', true), 'track-state'), ['b']);
+  t.same(frames(rooms.tracks.setMuted('a', 't', true), 'track-state'), ['b']);
   const welcome = join('c', 'r').find((one) => one.type === 'frame' && one.frame.type === 'welcome');
   t.match(welcome, { frame: { tracks: [{ trackId: 't', muted: true }] } });
   t.end();
@@ -196,7 +198,7 @@ t.test('closing a room kicks everybody and ends its tracks', (t) => {
     codeOf(() => rooms.close('r', 'closed')),
     'room_not_found',
   );
-  t.same(rooms.welcomeAgain('a'), []);
+  t.same(rooms.participants.welcomeAgain('a'), []);
   t.end();
 });
 
@@ -235,13 +237,14 @@ t.test('whatever happens, effects and state agree', (t) => {
       for (const [action, who, roomId, id, flag] of steps) {
         try {
           if (action === 'join') take(join(who, roomId, flag ? 'auto' : 'none'));
-          else if (action === 'leave') take(rooms.leave(who, roomId, 1));
-          else if (action === 'publish' && rooms.track(id) === undefined) take(publish(who, roomId, id));
-          else if (action === 'unpublish') take(rooms.unpublish(id));
-          else if (action === 'subscribe') take(rooms.subscribe(who, roomId, flag ? id : undefined));
-          else if (action === 'unsubscribe') take(rooms.unsubscribe(who, roomId, flag ? id : undefined));
-          else if (action === 'refuse') take(rooms.refuse(who, id));
-          else if (action === 'end') take(rooms.endSession(who, 1));
+          else if (action === 'leave') take(rooms.participants.leave(who, roomId, 1));
+          else if (action === 'publish' && rooms.tracks.get(id) === undefined) take(publish(who, roomId, id));
+          else if (action === 'unpublish') take(rooms.tracks.unpublish(id));
+          else if (action === 'subscribe') take(rooms.watching.subscribe(who, roomId, flag ? id : undefined));
+          else if (action === 'unsubscribe')
+            take(rooms.watching.unsubscribe(who, roomId, flag ? id : undefined));
+          else if (action === 'refuse') take(rooms.watching.refuse(who, id));
+          else if (action === 'end') take(rooms.participants.endSession(who, 1));
           else if (action === 'close') take(rooms.close(roomId, 'x'));
         } catch (error) {
           if (!(error instanceof AppError)) throw error;
