@@ -122,24 +122,28 @@ export class OutboundStream {
   resend(sequenceNumber: number, roundTripMs: number | undefined, nowMs: number): ResendVerdict {
     const index = extendSequence(sequenceNumber, this.#nextIndex);
     if (index >= this.#nextIndex || index < 0) return 'never-sent';
-    const sent = this.#ring.get(index);
-    if (sent === undefined || sent.resends >= MAX_RESENDS_PER_PACKET) return 'gone';
+    const ring = this.#ring;
+    const payload = ring.payload(index);
+    if (payload === undefined) return 'gone';
+    const resends = ring.resends(index);
+    if (resends >= MAX_RESENDS_PER_PACKET) return 'gone';
     // A second request may have crossed the answer to the first. The first is never in doubt: the round trip of the
     // reports is too long when the viewer is busy, and browsers repeat a request that was refused 100 ms later.
-    if (sent.resends > 0 && nowMs - sent.sentMs < Math.max(5, (roundTripMs ?? 10) * 0.5)) return 'in-flight';
+    if (resends > 0 && nowMs - ring.sentMs(index) < Math.max(5, (roundTripMs ?? 10) * 0.5))
+      return 'in-flight';
     const windowMs = Math.max(MIN_RESEND_WINDOW_MS, roundTripMs ?? 0);
     if (nowMs - this.#resendWindowMs >= windowMs) {
       this.#resendWindowMs = nowMs;
       this.#resendBytes = 0;
     }
     if (this.#resendBytes > (RESEND_BITS_PER_SECOND / 8000) * windowMs) return 'limited';
-    sent.sentMs = nowMs;
-    sent.resends += 1;
+    ring.noteResend(index, nowMs);
     this.#retransmitted += 1;
+    const [marker, timestamp] = [ring.marker(index), ring.timestamp(index)];
     this.#resendBytes +=
       this.#retransmission === undefined
-        ? this.#transmit(index, sent.payload, sent.marker, sent.timestamp, SOON, nowMs)
-        : this.#wrap(this.#retransmission, index, sent.payload, sent.marker, sent.timestamp, nowMs);
+        ? this.#transmit(index, payload, marker, timestamp, SOON, nowMs)
+        : this.#wrap(this.#retransmission, index, payload, marker, timestamp, nowMs);
     return 'sent';
   }
 
@@ -201,9 +205,9 @@ export class OutboundStream {
     for (let back = 0; back < MAX_PROBE_PACKETS && sent < bytes; back += 1) {
       this.#probeBack = (this.#probeBack + 1) % PROBE_RANGE;
       const index = this.#nextIndex - 1 - this.#probeBack;
-      const packet = this.#ring.get(index);
-      if (packet === undefined) continue;
-      const { payload, marker, timestamp } = packet;
+      const payload = this.#ring.payload(index);
+      if (payload === undefined) continue;
+      const [marker, timestamp] = [this.#ring.marker(index), this.#ring.timestamp(index)];
       sent += this.#wrap(this.#retransmission, index, payload, marker, timestamp, nowMs);
       this.#probePackets += 1;
     }

@@ -1,26 +1,50 @@
 /**
  * What one SSRC sent lately, for retransmission: at least a second, at most three, bounded in packets and
- * bytes. Payloads are shared with the source's cache, so an entry is a few numbers and a reference.
+ * bytes. Payloads are shared with the source's cache, and all else are columns of plain numbers: a hundred
+ * viewers remember 80,000 packets, and objects of their own for them would have to be moved by each collection
+ * of garbage while packets wait.
  */
 
 const FIRST_CAPACITY = 256;
 export const MAX_RING_PACKETS = 4096;
 export const MAX_RING_BYTES = 4 * 1024 * 1024;
 export const RING_MS = 3000;
+/** Of a packet's flags; the rest counts how often it was sent again. */
+const MARKER = 0x80;
+const MAX_RESENDS = 0x7f;
 
-export type SentPacket = {
-  payload: Buffer;
-  marker: boolean;
-  timestamp: number;
+/** What is known of the packets, by index modulo capacity. */
+class Columns {
+  readonly capacity: number;
+  readonly payloads: (Buffer | undefined)[];
   /** Last time it left, by whichever way. */
-  sentMs: number;
-  resends: number;
-};
+  readonly sentMs: Float64Array;
+  readonly timestamps: Uint32Array;
+  readonly flags: Uint8Array;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+    this.payloads = new Array<Buffer | undefined>(capacity).fill(undefined);
+    const numbers = new ArrayBuffer(capacity * 13);
+    this.sentMs = new Float64Array(numbers, 0, capacity);
+    this.timestamps = new Uint32Array(numbers, capacity * 8, capacity);
+    this.flags = new Uint8Array(numbers, capacity * 12, capacity);
+  }
+
+  copy(from: Columns, index: number): void {
+    const at = index % this.capacity;
+    const before = index % from.capacity;
+    this.payloads[at] = from.payloads[before];
+    this.sentMs[at] = from.sentMs[before] ?? 0;
+    this.timestamps[at] = from.timestamps[before] ?? 0;
+    this.flags[at] = from.flags[before] ?? 0;
+  }
+}
+
+const NONE = new Columns(0);
 
 export class PacketRing {
-  #slots: (SentPacket | undefined)[] = [];
-  /** Free entries are used again: sending allocates nothing once the ring has its size. */
-  readonly #spare: SentPacket[] = [];
+  #columns = NONE;
   #oldest = 0;
   #end = 0;
   #bytes = 0;
@@ -37,9 +61,7 @@ export class PacketRing {
 
   /** Remembers a packet. Indexes may leave gaps and overtake each other a little. */
   add(index: number, payload: Buffer, marker: boolean, timestamp: number, nowMs: number): void {
-    if (this.#slots.length === 0) {
-      this.#slots = new Array<SentPacket | undefined>(FIRST_CAPACITY).fill(undefined);
-    }
+    if (this.#columns.capacity === 0) this.#columns = new Columns(FIRST_CAPACITY);
     if (this.#end === this.#oldest || index - this.#oldest >= MAX_RING_PACKETS * 2) {
       this.clear();
       this.#oldest = index;
@@ -47,68 +69,84 @@ export class PacketRing {
     }
     if (index < this.#oldest) return;
     this.#trim(nowMs);
-    while (index - this.#oldest >= this.#slots.length) {
-      if (this.#slots.length < MAX_RING_PACKETS) this.#grow();
+    while (index - this.#oldest >= this.#columns.capacity) {
+      if (this.#columns.capacity < MAX_RING_PACKETS) this.#grow();
       else this.#dropOldest();
     }
-    const at = index % this.#slots.length;
-    if (this.#slots[at] !== undefined) return;
-    const entry = this.#spare.pop();
-    if (entry === undefined) {
-      this.#slots[at] = { payload, marker, timestamp, sentMs: nowMs, resends: 0 };
-    } else {
-      entry.payload = payload;
-      entry.marker = marker;
-      entry.timestamp = timestamp;
-      entry.sentMs = nowMs;
-      entry.resends = 0;
-      this.#slots[at] = entry;
-    }
+    const columns = this.#columns;
+    const at = index % columns.capacity;
+    if (columns.payloads[at] !== undefined) return;
+    columns.payloads[at] = payload;
+    columns.sentMs[at] = nowMs;
+    columns.timestamps[at] = timestamp;
+    columns.flags[at] = marker ? MARKER : 0;
     this.#bytes += payload.length;
     if (index >= this.#end) this.#end = index + 1;
   }
 
-  /** The packet with this index, or undefined when it is gone or was never sent. */
-  get(index: number): SentPacket | undefined {
+  /** The payload of the packet with this index, or undefined when it is gone or was never sent. */
+  payload(index: number): Buffer | undefined {
     if (index < this.#oldest || index >= this.#end) return undefined;
-    return this.#slots[index % this.#slots.length];
+    return this.#columns.payloads[index % this.#columns.capacity];
+  }
+
+  // --- of a packet that has a payload here ---
+
+  marker(index: number): boolean {
+    return (this.#flags(index) & MARKER) !== 0;
+  }
+
+  /** RTP timestamp: 32 bits. */
+  timestamp(index: number): number {
+    return this.#columns.timestamps[index % this.#columns.capacity] ?? 0;
+  }
+
+  /** Last time it left, by whichever way. */
+  sentMs(index: number): number {
+    return this.#columns.sentMs[index % this.#columns.capacity] ?? 0;
+  }
+
+  /** How often it left again. */
+  resends(index: number): number {
+    return this.#flags(index) & MAX_RESENDS;
+  }
+
+  noteResend(index: number, nowMs: number): void {
+    const at = index % this.#columns.capacity;
+    this.#columns.sentMs[at] = nowMs;
+    if (this.resends(index) < MAX_RESENDS) this.#columns.flags[at] = this.#flags(index) + 1;
   }
 
   clear(): void {
-    this.#slots.fill(undefined);
-    this.#spare.length = 0;
+    this.#columns.payloads.fill(undefined);
     this.#oldest = this.#end;
     this.#bytes = 0;
   }
 
+  #flags(index: number): number {
+    return this.#columns.flags[index % this.#columns.capacity] ?? 0;
+  }
+
   #trim(nowMs: number): void {
     while (this.#oldest < this.#end) {
-      const oldest = this.#slots[this.#oldest % this.#slots.length];
-      if (oldest !== undefined && nowMs - oldest.sentMs <= RING_MS && this.#bytes <= MAX_RING_BYTES) return;
+      const at = this.#oldest % this.#columns.capacity;
+      const isOld =
+        this.#columns.payloads[at] === undefined || nowMs - (this.#columns.sentMs[at] ?? 0) > RING_MS;
+      if (!isOld && this.#bytes <= MAX_RING_BYTES) return;
       this.#dropOldest();
     }
   }
 
   #dropOldest(): void {
-    const at = this.#oldest % this.#slots.length;
-    const entry = this.#slots[at];
-    if (entry !== undefined) {
-      this.#bytes -= entry.payload.length;
-      entry.payload = EMPTY;
-      if (this.#spare.length < 64) this.#spare.push(entry);
-      this.#slots[at] = undefined;
-    }
+    const at = this.#oldest % this.#columns.capacity;
+    this.#bytes -= this.#columns.payloads[at]?.length ?? 0;
+    this.#columns.payloads[at] = undefined;
     this.#oldest += 1;
   }
 
   #grow(): void {
-    const before = this.#slots;
-    const after = new Array<SentPacket | undefined>(before.length * 2).fill(undefined);
-    for (let index = this.#oldest; index < this.#end; index += 1) {
-      after[index % after.length] = before[index % before.length];
-    }
-    this.#slots = after;
+    const after = new Columns(this.#columns.capacity * 2);
+    for (let index = this.#oldest; index < this.#end; index += 1) after.copy(this.#columns, index);
+    this.#columns = after;
   }
 }
-
-const EMPTY = Buffer.alloc(0);
