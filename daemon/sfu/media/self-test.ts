@@ -1,6 +1,6 @@
 /**
  * The start-up check of the seam: two transports in memory connect over ICE and DTLS, agree on keys and
- * pass datagrams and data messages each way, no record number twice. A library update that moves what werift-transport.ts reaches into ends here,
+ * pass datagrams and data messages each way, no record number twice. A library update that moves what werift-*.ts reach into ends here,
  * with a sentence, and not in a black picture.
  */
 import { systemClock } from '../../kit/clock.ts';

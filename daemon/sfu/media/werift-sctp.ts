@@ -1,6 +1,6 @@
 /**
- * SCTP over DTLS records, by werift's engine (RFC 8261, 9260). With werift-transport.ts the only
- * file that knows the library's insides; self-test.ts looks at them at start.
+ * SCTP over DTLS records, by werift's engine (RFC 8261, 9260). With the other werift-*.ts the only
+ * files that know the library's insides; self-test.ts looks at them at start.
  *
  * Cures applied here for werift 0.25.2: packets it cannot read end as a count and not as a promise nobody handles; its
  * buffers for unfinished messages and its streams are bounded; its partial reliability, which gives up the oldest

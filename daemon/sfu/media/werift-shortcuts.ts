@@ -1,6 +1,6 @@
 /**
  * What werift computes in JavaScript, done by `node:crypto`: the X25519 of each handshake, which was the largest
- * single cost of a viewer that joins. Belongs to werift-transport.ts; looked at by self-test.ts as it is.
+ * single cost of a viewer that joins. Belongs to werift-transport.ts and its kin; looked at by self-test.ts as it is.
  */
 import { createPrivateKey, createPublicKey, diffieHellman, generateKeyPairSync } from 'node:crypto';
 import { createRequire } from 'node:module';
