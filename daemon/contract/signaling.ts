@@ -75,6 +75,12 @@ export type Mute = z.infer<typeof muteSchema>;
 /** Which of several subscribe connections; left out where there is one. A new id is a new connection. */
 const connectionId = { connectionId: z.string().max(32).optional() };
 
+/**
+ * Which offer of the server: its answer repeats it, so that one that comes after a newer offer was made is known and
+ * dropped. A client that leaves it out is believed to answer the newest. Offers of clients have their `requestId` for that.
+ */
+const offerId = { offerId: z.string().max(64).optional() };
+
 /** `requestId` is echoed in the answer or the error it causes. */
 const requestId = { requestId: z.string().max(64).optional() };
 
@@ -119,7 +125,12 @@ export const clientFrames = {
       .max(64)
       .optional(),
   }),
-  answer: z.object({ ...connectionId, connection: connectionSchema.default('subscribe'), sdp: sdpSchema }),
+  answer: z.object({
+    ...connectionId,
+    ...offerId,
+    connection: connectionSchema.default('subscribe'),
+    sdp: sdpSchema,
+  }),
   'ice-candidate': z.object({
     ...connectionId,
     connection: connectionSchema.default('subscribe'),
@@ -188,6 +199,7 @@ export const serverFrames = {
   /** Our offer for the subscribe leg. `mids` says which track each media section carries now. */
   offer: z.object({
     ...connectionId,
+    ...offerId,
     connection: connectionSchema,
     sdp: sdpSchema,
     mids: z.record(z.string(), z.string().nullable()),

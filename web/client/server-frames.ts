@@ -65,7 +65,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   left: { roomId: text },
   'peer-joined': { roomId: text, participant },
   'peer-left': { roomId: text, participantId: text, kicked: optional(text) },
-  offer: { connectionId, connection, sdp: text, mids: record(orNull(text)) },
+  offer: { connectionId, offerId: optional(text), connection, sdp: text, mids: record(orNull(text)) },
   answer: { requestId: optional(text), connection, sdp: text, mids: optional(record(text)) },
   'ice-candidate': { connectionId, connection, candidate },
   'turn-credentials': credentials,

@@ -94,7 +94,7 @@ export class Subscriber extends Emitter<SubscriberEvents> {
         await this.#connection.setLocalDescription();
         const sdp = this.#connection.localDescription?.sdp;
         if (sdp === undefined || this.#isClosed()) return;
-        this.#send({ type: 'answer', connection: 'subscribe', ...this.which, sdp });
+        this.#send({ type: 'answer', connection: 'subscribe', ...this.which, offerId: offer.offerId, sdp });
         this.emit('slots');
       } catch (error) {
         if (!this.#isClosed()) this.emit('failed', error instanceof Error ? error.message : String(error));

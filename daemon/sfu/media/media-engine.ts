@@ -39,6 +39,8 @@ export class MediaEngine {
   readonly transports: SecureTransportFactory;
   /** Remote candidates that were not taken, by reason. */
   readonly candidateDrops = new DropCounter<CandidateDrop>();
+  /** Answers of clients to an offer that is over. */
+  readonly answerDrops = new DropCounter<'answer-late'>();
   readonly #core: MediaCore;
   readonly #relays: () => RelaySet;
   readonly #owners = new WeakMap<MediaSource, SourceOwner>();
@@ -104,7 +106,7 @@ export class MediaEngine {
   }
 
   drops(): Record<string, number> {
-    return { ...this.#core.drops(), ...this.candidateDrops.totals() };
+    return { ...this.#core.drops(), ...this.candidateDrops.totals(), ...this.answerDrops.totals() };
   }
 
   forwarded(): { packets: number; bytes: number } {

@@ -26,7 +26,8 @@ const MAX_DATA_MESSAGE_BYTES = 66_560;
 /** The section of data channels, with its place among those of the media: what follows it was added later. */
 type DataSection = { mid: string; index: number; state: 'new' | 'open' | 'rejected' };
 
-export type SubscribeOffer = { sdp: string; mids: Record<string, string | null> };
+/** `offerId`: no other offer of the process has it. */
+export type SubscribeOffer = { offerId: string; sdp: string; mids: Record<string, string | null> };
 
 export type SubscribeLegEvents = {
   offer(offer: SubscribeOffer): void;
@@ -66,6 +67,8 @@ export class SubscribeLeg {
   #scheduled = false;
   #data: DataSection | undefined;
   #pending: (SubscribeOffer & { slots: SubscribeSlot[]; data: DataSection | undefined }) | undefined;
+  /** The last offer was given up: what it told the client is not agreed on. */
+  #isUnanswered = false;
   #cancelAnswerTimeout: Cancel = () => undefined;
   #closed = false;
   #offeredAtMs: number | null = null;
@@ -127,7 +130,8 @@ export class SubscribeLeg {
   /** The offer that waits for an answer, to be sent again after a resume. */
   get pendingOffer(): SubscribeOffer | undefined {
     const pending = this.#pending;
-    return pending === undefined ? undefined : { sdp: pending.sdp, mids: this.#mids(pending.slots) };
+    if (pending === undefined) return undefined;
+    return { offerId: pending.offerId, sdp: pending.sdp, mids: this.#mids(pending.slots) };
   }
 
   /** How far the connection has come; `ended`: why it ended by itself. */
@@ -239,12 +243,20 @@ export class SubscribeLeg {
     else if (this.#early.length < 64) this.#early.push(candidate);
   }
 
-  /** @throws SdpError or AppError negotiation_failed; the offer stays out then. */
-  answer(sdp: string): void {
+  /**
+   * @param offerId the offer that the client answers, where it says so: an answer to one that is over is dropped.
+   * @throws SdpError or AppError negotiation_failed; the offer stays out then.
+   */
+  answer(sdp: string, offerId?: string): void {
     const pending = this.#pending;
     const link = this.#open;
-    if (pending === undefined || link === undefined) {
-      throw new AppError('negotiation_failed', 'There is no offer that waits for an answer.');
+    const isLate = offerId !== undefined && offerId !== pending?.offerId;
+    if (isLate || pending === undefined || link === undefined) {
+      // It answers, late as it is: what it did not agree to in time is offered again.
+      if (this.#isUnanswered) this.#needOffer();
+      if (!isLate) throw new AppError('negotiation_failed', 'There is no offer that waits for an answer.');
+      this.#engine.answerDrops.add('answer-late');
+      return;
     }
     const { data } = pending;
     const description = parseSdp(sdp);
@@ -362,14 +374,17 @@ export class SubscribeLeg {
       sections: data === undefined ? media : media.toSpliced(data.index, 0, dataSection(data)),
       rtcpMuxOnly: false,
     });
-    this.#pending = { sdp, mids: {}, slots, data };
+    const offerId = `${this.#sessionId}.${String(this.#version)}`;
+    this.#pending = { offerId, sdp, mids: {}, slots, data };
+    this.#isUnanswered = false;
     this.#openData();
     this.#cancelAnswerTimeout = this.#engine.clock.after(ANSWER_TIMEOUT_MS, () => {
       this.#pending = undefined;
+      this.#isUnanswered = true;
       if (!this.#closed) this.#events.failed('The offer was not answered in time.');
     });
     this.#offeredAtMs ??= this.#engine.clock.nowMs();
-    this.#events.offer({ sdp, mids: this.#mids(slots) });
+    this.#events.offer({ offerId, sdp, mids: this.#mids(slots) });
   }
 
   #mids(slots: readonly SubscribeSlot[]): Record<string, string | null> {

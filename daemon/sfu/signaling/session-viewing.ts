@@ -102,12 +102,12 @@ export class SessionViewing implements ViewerSession {
     this.#leg?.unwatch(trackId);
   }
 
-  /** @throws AppError negotiation_failed, or SdpError. */
-  answer(sdp: string): void {
+  /** @param offerId the offer that it answers, where the client says so. @throws AppError negotiation_failed, or SdpError. */
+  answer(sdp: string, offerId: string | undefined): void {
     if (this.#leg === undefined) {
       throw new AppError('negotiation_failed', 'There is no offer that waits for an answer.');
     }
-    this.#leg.answer(sdp);
+    this.#leg.answer(sdp, offerId);
   }
 
   addCandidate(candidate: IceCandidateInit | null): void {

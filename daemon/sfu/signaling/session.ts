@@ -211,7 +211,7 @@ export class Session implements Audience {
         if (frame.connection === 'publish') {
           throw new AppError('negotiation_failed', 'The publish connection is offered by the client.');
         }
-        this.viewing.answer(frame.sdp);
+        this.viewing.answer(frame.sdp, frame.offerId);
         return;
       case 'ice-candidate':
         this.#sideOf(frame.connection).addCandidate(frame.candidate);

@@ -13,6 +13,7 @@ import type { FakeTransport, SfuInProcess } from './sfu-in-process.ts';
 
 export type Form = 'flat' | 'envelope';
 type Frame = Record<string, unknown> & { type: string };
+type Offer = { sdp: string; mids: Record<string, string | null>; offerId: string };
 type Section = { mid: string; codec: string; ssrc: number; sends: boolean };
 
 let lastNumber = 0;
@@ -154,18 +155,21 @@ export class NegotiatingClient implements FrameSocket {
   published: Record<string, string> = {};
   /** Tracks of others, by what was told. */
   readonly known = new Set<string>();
-  lastAnswer: string | undefined;
+  lastAnswer: { sdp: string; offerId?: string } | undefined;
   #offerId = '';
   readonly #bench: SfuInProcess;
   readonly #ticket: RoomTicket;
   readonly #form: Form;
+  readonly #namesOffers: boolean;
   #attachment: Attachment;
   #resumeToken = '';
   #resuming = false;
 
-  constructor(bench: SfuInProcess, identity: string, form: Form) {
+  /** @param namesOffers its answers say which offer they are to; older clients do not know that. */
+  constructor(bench: SfuInProcess, identity: string, form: Form, namesOffers = true) {
     this.#bench = bench;
     this.#form = form;
+    this.#namesOffers = namesOffers;
     this.#ticket = {
       ...{ namespace: 'demo', identity, name: identity, role: 'publisher', rooms: null },
       expiresAtMs: Number.MAX_SAFE_INTEGER,
@@ -295,7 +299,7 @@ export class NegotiatingClient implements FrameSocket {
         this.slots.set(frame['mid'] as string, frame['trackId'] as string | null);
         return;
       case 'offer':
-        this.#onOffer(frame['sdp'] as string, frame['mids'] as Record<string, string | null>);
+        this.#onOffer(frame as unknown as Offer);
         return;
       case 'answer':
         // Else to an offer of a connection that the page has thrown away.
@@ -320,15 +324,15 @@ export class NegotiatingClient implements FrameSocket {
     this.negotiate();
   }
 
-  #onOffer(sdp: string, mids: Record<string, string | null>): void {
+  #onOffer({ sdp, mids, offerId }: Offer): void {
     const [, origin = ''] = /^o=- (\d+)/m.exec(sdp) ?? [];
     if (this.subscriber?.origin !== origin) {
       this.subscriber = new Subscriber(origin, this.#bench.transportOf(sdp));
       this.slots = new Map();
     }
     for (const [mid, trackId] of Object.entries(mids)) this.slots.set(mid, trackId);
-    this.lastAnswer = this.subscriber.answer(sdp);
-    this.say('answer', { sdp: this.lastAnswer });
+    this.lastAnswer = { sdp: this.subscriber.answer(sdp), ...(this.#namesOffers && { offerId }) };
+    this.say('answer', this.lastAnswer);
   }
 
   #onAnswer(sdp: string, mids: Record<string, string>): void {

@@ -2,8 +2,9 @@
  * Every crossing of offers, answers, restarts and changes between client and SFU: each pair of events, with some of the
  * frames between them delivered and the others under way, in both message forms. Whatever crossed: both connections
  * end stable, no track is lost, and media of each track arrives on the section it was told to be on. Then random
- * courses of many events, always the same. TURNKEEP_NEGOTIATION_RUNS=1000 makes that many new ones, and each pair six times: with
- * none, one and two rounds of frames between them, in each form.
+ * courses of many events, always the same. TURNKEEP_NEGOTIATION_RUNS=1000 makes that many new ones, and each pair twelve
+ * times: with none, one and two rounds of frames between them, in each form, with clients that name the offer they answer
+ * and those that do not.
  */
 import fc from 'fast-check';
 import t from 'tap';
@@ -14,7 +15,13 @@ import { PPS, SPS_360, SPS_720, stapA, vp8Frame } from '../media/core/streams.ts
 t.setTimeout(110_000);
 const RUNS = Number(process.env['TURNKEEP_NEGOTIATION_RUNS'] ?? 40);
 const IS_LONG = process.env['TURNKEEP_NEGOTIATION_RUNS'] !== undefined;
-const FORMS: readonly Form[] = ['flat', 'envelope'];
+/** Forms of frames, with clients that name the offer they answer, or do not. */
+const KINDS: readonly (readonly [Form, boolean])[] = [
+  ['flat', true],
+  ['envelope', true],
+  ['flat', false],
+  ['envelope', false],
+];
 const IDR = Buffer.from(`6588${'00'.repeat(60)}`, 'hex');
 
 class Meeting {
@@ -23,9 +30,10 @@ class Meeting {
   readonly bob: NegotiatingClient;
   sps = SPS_720;
 
-  constructor(form: Form) {
-    this.ada = new NegotiatingClient(this.bench, 'ada', form);
-    this.bob = new NegotiatingClient(this.bench, 'bob', form === 'flat' ? 'envelope' : 'flat');
+  /** @param namesOffers Ada's answers say which offer they are to, and Bob's do not; or the other way round. */
+  constructor(form: Form, namesOffers: boolean) {
+    this.ada = new NegotiatingClient(this.bench, 'ada', form, namesOffers);
+    this.bob = new NegotiatingClient(this.bench, 'bob', form === 'flat' ? 'envelope' : 'flat', !namesOffers);
   }
 
   get clients(): NegotiatingClient[] {
@@ -116,7 +124,7 @@ class Meeting {
 
 /** Said to a client whose frame came too late; a connection that was made to fail. */
 const HARMLESS =
-  /no offer that waits|another number of media sections|answer is that to another offer|^unavailable: The \w+ connection ended|offered by the/;
+  /no offer that waits|offer was not answered in time|another number of media sections|answer is that to another offer|^unavailable: The \w+ connection ended|offered by the/;
 
 const EVENTS: Record<string, (meeting: Meeting) => void> = {
   'ada adds a track': ({ ada }) => {
@@ -135,7 +143,7 @@ const EVENTS: Record<string, (meeting: Meeting) => void> = {
     ada.say('restart');
   },
   'ada answers once more': ({ ada }) => {
-    if (ada.lastAnswer !== undefined) ada.say('answer', { sdp: ada.lastAnswer });
+    if (ada.lastAnswer !== undefined) ada.say('answer', ada.lastAnswer);
   },
   'ada offers on the wrong connection': ({ ada }) => {
     ada.say('offer', { connection: 'subscribe', sdp: 'v=0\r\n' });
@@ -170,6 +178,10 @@ const EVENTS: Record<string, (meeting: Meeting) => void> = {
   'the relays were restarted': ({ bench }) => {
     bench.sfu.sessions.relaysRestarted();
   },
+  'the server waits in vain': ({ bench }) => {
+    // For an answer that is under way: it comes late.
+    bench.clock.advance(31_000);
+  },
   'ada’s path ends': ({ ada }) => {
     ada.subscriber?.transport.fail();
     ada.say('restart');
@@ -184,8 +196,8 @@ t.test('every pair of events', async (t) => {
     for (const [second, other] of NAMES.entries()) {
       const place = first + second;
       for (const delivered of IS_LONG ? [0, 1, 2] : [place % 3]) {
-        for (const form of IS_LONG ? FORMS : [FORMS[(place + first) % 2]!]) {
-          const meeting = new Meeting(form);
+        for (const [form, namesOffers] of IS_LONG ? KINDS : [KINDS[(place + first) % KINDS.length]!]) {
+          const meeting = new Meeting(form, namesOffers);
           await meeting.begin();
           EVENTS[one]!(meeting);
           for (let frame = 0; frame < delivered; frame += 1) {
@@ -196,7 +208,7 @@ t.test('every pair of events', async (t) => {
           EVENTS[other]!(meeting);
           crossings += 1;
           for (const text of await meeting.verdict()) {
-            wrong.push(`${one}, ${delivered} frames, ${other}, ${form}: ${text}`);
+            wrong.push(`${one}, ${delivered} frames, ${other}, ${form}, ${namesOffers}: ${text}`);
           }
         }
       }
@@ -213,9 +225,9 @@ t.test('courses of many events', async () => {
         minLength: 3,
         maxLength: 14,
       }),
-      fc.constantFrom<Form>('flat', 'envelope'),
-      async (course, form) => {
-        const meeting = new Meeting(form);
+      fc.constantFrom(...KINDS),
+      async (course, [form, namesOffers]) => {
+        const meeting = new Meeting(form, namesOffers);
         await meeting.begin();
         for (const { event, up, down } of course) {
           EVENTS[event]!(meeting);
@@ -231,4 +243,52 @@ t.test('courses of many events', async () => {
     ),
     IS_LONG ? { numRuns: RUNS } : { numRuns: RUNS, seed: 64 },
   );
+});
+
+for (const [form, namesOffers] of KINDS) {
+  const who = namesOffers ? 'who names it' : 'who does not name it';
+  t.test(`a late answer crosses a newer offer, ${form}, by one ${who}`, async (t) => {
+    const meeting = new Meeting(form, namesOffers);
+    await meeting.begin();
+    await meeting.pictures();
+    await meeting.settle();
+    const { ada } = meeting;
+    // An offer with the same sections as the one before.
+    const offerAnother = async (): Promise<void> => {
+      EVENTS['bob’s camera has another profile']!(meeting);
+      await meeting.turn();
+      while (ada.fromServer.length > 0) ada.deliverDown();
+    };
+    await offerAnother();
+    const late = ada.toServer.splice(0);
+    t.equal(late.length, 1, 'an answer is under way');
+    await meeting.turn(31_000);
+    await offerAnother();
+    ada.toServer.unshift(...late);
+    t.equal(ada.toServer.length, 2, 'and the answer to a newer offer behind it');
+    ada.deliverUp();
+    await meeting.turn();
+    const dropped = meeting.bench.engine.drops()['answer-late'] ?? 0;
+    t.equal(dropped, namesOffers ? 1 : 0);
+    t.same(await meeting.verdict(), []);
+    const refused = ada.errors.filter((error) => error.includes('no offer that waits'));
+    t.equal(refused.length, namesOffers ? 0 : 1, 'the newer offer still waited for its own answer');
+  });
+}
+
+t.test('an offer that was answered too late is made again', async (t) => {
+  const meeting = new Meeting('flat', true);
+  await meeting.begin();
+  const { ada, bob } = meeting;
+  bob.addTrack('VP8');
+  bob.deliverUp();
+  await meeting.turn();
+  while (ada.fromServer.length > 0) ada.deliverDown();
+  await meeting.turn(31_000);
+  await meeting.settle();
+  await meeting.pictures();
+  const { subscriber, slots } = ada;
+  const seen = [...slots.keys()].filter((mid) => subscriber?.packets.has(subscriber.ssrcs.get(mid) ?? 0));
+  t.equal(seen.length, 3, 'all that Bob sends');
+  t.match(await meeting.verdict(), []);
 });
