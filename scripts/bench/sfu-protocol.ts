@@ -42,7 +42,8 @@ export type Command =
 
 /** From a child to the parent. */
 export type Message =
-  | { type: 'ready'; port: number }
+  /** `pid`: whose CPU time and memory count, when it is not the child itself. */
+  | { type: 'ready'; port: number; pid?: number | undefined }
   /** `delaysMs`: from sender to viewer, of the packets that were opened since the mark before. */
   | { type: 'mark'; packets: number; published: number; broken: number; delaysMs?: number[] }
   | { type: 'offer'; viewer: number; sdp: string }

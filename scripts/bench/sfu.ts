@@ -1,16 +1,15 @@
 /**
  * CPU time per forwarded packet: one 720p camera of 2.5 Mbit/s to many viewers with AEAD_AES_128_GCM, by our
- * media core, by Pion's SRTP library from Debian's packages and by werift's own `sendRtp` loop, in paired rounds
- * of one run. Server and load run on different cores; a round that lost a packet does not count.
+ * media core, by Pion's SRTP library from Debian's packages, by werift's own `sendRtp` loop and by Janus, in paired
+ * rounds of one run. Server and load run on different cores; a round that lost a packet does not count.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism, loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { residentBytes } from './process-accounts.ts';
+import type { ChildProcess } from 'node:child_process';
+import { loadavg } from 'node:os';
 import { buildPionForwarder } from './pion-forwarder.ts';
+import { cpuNanoseconds, residentBytes } from './process-accounts.ts';
 import { machine, markdownTable, writeSection } from './report.ts';
-import type { Command, Message } from './sfu-protocol.ts';
+import { command, end, mark, next, pinned, relay, script, start, wait } from './sfu-children.ts';
+import { openJanusNetwork } from './sfu-janus.ts';
 
 const LOADS: readonly number[] = [100];
 /** For the delay: more viewers than one core is comfortable with, and the number that memory is compared with. */
@@ -22,7 +21,6 @@ const DELAY_ROUNDS = 3;
 const WARM_UP_MS = 3000;
 const ROUND_MS = 5000;
 const DRAIN_MS = 1000;
-const START_LIMIT_MS = 120_000;
 
 /** One line of the table. */
 export type SfuBenchRow = {
@@ -47,6 +45,10 @@ type Contender = {
   isProtected: boolean;
   connects: boolean;
   environment?: NodeJS.ProcessEnv;
+  /** Stands before the server's and the load's command. */
+  prefix?: readonly string[];
+  /** It has no counters of its own: what the viewers received is what it forwarded. */
+  isCountedByViewers?: boolean;
 };
 type Sample = {
   packetsPerCpuSecond: number;
@@ -74,6 +76,13 @@ const WERIFT: Contender = {
   program: script('sfu-werift-server.ts'),
   isProtected: false,
   connects: true,
+};
+
+const JANUS: Omit<Contender, 'name'> = {
+  program: script('sfu-janus-server.ts'),
+  isProtected: false,
+  connects: true,
+  isCountedByViewers: true,
 };
 
 /** `npm run bench -- sfu [--quick]`; the whole of it writes its section of daemon/BENCHMARKS.md. */
@@ -104,27 +113,39 @@ export async function sfuCommand(args: readonly string[]): Promise<void> {
 
 /** Runs the benchmark. @throws Error when a process does not start or connect in time. */
 async function benchSfu(isQuick: boolean): Promise<SfuBenchRow[]> {
-  const pion = buildPionForwarder();
-  if ('missing' in pion) console.log(pion.missing);
-  const peers: readonly Contender[] =
-    'missing' in pion
-      ? [WERIFT]
-      : [{ name: pion.name, program: [pion.path], isProtected: true, connects: false }, WERIFT];
+  const janus = await openJanusNetwork();
+  if ('missing' in janus) console.log(janus.missing);
+  const peers: readonly Contender[] = [
+    ...pionForwarder(),
+    WERIFT,
+    ...('missing' in janus ? [] : [{ ...JANUS, name: janus.name, prefix: janus.prefix }]),
+  ];
   const rows: SfuBenchRow[] = [];
   const rounds = isQuick ? QUICK_ROUNDS : ROUNDS;
-  for (const viewers of isQuick ? LOADS.slice(0, 1) : LOADS) {
-    rows.push(...(await compare([OURS, OURS_BY_DGRAM, ...peers], viewers, rounds)));
+  try {
+    for (const viewers of isQuick ? LOADS.slice(0, 1) : LOADS) {
+      rows.push(...(await compare([OURS, OURS_BY_DGRAM, ...peers], viewers, rounds)));
+    }
+  } finally {
+    if (!('missing' in janus)) janus.close();
   }
   return rows;
 }
 
+/** None, and a sentence on what to install, where it cannot be built. */
+function pionForwarder(): readonly Contender[] {
+  const pion = buildPionForwarder();
+  if (!('missing' in pion)) {
+    return [{ name: pion.name, program: [pion.path], isProtected: true, connects: false }];
+  }
+  console.log(pion.missing);
+  return [];
+}
+
 /** Delay from the camera to the viewers, and memory of a viewer in the media core. */
 async function benchDelay(): Promise<Record<string, string | number>[]> {
-  const pion = buildPionForwarder();
-  const peers: readonly Contender[] =
-    'missing' in pion ? [] : [{ name: pion.name, program: [pion.path], isProtected: true, connects: false }];
   const rows: Record<string, string | number>[] = [];
-  for (const contender of [OURS, ...peers]) {
+  for (const contender of [OURS, ...pionForwarder()]) {
     const few = await measure(contender, FEW_VIEWERS);
     const all: Sample[] = [];
     for (let round = 0; round < DELAY_ROUNDS; round += 1) all.push(await measure(contender, DELAY_VIEWERS));
@@ -191,27 +212,29 @@ function row(name: string, viewers: number, all: readonly Sample[], ratio: numbe
 }
 
 async function measure(contender: Contender, viewers: number): Promise<Sample> {
-  const load = start(script('sfu-load.ts'), viewers, 1);
+  const { prefix = [] } = contender;
+  const load = start([...prefix, ...pinned(1), ...script('sfu-load.ts')], viewers);
   let server: ChildProcess | undefined;
   try {
     await next(load, 'ready');
-    server = start(contender.program, viewers, 0, contender.environment);
+    server = start([...prefix, ...pinned(0), ...contender.program], viewers, contender.environment);
     relay(server, load, 'offer');
     relay(load, server, 'answer');
     const connected = contender.connects ? next(server, 'connected') : undefined;
-    const { port } = await next(server, 'ready');
+    const { port, pid = server.pid ?? 0 } = await next(server, 'ready');
     await connected;
     command(load, { type: 'publish', port, isProtected: contender.isProtected });
     await wait(WARM_UP_MS);
-    const before = await mark(server);
+    const counter = contender.isCountedByViewers === true ? load : server;
+    const before = await mark(counter);
     await mark(load);
-    const cpuBefore = cpuNanoseconds(server);
+    const cpuBefore = cpuNanoseconds(pid);
     const startMs = performance.now();
     await wait(ROUND_MS);
-    const after = await mark(server);
-    const cpuSeconds = (cpuNanoseconds(server) - cpuBefore) / 1e9;
+    const after = await mark(counter);
+    const cpuSeconds = (cpuNanoseconds(pid) - cpuBefore) / 1e9;
     const seconds = (performance.now() - startMs) / 1000;
-    const memory = residentBytes(server.pid ?? 0);
+    const memory = residentBytes(pid);
     command(load, { type: 'stop' });
     await wait(DRAIN_MS);
     const [sent, got] = [await mark(server), await mark(load)];
@@ -221,109 +244,19 @@ async function measure(contender: Contender, viewers: number): Promise<Sample> {
       residentBytes: memory,
       packetsPerCpuSecond: forwarded / cpuSeconds,
       packetsPerSecond: forwarded / seconds,
-      // What the camera sent and the server did not see is lost for every viewer.
       lost:
-        Math.max(0, sent.packets - got.packets) +
-        (got.published - sent.published) * viewers +
-        got.broken +
-        sent.broken,
+        contender.isCountedByViewers === true
+          ? got.published * viewers - got.packets
+          : // What the camera sent and the server did not see is lost for every viewer.
+            Math.max(0, sent.packets - got.packets) +
+            (got.published - sent.published) * viewers +
+            got.broken +
+            sent.broken,
     };
   } finally {
     await end(load);
     if (server !== undefined) await end(server);
   }
-}
-
-/** The command line of a script beside this file. */
-function script(name: string): readonly string[] {
-  return [process.execPath, fileURLToPath(new URL(name, import.meta.url))];
-}
-
-/** Starts a program on one core, where the machine has several and `taskset`. */
-function start(
-  line: readonly string[],
-  viewers: number,
-  core: number,
-  environment: NodeJS.ProcessEnv = {},
-): ChildProcess {
-  const pinned = availableParallelism() > 1 ? ['taskset', '-c', String(core)] : [];
-  const [program, ...args] = [...pinned, ...line, String(viewers)];
-  return spawn(program, args, {
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    env: { ...process.env, ...environment, NODE_NO_WARNINGS: '1' },
-  });
-}
-
-function next<Type extends Message['type']>(
-  child: ChildProcess,
-  type: Type,
-): Promise<Extract<Message, { type: Type }>> {
-  return new Promise((resolve, reject) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      child.off('message', onMessage);
-      child.off('exit', onExit);
-    };
-    const onMessage = (message: Message): void => {
-      if (message.type !== type) return;
-      done();
-      resolve(message as Extract<Message, { type: Type }>);
-    };
-    const onExit = (code: number | null): void => {
-      done();
-      reject(new Error(`A process of the benchmark ended with ${code} before "${type}"`));
-    };
-    const timer = setTimeout(() => {
-      done();
-      reject(new Error(`No "${type}" within ${START_LIMIT_MS / 1000} s`));
-    }, START_LIMIT_MS);
-    child.on('message', onMessage);
-    child.on('exit', onExit);
-  });
-}
-
-function relay(from: ChildProcess, to: ChildProcess, type: 'offer' | 'answer'): void {
-  from.on('message', (message: Message) => {
-    if (message.type === 'offer' || message.type === 'answer') {
-      if (message.type === type) command(to, message);
-    }
-  });
-}
-
-function command(child: ChildProcess, what: Command): void {
-  if (child.connected) child.send(what);
-}
-
-async function mark(child: ChildProcess): Promise<Extract<Message, { type: 'mark' }>> {
-  const answer = next(child, 'mark');
-  command(child, { type: 'mark' });
-  return answer;
-}
-
-/** CPU time of all threads, from the kernel's accounting. */
-function cpuNanoseconds(child: ChildProcess): number {
-  const tasks = `/proc/${child.pid}/task`;
-  return readdirSync(tasks).reduce(
-    (sum, task) => sum + Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
-    0,
-  );
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => {
-      resolve();
-    });
-  });
-  child.kill('SIGKILL');
-  await ended;
-}
-
-function wait(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }
 
 function median(values: readonly number[]): number | undefined {
