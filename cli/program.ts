@@ -21,6 +21,7 @@ import { doctorCommand } from './commands/diagnosis/doctor.ts';
 import { inspectCommand } from './commands/diagnosis/inspect.ts';
 import { monitorReportCommand } from './commands/diagnosis/monitor-report.ts';
 import { portsCommand } from './commands/diagnosis/ports.ts';
+import { repairCommand } from './commands/diagnosis/repair.ts';
 import { addCommand as addIssuer } from './commands/issuer/add.ts';
 import { listCommand as listIssuers } from './commands/issuer/list.ts';
 import { removeCommand as removeIssuer } from './commands/issuer/remove.ts';
@@ -104,6 +105,7 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
   noun('monitor', 'how the services of all namespaces are', [monitorReportCommand(contextOf)]);
   program.addCommand(portsCommand(contextOf));
   program.addCommand(inspectCommand(contextOf));
+  program.addCommand(repairCommand(contextOf));
   program.addCommand(doctorCommand(contextOf));
   noun('namespace', 'tenants and their WebRTC', [
     createCommand(contextOf),

@@ -344,6 +344,19 @@ void t.test('inspect: the findings with their remedies, exit 1 when one fails', 
   t.match(JSON.parse((await cli('inspect', '--json')).out), { ok: false, findings: [finding] });
 });
 
+void t.test('repair: what was mended, exit 1 when something was not', async (t) => {
+  const { bench, cli } = await setUp(t);
+  t.match(await cli('repair'), { code: 0, out: 'Everything is as it has to be.\n' });
+  const mended = { what: 'dns' as const, subject: 'turn.a.test', found: 'turn.a.test has no address.' };
+  bench.namespaces.repairs = [{ ...mended, problem: '' }];
+  t.match(await cli('repair'), { code: 0, out: 'mended  dns: turn.a.test has no address.\n' });
+  bench.namespaces.repairs = [{ ...mended, problem: 'The DNS server is away.' }];
+  t.match(await cli('repair'), {
+    code: 1,
+    out: 'FAIL    dns: turn.a.test has no address.\n        The DNS server is away.\n',
+  });
+});
+
 void t.test('doctor: a row for each transport, the sweep, exit 1 when something fails', async (t) => {
   const { bench, cli } = await setUp(t);
   t.match(await cli('doctor'), { code: 0, out: 'No namespace has WebRTC enabled.\n' });

@@ -24,6 +24,7 @@ const RULES: Record<string, Rule> = {
   'DELETE /v1/session': { action: 'session.close' },
   'POST /v1/certificates/renew': { action: 'certificate.renew' },
   'POST /v1/doctor': { action: 'doctor.run' },
+  'POST /v1/repair': { action: 'host.repair' },
   'POST /v1/issuers': { action: 'issuer.add' },
   'POST /v1/issuers/test': { action: 'issuer.test' },
   'DELETE /v1/issuers/:name': { action: 'issuer.remove' },

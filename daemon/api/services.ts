@@ -12,7 +12,7 @@ import type {
 } from '../contract/api.ts';
 import type { CertificateView } from '../contract/certificates.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
-import type { DoctorReport, DoctorRequest, Inspection, PortMap } from '../contract/diagnosis.ts';
+import type { DoctorReport, DoctorRequest, Inspection, PortMap, Repair } from '../contract/diagnosis.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 import type { ChangeQuota, QuotaView } from '../contract/quota.ts';
 import type { RoomList, RoomSettings, RoomView, RoomViewers } from '../contract/rooms.ts';
@@ -106,6 +106,8 @@ export interface NamespaceService {
   readonly turnAccess: TurnAccessControl;
   readonly turnKeys: TurnKeys;
   readonly diagnosis: { portMap(): Promise<PortMap> };
+  /** Sets anew what others changed of its surroundings. Never rejects. */
+  repair(): Promise<Repair[]>;
   readonly rooms: RoomControl;
   readonly quotas: Quotas;
   list(): Namespace[];

@@ -92,6 +92,28 @@ export const inspectionSchema = z.object({
 });
 export type Inspection = z.infer<typeof inspectionSchema>;
 
+// -- Repair ----------------------------------------------------------------------------------------
+
+export const repairSchema = z.object({
+  what: z.enum(['firewall', 'dns']),
+  /** The DNS name, or `host`. */
+  subject: z.string(),
+  /** What was not as it has to be. */
+  found: z.string(),
+  /** Why it still is not; empty: it was set anew. */
+  problem: z.string(),
+});
+export type Repair = z.infer<typeof repairSchema>;
+
+/** `POST /v1/repair`: what others changed of this node's firewall rules and DNS records. */
+export const repairReportSchema = z.object({
+  at: z.iso.datetime(),
+  /** Nothing is wrong any more. */
+  ok: z.boolean(),
+  repairs: z.array(repairSchema),
+});
+export type RepairReport = z.infer<typeof repairReportSchema>;
+
 // -- Doctor ----------------------------------------------------------------------------------------
 
 export const DOCTOR_MAX_PROBES = 100;

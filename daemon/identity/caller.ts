@@ -43,6 +43,8 @@ const ACTIONS = {
   'monitor.read': { minRole: 'operator', scope: 'namespace' },
   /** Ports, findings and probes of the whole host. */
   'host.inspect': { minRole: 'operator', scope: 'host' },
+  /** Firewall rules and DNS records, as the configuration wants them. */
+  'host.repair': { minRole: 'operator', scope: 'host' },
   /** An authority counts orders: too many, and it refuses for a week. */
   'certificate.renew': { minRole: 'owner', scope: 'host' },
   'config.read': { minRole: 'owner', scope: 'host' },

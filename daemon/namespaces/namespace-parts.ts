@@ -28,13 +28,14 @@ export function makeParts(options: NamespacesOptions, stopSignal: AbortSignal) {
   const { node, store, services, clock, log, sealer, publicAddresses, credentialTtlSeconds } = options;
   const times = { ...DEFAULT_NAMESPACE_TIMES, ...options.times };
   const { probeTimeoutMs, reloadTimeoutMs } = times;
+  const random = options.random ?? Math.random;
   /** Namespaces that could not be brought back, and why. */
   const broken = new Map<string, string>();
   const links = new ControlLinks({
     connector: options.connector,
     services,
     clock,
-    random: options.random ?? Math.random,
+    random,
     log,
   });
   const enabled = new EnabledNamespaces({
@@ -67,7 +68,11 @@ export function makeParts(options: NamespacesOptions, stopSignal: AbortSignal) {
     ...{ enabled, settings, links, clock, log, probeTimeoutMs },
   });
   const firewall = new NodeFirewall({ firewall: options.firewall ?? NO_FIREWALL, clock, log });
-  const dns = new NodeDns({ dns: options.dns ?? NO_DNS, store, publicAddresses, clock, log });
+  const dns = new NodeDns({
+    ...{ store, publicAddresses, clock, random, log },
+    dns: options.dns ?? NO_DNS,
+    wanted: () => enabled.all().map(({ domain }) => domain),
+  });
   const quotas = new NamespaceQuotas({
     ...{ store, services, log, state },
     defaults: options.quota ?? DEFAULT_QUOTA,

@@ -4,6 +4,7 @@
  */
 import type { EnableWebrtc, Namespace, Operation, WebrtcStatus } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
+import type { Repair } from '../contract/diagnosis.ts';
 import { AppError } from '../contract/errors.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
 import { Lifecycle } from '../kit/lifecycle.ts';
@@ -140,6 +141,15 @@ export class Namespaces extends Lifecycle {
     return await this.#parts.reports.status(name, this.get(name).webrtc, limitMs);
   }
 
+  /**
+   * Sets anew what of this node's firewall rules and DNS records somebody else changed. Never rejects.
+   * @returns what was not as it has to be.
+   */
+  async repair(): Promise<Repair[]> {
+    const { firewall, dns } = this.#parts;
+    return (await Promise.all([firewall.repair(), dns.repair()])).flat();
+  }
+
   /** See `WebrtcReports`. */
   probe(name: string): Promise<ServiceAnswers | null> {
     return this.#parts.reports.probe(name);
@@ -191,7 +201,7 @@ export class Namespaces extends Lifecycle {
     });
     for (const [namespace, reason] of broken) this.#parts.broken.set(namespace, reason);
     await this.#parts.firewall.reconcile(enabled.all());
-    this.#parts.dns.reconcile(enabled.all().map(({ domain }) => domain));
+    this.#parts.dns.start();
     await operations.resume();
     this.turnAccess.start();
     this.certificateRenewal.start();

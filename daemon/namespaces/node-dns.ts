@@ -1,8 +1,10 @@
 /**
  * The DNS names of the namespaces' TURN services. One change after the other; each sets what a name has, so it may be
- * repeated. What failed at the start of the daemon is tried again every minute.
+ * repeated. Every two minutes all names are looked at, one after the other, and what somebody changed or removed
+ * is set anew; what could not be set is tried again every minute.
  */
 import type { DnsManager } from '../contract/daemon-config.ts';
+import type { Repair } from '../contract/diagnosis.ts';
 import { parseIp } from '../kit/ip-address.ts';
 import type { Cancel, Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
@@ -10,6 +12,8 @@ import type { Logger } from '../kit/logger.ts';
 import type { DnsRecords, NamespaceStore } from './system.ts';
 
 const RETRY_MS = 60_000;
+/** Give or take a quarter: the nodes that share a DNS server do not come all at once. */
+const LOOK_MS = 120_000;
 
 /** Records are somebody else's work: nothing is changed. */
 export const NO_DNS: DnsRecords = {
@@ -23,17 +27,22 @@ export type NodeDnsOptions = {
   store: Pick<NamespaceStore, 'webrtcConfig' | 'webrtcConfigs'>;
   /** What the names stand for. */
   publicAddresses: readonly string[];
+  /** The names of the namespaces that are on; null for one without. */
+  wanted: () => readonly (string | null)[];
   clock: Clock;
+  random: () => number;
   log: Logger;
 };
 
 export class NodeDns {
   readonly #options: NodeDnsOptions;
-  /** By name. */
+  /** By name, the newest last. */
   readonly #problems = new Map<string, string>();
   #queue: Promise<unknown> = Promise.resolve();
   #stopped = false;
-  #cancelRetry: Cancel = () => undefined;
+  /** Of the next round. */
+  #cancelNext: Cancel = () => undefined;
+  #round: Promise<Repair[]> | undefined;
 
   constructor(options: NodeDnsOptions) {
     this.#options = options;
@@ -61,11 +70,21 @@ export class NodeDns {
     this.#problems.delete(name);
   }
 
-  /** Starts setting the names of these namespaces, and returns: a picture does not wait for DNS. */
-  reconcile(names: readonly (string | null)[]): void {
-    for (const name of new Set(names)) {
-      if (name !== null) void this.#set(name, this.#options.publicAddresses).catch(() => this.#retryLater());
-    }
+  /** Looks at the names at once, in the background: a picture does not wait for DNS. */
+  start(): void {
+    void this.repair();
+  }
+
+  /**
+   * Sets anew what is not as it has to be. Never rejects; whoever asks while a round is under way gets that one.
+   * @returns what was wrong, and why it still is if it could not be mended.
+   */
+  repair(): Promise<Repair[]> {
+    if (this.#options.dns.manager === 'none') return Promise.resolve([]);
+    this.#round ??= this.#goRound().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
   }
 
   /** Which records a namespace needs, and why they may be missing; an empty problem when all is well. */
@@ -88,7 +107,7 @@ export class NodeDns {
   /** Resolves when nothing is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#cancelRetry();
+    this.#cancelNext();
     await this.#queue;
   }
 
@@ -96,30 +115,75 @@ export class NodeDns {
     return this.#options.store.webrtcConfig(namespace)?.domain ?? null;
   }
 
-  #set(name: string, addresses: readonly string[]): Promise<void> {
-    const next = this.#queue.then(async () => {
-      if (this.#stopped) return;
-      const { dns, log } = this.#options;
-      try {
-        await dns.set(name, addresses);
-        this.#problems.delete(name);
-      } catch (error) {
-        this.#problems.set(name, messageOf(error));
-        log.error({ name, reason: messageOf(error) }, 'DNS records not set');
-        throw error;
-      }
-    });
-    this.#queue = next.catch(() => undefined);
-    return next;
+  async #goRound(): Promise<Repair[]> {
+    this.#cancelNext();
+    const repairs: Repair[] = [];
+    for (const name of this.#names()) {
+      // One at a time: an enable that wants its records comes next, not after all names.
+      const repair = await this.#inTurn(() => this.#mend(name));
+      if (repair !== undefined) repairs.push(repair);
+      // The server is away, most likely: nobody waits for it once for each name.
+      if (repair !== undefined && repair.problem !== '') break;
+    }
+    const { clock, random } = this.#options;
+    const waitMs = this.#problems.size > 0 ? RETRY_MS : LOOK_MS * (0.75 + random() / 2);
+    if (!this.#stopped) this.#cancelNext = clock.after(waitMs, () => void this.repair());
+    return repairs;
   }
 
-  #retryLater(): void {
-    this.#cancelRetry();
-    if (this.#stopped) return;
-    this.#cancelRetry = this.#options.clock.after(RETRY_MS, () => {
-      const on = this.#options.store.webrtcConfigs().filter(({ state }) => state === 'enabled');
-      this.reconcile(on.map(({ domain }) => domain).filter((name) => this.#problems.has(name ?? '')));
+  /** Each once. What failed comes after what did not, and the newest failure last: none keeps another waiting. */
+  #names(): string[] {
+    const names = new Set(this.#options.wanted().filter((name) => name !== null));
+    const failed = [...this.#problems.keys()];
+    return [...names].sort((one, other) => failed.indexOf(one) - failed.indexOf(other));
+  }
+
+  async #mend(name: string): Promise<Repair | undefined> {
+    const { dns, publicAddresses, wanted, log } = this.#options;
+    // It may have been disabled while it waited.
+    if (this.#stopped || !wanted().includes(name)) return undefined;
+    try {
+      const found = await dns.check(name, publicAddresses);
+      if (found === '') {
+        this.#problems.delete(name);
+        return undefined;
+      }
+      log.warn({ name, reason: found }, 'DNS records are not as they have to be: they are set anew');
+      const problem = await this.#setNow(name, publicAddresses).then(() => '', messageOf);
+      return { what: 'dns', subject: name, found, problem };
+    } catch (error) {
+      this.#fail(name, error);
+      return { what: 'dns', subject: name, found: messageOf(error), problem: messageOf(error) };
+    }
+  }
+
+  #set(name: string, addresses: readonly string[]): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.#stopped) await this.#setNow(name, addresses);
     });
+  }
+
+  async #setNow(name: string, addresses: readonly string[]): Promise<void> {
+    const { dns, log } = this.#options;
+    try {
+      await dns.set(name, addresses);
+      this.#problems.delete(name);
+    } catch (error) {
+      this.#fail(name, error);
+      log.error({ name, reason: messageOf(error) }, 'DNS records not set');
+      throw error;
+    }
+  }
+
+  #fail(name: string, error: unknown): void {
+    this.#problems.delete(name); // To the end of the order.
+    this.#problems.set(name, messageOf(error));
+  }
+
+  #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    const next = this.#queue.then(act);
+    this.#queue = next.catch(() => undefined);
+    return next;
   }
 }
 

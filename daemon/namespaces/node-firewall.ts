@@ -3,6 +3,7 @@
  * all rules of the node anew, so what an earlier one missed is made good by the next. What failed is tried
  * again every minute. Rules that somebody else changed are set anew within two minutes.
  */
+import type { Repair } from '../contract/diagnosis.ts';
 import type { FirewallManager, FirewallOpening } from '../contract/firewall.ts';
 import type { Cancel, Clock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
@@ -72,6 +73,14 @@ export class NodeFirewall {
     return next.catch(messageOf);
   }
 
+  /** Looks now, and sets the rules anew if they are not as they have to be. Never rejects. @returns what was wrong. */
+  async repair(): Promise<Repair[]> {
+    const found = await this.drift();
+    if (found === '') return [];
+    this.#options.log.warn({ reason: found }, 'firewall rules are not as they have to be: they are set anew');
+    return [{ what: 'firewall', subject: 'host', found, problem: await this.#applySoon() }];
+  }
+
   /** Resolves when nothing is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -109,13 +118,8 @@ export class NodeFirewall {
   }
 
   async #look(): Promise<void> {
-    const drift = await this.drift();
-    if (drift === '') {
-      this.#after(LOOK_MS, () => void this.#look());
-      return;
-    }
-    this.#options.log.warn({ reason: drift }, 'firewall rules are not as they have to be: they are set anew');
-    await this.#applySoon();
+    // What is set anew arms the next look itself.
+    if ((await this.repair()).length === 0) this.#after(LOOK_MS, () => void this.#look());
   }
 
   #after(ms: number, act: () => void): void {

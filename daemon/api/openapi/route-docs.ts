@@ -324,6 +324,10 @@ export const ROUTE_DOCS: Record<string, RouteDoc> = {
     summary: 'What does not agree on this host, with a remedy each',
     answer: diagnosis.inspectionSchema,
   },
+  'POST /v1/repair': {
+    summary: 'Set anew what others changed of the firewall rules and DNS records of this node',
+    answer: diagnosis.repairReportSchema,
+  },
   'POST /v1/doctor': {
     summary: 'Be a viewer: through TURN by each transport, with round trip and loss; or an attacker',
     body: diagnosis.doctorRequestSchema,

@@ -1,4 +1,4 @@
-/** What the host says of itself: `/v1/monitor`, `/v1/ports`, `/v1/inspect`, `/v1/doctor`. */
+/** What the host says of itself: `/v1/monitor`, `/v1/ports`, `/v1/inspect`, `/v1/repair`, `/v1/doctor`. */
 import type { FastifyInstance } from 'fastify';
 import { doctorRequestSchema } from '../../contract/diagnosis.ts';
 import { monitorReport } from '../../health/monitor-report.ts';
@@ -28,6 +28,14 @@ export function diagnosisRoutes(server: FastifyInstance, context: ApiContext): v
   server.get('/v1/inspect', options, async (request, reply) => {
     requireMay(callerOf(request), 'host.inspect');
     return reply.send(await context.diagnosis.inspect());
+  });
+
+  server.post('/v1/repair', options, async (request, reply) => {
+    requireMay(callerOf(request), 'host.repair');
+    const repairs = await namespaces.repair();
+    noteForAudit(request, { detail: { repairs: repairs.length } });
+    const ok = repairs.every(({ problem }) => problem === '');
+    return reply.send({ at: new Date(clock.nowMs()).toISOString(), ok, repairs });
   });
 
   server.post('/v1/doctor', options, async (request, reply) => {

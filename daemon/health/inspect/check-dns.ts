@@ -13,7 +13,7 @@ export const checkDns: Check = ({ node }) => {
             'failure',
             namespace,
             dnsProblem,
-            'Restart turnkeepd: it sets the records anew, and pictures run on. If the server does not answer, see dns.server and the server itself.',
+            '`turnkeep repair` sets the records anew now; turnkeepd does so itself every two minutes. If that fails, see dns.server, dns.keyFile and the server itself.',
           ),
         ],
   );

@@ -24,7 +24,7 @@ export const checkFirewall: Check = ({ node }) => {
         'failure',
         HOST,
         node.firewallDrift,
-        'They are set anew within two minutes, or by a restart of turnkeepd. If it happens again: let the program that rewrites the firewall leave the rules of Turnkeep alone.',
+        '`turnkeep repair` sets them anew now; turnkeepd does so itself every two minutes. If it happens again: let the program that rewrites the firewall leave the rules of Turnkeep alone.',
       ),
     );
   }

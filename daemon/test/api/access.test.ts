@@ -84,6 +84,7 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /v1/inspect', undefined, [401, 403, 200, 200, 403, 403, 403, 200]],
   ['POST /v1/doctor', {}, [401, 403, 200, 200, 403, 403, 403, 200]],
   ['POST /v1/doctor', { attack: true }, [401, 403, 403, 200, 403, 403, 403, 200]],
+  ['POST /v1/repair', {}, [401, 403, 200, 200, 403, 403, 403, 200]],
   ['GET /v1/ports', undefined, [401, 403, 200, 200, 403, 403, 403, 200]],
   ['GET /api/devices', undefined, [401, 200, 200, 200, 200, 200, 200, 200]],
   ['GET /api/devices?namespace=a', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],

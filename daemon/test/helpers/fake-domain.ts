@@ -3,6 +3,7 @@ import type { Device, EnableWebrtc, Namespace, Operation } from '../../contract/
 import { DEFAULT_QUOTA, type QuotaView } from '../../contract/quota.ts';
 import type { RoomSettings, RoomView, RoomViewer } from '../../contract/rooms.ts';
 import type { SfuStatus, TurnStatus } from '../../contract/control.ts';
+import type { Repair } from '../../contract/diagnosis.ts';
 import { AppError } from '../../contract/errors.ts';
 import {
   turnOperationsStatusSchema,
@@ -220,6 +221,8 @@ export class FakeNamespaces implements NamespaceService {
   }
   probeTurn = (name: string) => Promise.resolve(this.reports.get(name)?.turn ?? null);
   probeSfu = (name: string) => Promise.resolve(this.reports.get(name)?.sfu ?? null);
+  repairs: Repair[] = [];
+  repair = () => Promise.resolve(this.repairs);
   readonly diagnosis = { portMap: () => Promise.resolve(portMap([], DEFAULT_PORT_PLAN)) };
   operation(id: string): Operation {
     const found = this.running.get(id);

@@ -114,14 +114,17 @@ export class KilledDaemon {
     });
   }
 
-  /** Resolves when the daemon stands still in the held write: nobody else can write then. */
-  async held(): Promise<void> {
+  /**
+   * Resolves when the daemon stands still in the held write: the line before it is written, and nobody else can write.
+   * Between that line and the held one other writes of the daemon may come only while the step itself is at work.
+   */
+  async held(namespace: string, cut: Cut): Promise<void> {
     const deadline = Date.now() + LIMIT_MS;
     const database = new Database(join(this.dir, 'turnkeep.db'), { timeout: 0 });
     try {
       for (let busy = 0; busy < HELD_SAMPLES;) {
         await pause(SAMPLE_MS);
-        busy = canWrite(database) ? 0 : busy + 1;
+        busy = isNext(database, namespace, cut) && !canWrite(database) ? busy + 1 : 0;
         if (Date.now() > deadline) throw new Error(`the daemon never came to the held write:\n${this.#said}`);
       }
     } finally {
@@ -184,6 +187,23 @@ export async function operationEnd(api: ApiClient, id: string): Promise<Operatio
     if (Date.now() > deadline) throw new Error(`it does not end: ${JSON.stringify(operation)}`);
     await pause(50);
   }
+}
+
+/** True when what the cut holds is what the daemon writes next. */
+function isNext(database: Database.Database, namespace: string, cut: Cut): boolean {
+  const steps = database
+    .prepare(
+      `SELECT step_id AS id, state FROM operation_steps WHERE operation_id =
+       (SELECT id FROM operations WHERE namespace = ? AND state = 'running') ORDER BY position`,
+    )
+    .all(namespace) as { id: string; state: string }[];
+  if (steps.length === 0) return false;
+  if (cut === 'end') return steps.every(({ state }) => state === 'done');
+  const at = steps.findIndex(({ id }) => id === cut.step);
+  if (cut.state === 'done') return steps[at]?.state === 'running';
+  if (cut.state === 'undone')
+    return steps.slice(at + 1).every(({ state }) => state !== 'done' && state !== 'running');
+  return steps[at]?.state === 'pending' && steps.slice(0, at).every(({ state }) => state === 'done');
 }
 
 function canWrite(database: Database.Database): boolean {

@@ -31,6 +31,7 @@ const HOST: Action[] = [
   'namespace.delete',
   'namespace.quota',
   'host.inspect',
+  'host.repair',
   'certificate.renew',
   'config.read',
   'config.reload',
@@ -48,7 +49,7 @@ const allowed = (caller: Caller, namespace?: string): Action[] =>
 t.test('who may do what', (t) => {
   t.strictSame(allowed({ kind: 'local' }), ALL_ACTIONS);
   t.strictSame(allowed(user('viewer'), 'a').sort(), [...VIEWER].sort());
-  t.strictSame(allowed(user('operator'), 'a').sort(), [...OPERATOR, 'host.inspect'].sort());
+  t.strictSame(allowed(user('operator'), 'a').sort(), [...OPERATOR, 'host.inspect', 'host.repair'].sort());
   t.strictSame(
     allowed(user('owner'), 'a'),
     ALL_ACTIONS.filter((action) => action !== 'user.take-over'),

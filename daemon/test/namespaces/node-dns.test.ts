@@ -83,3 +83,82 @@ t.test('the start of the daemon waits for no DNS server, and tries again', async
   t.same([...world.dns.names.keys()], [NAME]);
   t.match((await next.status('demo')).dns, { problem: '' });
 });
+
+/** What is under way with promises alone comes to its end. */
+const calm = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+t.test('records that somebody changes or removes are set anew while the daemon runs', async (t) => {
+  const world = new World(t);
+  const daemon = await started(t, world);
+  await enable(daemon, 'demo');
+  await enable(daemon, 'more');
+  const right = [...world.dns.names];
+  world.dns.names.delete(NAME);
+  world.dns.names.set('turn.ns-more.example.com', ['192.0.2.66']);
+  t.match((await daemon.diagnosis.facts()).namespaces[0]?.dnsProblem, NAME);
+  t.equal(world.dns.names.size, 1, 'who examines changes nothing');
+  world.clock.advance(150_000);
+  await calm();
+  t.same([...world.dns.names].sort(), right.sort());
+  world.dns.names.clear();
+  world.clock.advance(150_000);
+  await calm();
+  t.equal(world.dns.names.size, 2, 'and again');
+});
+
+t.test('a look leaves alone what is being disabled, and what never was ours', async (t) => {
+  const world = new World(t);
+  const daemon = await started(t, world);
+  await enable(daemon, 'demo');
+  world.dns.names.set('www.example.com', ['192.0.2.80']);
+  daemon.disableWebrtc('demo');
+  world.clock.advance(150_000);
+  await settled(daemon, 'demo');
+  await daemon.repair();
+  t.same([...world.dns.names.keys()], ['www.example.com']);
+});
+
+t.test('repair: now, and it says what it found and what it could not mend', async (t) => {
+  const world = new World(t);
+  const daemon = await started(t, world);
+  await enable(daemon, 'demo');
+  t.same(await daemon.repair(), []);
+  world.dns.names.clear();
+  world.firewall.openings = [];
+  t.match(await daemon.repair(), [
+    { what: 'firewall', subject: 'host', found: /missing/, problem: '' },
+    { what: 'dns', subject: NAME, found: /has/, problem: '' },
+  ]);
+  t.same([...world.dns.names.keys()], [NAME]);
+  t.equal(world.firewall.open.length, 4);
+  world.dns.names.clear();
+  world.dns.failure = 'The DNS server does not answer.';
+  t.match(await daemon.repair(), [{ what: 'dns', problem: /does not answer/ }]);
+  t.match((await daemon.status('demo')).dns, { problem: /does not answer/ });
+});
+
+t.test(
+  'a name that cannot be set keeps no other waiting, and neither does a server that is away',
+  async (t) => {
+    const world = new World(t);
+    const daemon = await started(t, world);
+    for (const name of ['one', 'two', 'zzz']) await enable(daemon, name);
+    const asked: string[] = [];
+    let bad = (name: string): boolean => name.includes('one');
+    world.dns.set = (name, addresses) => {
+      asked.push(name.slice('turn.ns-'.length, -'.example.com'.length));
+      if (bad(name)) return Promise.reject(new Error('It is an alias.'));
+      world.dns.names.set(name, addresses);
+      return Promise.resolve();
+    };
+    world.dns.names.clear();
+    await daemon.repair();
+    await daemon.repair();
+    t.same(asked, ['one', 'two', 'zzz', 'one']);
+    bad = () => true;
+    world.dns.names.clear();
+    asked.length = 0;
+    for (let round = 0; round < 4; round += 1) await daemon.repair();
+    t.same(asked, ['two', 'zzz', 'one', 'two'], 'one name a round, each in its turn');
+  },
+);

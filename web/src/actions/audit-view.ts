@@ -44,6 +44,7 @@ const DONE: Readonly<Record<string, string>> = {
   'room.kick': 'sent somebody out of %',
   'room.mute': 'muted somebody in %',
   'doctor.run': 'ran the doctor',
+  'host.repair': 'had rules and records set anew',
   'config.check': 'checked a configuration',
   'config.reload': 'reloaded the configuration',
   'certificate.renew': 'renewed a certificate',

@@ -82,6 +82,15 @@ t.test('DNS records by RFC 2136', { skip: bindSkip }, async (t) => {
     await settled(daemon, 'demo');
     t.equal(daemon.get('demo').webrtc, 'enabled');
     t.same(await addresses(), ['192.0.2.7']);
+    await dns.set(NAME, ['192.0.2.66']);
+    t.match(await daemon.repair(), [
+      { what: 'dns', subject: NAME, found: `${NAME} has 192.0.2.66 instead of 192.0.2.7.`, problem: '' },
+    ]);
+    t.same(await addresses(), ['192.0.2.7']);
+    await dns.set(NAME, []);
+    world.clock.advance(150_000); // The daemon's own look.
+    t.same((await daemon.repair()).length, 1, 'which is waited for');
+    t.same(await addresses(), ['192.0.2.7']);
     daemon.disableWebrtc('demo');
     await settled(daemon, 'demo');
     t.equal(daemon.get('demo').webrtc, 'disabled');

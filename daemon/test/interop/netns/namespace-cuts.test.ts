@@ -13,6 +13,8 @@ import type { WebrtcStatus } from '../../../contract/api.ts';
 import type { Inspection } from '../../../contract/diagnosis.ts';
 import { DISABLE_PLAN, ENABLE_PLAN } from '../../../namespaces/saga.ts';
 import { decodeStateFile } from '../../../namespaces/state-file.ts';
+import { nsupdateScript } from '../../../system/dns/nsupdate-script.ts';
+import { sendUpdate } from '../../../system/dns/send-update.ts';
 import { BIND, bindServer, bindSkip, ZONE, type BindServer } from '../../helpers/bind-server.ts';
 import { KilledDaemon, operationEnd, type Cut } from '../../helpers/killed-daemon.ts';
 
@@ -184,7 +186,8 @@ function textOf(kind: Kind, cut: Cut): string {
 t.setTimeout(LIMIT_MS);
 
 t.test('the daemon is killed between any two steps', { skip, timeout: LIMIT_MS }, async (t) => {
-  const world = new World(t, await bindServer(t));
+  const bind = await bindServer(t);
+  const world = new World(t, bind);
   const { daemon } = world;
   await daemon.start();
   for (const name of ['beside', 'demo']) await daemon.api.post('/v1/namespaces', { name });
@@ -202,6 +205,27 @@ t.test('the daemon is killed between any two steps', { skip, timeout: LIMIT_MS }
   world.neighbours = daemon.services();
   t.equal(world.neighbours.length, 2);
 
+  await t.test(
+    'a record that is changed behind its back is found, named, and set anew by command',
+    async (t) => {
+      const name = `turn.ns-beside.${ZONE}`;
+      const inspect = async (): Promise<Inspection['findings']> =>
+        (await daemon.api.get<Inspection>('/v1/inspect')).findings.filter(({ check }) => check === 'dns');
+      await sendUpdate(bind.keyFile, nsupdateScript({ server: BIND, zone: ZONE, ttlSeconds: 60 }, name, []));
+      t.match(await inspect(), [
+        {
+          severity: 'failure',
+          subject: 'beside',
+          sentence: `${name} has no address instead of ${PUBLIC}.`,
+          remedy: /`turnkeep repair`/,
+        },
+      ]);
+      t.match(await daemon.api.post('/v1/repair'), { ok: true, repairs: [{ what: 'dns', subject: name }] });
+      t.same(await bind.resolver.resolve4(name), [PUBLIC]);
+      t.match(await inspect(), [{ severity: 'ok' }]);
+    },
+  );
+
   /** Ends with the daemon killed in the midst of the operation. */
   const cutOff = async (kind: Kind, cut: Cut): Promise<void> => {
     if ((await world.status()).state !== START[kind]) {
@@ -209,7 +233,7 @@ t.test('the daemon is killed between any two steps', { skip, timeout: LIMIT_MS }
     }
     daemon.hold('demo', cut);
     world.begin(kind).catch(() => undefined); // Nobody answers any more.
-    await daemon.held();
+    await daemon.held('demo', cut);
     await daemon.kill();
     daemon.letGo();
     const left = daemon.journal('demo');
@@ -229,9 +253,10 @@ t.test('the daemon is killed between any two steps', { skip, timeout: LIMIT_MS }
   for (const { id } of ALL ? ENABLE_PLAN : []) {
     const what = `enable, cut while "${id}" is taken back`;
     await cutOff('enable', { step: 'mark-enabled', state: 'done' });
-    daemon.hold('demo', { step: id, state: 'undone' });
+    const back: Cut = { step: id, state: 'undone' };
+    daemon.hold('demo', back);
     daemon.spawn();
-    await daemon.held();
+    await daemon.held('demo', back);
     await daemon.kill();
     daemon.letGo();
     await daemon.start();
