@@ -57,8 +57,6 @@ constexpr int FAILURES_AT = 5;
 // single datagrams, here and at the relay, and nobody can show a picture before its last packet.
 constexpr uint64_t PATIENCE_MS = 4;
 constexpr int MIN_PATIENT = 8;
-// So many do not: each packet of a large audience is many datagrams, and more segments gain little and wait longer.
-constexpr int MAX_PATIENT = MAX_SENDS / 2;
 constexpr int CONTROL_INTS = FAILURES_AT + MAX_FAILURES * FAILURE_INTS;
 constexpr int IPV6 = 0x10000;
 constexpr size_t MAX_SOCKETS = 65536;
@@ -388,8 +386,7 @@ void on_patience(uv_timer_t* timer) { flush(static_cast<Addon*>(timer->data)); }
 // A turn of the event loop is over.
 void flush_unless_patient(Addon* addon) {
   if (addon->control[0] == 0) return;
-  int patient = addon->control[3];
-  if (patient < MIN_PATIENT || patient >= MAX_PATIENT || addon->control[4] != 0 || addon->closing) {
+  if (addon->control[3] < MIN_PATIENT || addon->control[4] != 0 || addon->closing) {
     flush(addon);
     return;
   }

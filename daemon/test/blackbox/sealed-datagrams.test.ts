@@ -389,15 +389,13 @@ t.test(
     const { socket, got, has } = await open(t);
     const flow = socket.seal(sessionKeys('AEAD_AES_128_GCM', 1))!;
     flow.aim(HOST, socket.port);
-    const add = (number: number, pace: typeof SOON | typeof PATIENT | typeof PICTURE_END): number => {
+    const add = (number: number, pace: typeof SOON | typeof PATIENT | typeof PICTURE_END): void => {
       const at = flow.add(Buffer.alloc(100), false, 12, 0, pace);
       flow.view.setUint32(at, 0x8060_0000 + number);
       flow.view.setUint32(at + 8, 1);
-      return at;
     };
     const numbers = (): number[] => got.map((one) => one.readUInt16BE(2));
-    const first = add(0, PATIENT);
-    for (let at = 1; at < 20; at += 1) add(at, PATIENT);
+    for (let at = 0; at < 20; at += 1) add(at, PATIENT);
     socket.sendCopy(Buffer.from([0x80, 200, 0, 20]), socket.port, HOST);
     await has(21);
     t.same(
@@ -412,14 +410,6 @@ t.test(
       numbers(),
       Array.from({ length: 41 }, (_, at) => at),
     );
-    for (let at = 41; at < 41 + 512; at += 1) add(at, PATIENT);
-    // The end of this turn of the event loop, long before the timer of those that wait.
-    const sent = await new Promise<number>((done) => {
-      setImmediate(() => {
-        done(add(41 + 512, SOON));
-      });
-    });
-    t.equal(sent, first, 'an audience so large waits for nothing: the list is empty again');
     flow.close();
     t.equal(flow.add(Buffer.alloc(1), false, 12, 0, SOON), -1, 'closed');
     flow.close();
