@@ -7,20 +7,39 @@ import { sortedNamespaces } from '../actions/namespace-view.ts';
 import { dayAndTime } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { accessStyles } from '../styles/access.ts';
-import { base, card, field } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
+import { field } from '../styles/field.ts';
 import { tableStyles } from '../styles/table.ts';
-import { loadState, roleField, roleWord } from './access-parts.ts';
+import { loadState, namespaceField, ROLE_FIELD, roleWord } from './access-parts.ts';
 import { okWord, stateWord } from './icon.ts';
 import { Loader } from './loader.ts';
 import './tk-confirm.ts';
+import './tk-form.ts';
+import type { FormField, FormValues } from './tk-form.ts';
 import './tk-notice.ts';
+
+const ISSUER_FIELDS: FormField[] = [
+  {
+    id: 'name',
+    label: 'Name',
+    hint: 'Small letters, digits and hyphens. Users of its tokens are called by it.',
+    kind: 'text',
+  },
+  {
+    id: 'issuer',
+    label: 'Issuer',
+    hint: 'The https address it writes into its tokens as iss.',
+    kind: 'text',
+  },
+  { id: 'audience', label: 'Audience', hint: 'The aud its tokens have to be for.', kind: 'text' },
+];
 
 export class TkAccessIssuers extends LitElement {
   static override properties = {
     context: { attribute: false },
     adding: { state: true },
     removing: { state: true },
-    problem: { state: true },
     unreached: { state: true },
     verdict: { state: true },
   };
@@ -28,7 +47,6 @@ export class TkAccessIssuers extends LitElement {
   declare adding: boolean;
   /** Name of the issuer whose end is asked about. */
   declare removing: string | null;
-  declare problem: string | null;
   /** Why the keys of the one that was added last cannot be fetched. */
   declare unreached: string | null;
   declare verdict: TokenVerdict | null;
@@ -38,7 +56,6 @@ export class TkAccessIssuers extends LitElement {
     super();
     this.adding = false;
     this.removing = null;
-    this.problem = null;
     this.unreached = null;
     this.verdict = null;
     this.#issuers = new Loader(
@@ -50,40 +67,25 @@ export class TkAccessIssuers extends LitElement {
 
   begin(): void {
     this.adding = true;
-    void this.updateComplete.then(() => {
-      this.renderRoot.querySelector<HTMLElement>('#issuer-name')?.focus();
-    });
   }
 
   back(): boolean {
     if (!this.adding && this.removing === null) return false;
     this.adding = false;
-    this.removing = this.problem = null;
+    this.removing = null;
     return true;
   }
 
-  #value(id: string): string {
-    return this.renderRoot.querySelector<HTMLInputElement | HTMLSelectElement>(`#${id}`)?.value.trim() ?? '';
-  }
-
-  async #create(): Promise<void> {
-    const name = this.#value('issuer-name');
-    this.problem = null;
-    try {
-      const { problem } = await this.context.api.access.createIssuer({
-        name,
-        issuer: this.#value('issuer-url'),
-        audience: this.#value('issuer-audience'),
-        namespaces: [this.#value('issuer-namespace')],
-        defaultRole: this.#value('role') as Role,
-      });
-      this.unreached = problem;
-      this.adding = false;
-      this.context.say(`Tokens of ${name} are believed`);
-      await this.#issuers.load();
-    } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
-    }
+  async #create(values: FormValues): Promise<void> {
+    const { name = '', issuer = '', audience = '', namespace = '', role } = values;
+    const { problem } = await this.context.api.access.createIssuer({
+      ...{ name, issuer, audience },
+      namespaces: [namespace],
+      defaultRole: role as Role,
+    });
+    this.unreached = problem;
+    this.context.say(`Tokens of ${name} are believed`);
+    await this.#issuers.load();
   }
 
   async #remove(name: string): Promise<void> {
@@ -97,7 +99,7 @@ export class TkAccessIssuers extends LitElement {
   }
 
   async #try(): Promise<void> {
-    const token = this.#value('token');
+    const token = this.renderRoot.querySelector<HTMLInputElement>('#token')?.value.trim() ?? '';
     if (token === '') return;
     try {
       this.verdict = await this.context.api.access.testToken(token);
@@ -136,58 +138,16 @@ export class TkAccessIssuers extends LitElement {
   #form(): TemplateResult {
     const { data } = this.context.live;
     const namespaces = data === null ? [] : sortedNamespaces(data).map(({ name }) => name);
-    const text = (id: string, label: string, hint: string): TemplateResult =>
-      html`<div class="tk-field">
-        <label for=${id}>${label}</label>
-        <input
-          class="tk-input"
-          id=${id}
-          required
-          autocomplete="off"
-          autocapitalize="none"
-          spellcheck="false"
-          aria-describedby="${id}-hint"
-        />
-        <span class="tk-hint" id="${id}-hint">${hint}</span>
-      </div>`;
-    return html`<section class="tk-card" aria-labelledby="add">
-      <header><h2 id="add">Add an issuer</h2></header>
-      ${
-        namespaces.length === 0
-          ? html`<p class="body small">Add a namespace first: tokens are for one.</p>`
-          : html`<form
-              class="body fields"
-              @submit=${(event: Event) => {
-                event.preventDefault();
-                void this.#create();
-              }}
-            >
-              ${text('issuer-name', 'Name', 'Small letters, digits and hyphens. Users of its tokens are called by it.')}
-              ${text('issuer-url', 'Issuer', 'The https address it writes into its tokens as iss.')}
-              ${text('issuer-audience', 'Audience', 'The aud its tokens have to be for.')}
-              <div class="tk-field">
-                <label for="issuer-namespace">Namespace</label>
-                <select class="tk-input" id="issuer-namespace">
-                  ${namespaces.map((name) => html`<option value=${name}>${name}</option>`)}
-                </select>
-              </div>
-              ${roleField('viewer')}
-              ${this.problem === null ? nothing : html`<p class="tk-hint bad" role="alert">${this.problem}</p>`}
-              <div class="row wrap">
-                <button class="tk-button primary" type="submit">Add issuer</button
-                ><button
-                  class="tk-button"
-                  type="button"
-                  @click=${() => {
-                    this.back();
-                  }}
-                >
-                  Cancel
-                </button>
-              </div>
-            </form>`
-      }
-    </section>`;
+    return html`<tk-form
+      .heading=${'Add an issuer'}
+      .verb=${'Add issuer'}
+      .fields=${[...ISSUER_FIELDS, namespaceField(namespaces), ROLE_FIELD]}
+      .instead=${namespaces.length === 0 ? 'Add a namespace first: tokens are for one.' : null}
+      .run=${(values: FormValues) => this.#create(values)}
+      @close=${() => {
+        this.adding = false;
+      }}
+    ></tk-form>`;
   }
 
   #table(issuers: readonly Issuer[]): TemplateResult {

@@ -7,13 +7,14 @@ import { sortedNamespaces } from '../actions/namespace-view.ts';
 import { ago, dayAndTime } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { accessStyles } from '../styles/access.ts';
-import { base, card, field } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
 import { tableStyles } from '../styles/table.ts';
-import { loadState, roleField, roleWord } from './access-parts.ts';
-import { stateWord } from './icon.ts';
+import { loadState, madeCard, namespaceField, ROLE_FIELD, roleWord } from './access-parts.ts';
 import { Loader } from './loader.ts';
 import './tk-confirm.ts';
-import './tk-secret.ts';
+import './tk-form.ts';
+import type { FormField, FormValues } from './tk-form.ts';
 
 export class TkAccessKeys extends LitElement {
   static override properties = {
@@ -21,14 +22,12 @@ export class TkAccessKeys extends LitElement {
     adding: { state: true },
     made: { state: true },
     revoking: { state: true },
-    problem: { state: true },
   };
   declare context: ConsoleContext;
   declare adding: boolean;
   declare made: { apiKey: ApiKey; key: string } | null;
   /** Id of the key whose end is asked about. */
   declare revoking: string | null;
-  declare problem: string | null;
   readonly #keys: Loader<ApiKey[]>;
 
   constructor() {
@@ -36,7 +35,6 @@ export class TkAccessKeys extends LitElement {
     this.adding = false;
     this.made = null;
     this.revoking = null;
-    this.problem = null;
     this.#keys = new Loader(
       this,
       () => this.context,
@@ -54,33 +52,19 @@ export class TkAccessKeys extends LitElement {
 
   begin(): void {
     this.adding = true;
-    void this.updateComplete.then(() => {
-      this.renderRoot.querySelector<HTMLElement>('#key-name')?.focus();
-    });
   }
 
   back(): boolean {
     if (!this.adding && this.revoking === null) return false;
     this.adding = false;
-    this.revoking = this.problem = null;
+    this.revoking = null;
     return true;
   }
 
-  async #create(): Promise<void> {
-    const root = this.renderRoot;
-    const name = root.querySelector<HTMLInputElement>('#key-name')?.value.trim() ?? '';
-    const namespace = root.querySelector<HTMLSelectElement>('#key-namespace')?.value ?? '';
-    const role = (root.querySelector<HTMLSelectElement>('#role')?.value ?? 'viewer') as Role;
-    if (name === '' || namespace === '') return;
-    this.problem = null;
-    try {
-      this.made = await this.context.api.access.createApiKey(namespace, name, role);
-      this.adding = false;
-      this.context.say(`The API key ${name} is made`);
-      await this.#keys.load();
-    } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
-    }
+  async #create({ name = '', namespace = '', role }: FormValues): Promise<void> {
+    this.made = await this.context.api.access.createApiKey(namespace, name, role as Role);
+    this.context.say(`The API key ${name} is made`);
+    await this.#keys.load();
   }
 
   async #revoke(apiKey: ApiKey): Promise<void> {
@@ -118,82 +102,34 @@ export class TkAccessKeys extends LitElement {
 
   #form(): TemplateResult {
     const namespaces = this.#namespaces;
-    return html`<section class="tk-card" aria-labelledby="add">
-      <header><h2 id="add">New API key</h2></header>
-      ${
-        namespaces.length === 0
-          ? html`<p class="body small">Add a namespace first: a key belongs to one.</p>`
-          : html`<form
-              class="body fields"
-              @submit=${(event: Event) => {
-                event.preventDefault();
-                void this.#create();
-              }}
-            >
-              <div class="tk-field">
-                <label for="key-name">What it is for</label>
-                <input
-                  class="tk-input"
-                  id="key-name"
-                  required
-                  maxlength="80"
-                  autocomplete="off"
-                  aria-invalid=${this.problem === null ? nothing : 'true'}
-                  aria-describedby=${this.problem === null ? nothing : 'key-problem'}
-                />
-                ${
-                  this.problem === null
-                    ? nothing
-                    : html`<span class="tk-hint bad" id="key-problem" role="alert">${this.problem}</span>`
-                }
-              </div>
-              <div class="tk-field">
-                <label for="key-namespace">Namespace</label>
-                <select class="tk-input" id="key-namespace">
-                  ${namespaces.map((name) => html`<option value=${name}>${name}</option>`)}
-                </select>
-              </div>
-              ${roleField('viewer')}
-              <div class="row wrap">
-                <button class="tk-button primary" type="submit">Make key</button
-                ><button
-                  class="tk-button"
-                  type="button"
-                  @click=${() => {
-                    this.back();
-                  }}
-                >
-                  Cancel
-                </button>
-              </div>
-            </form>`
-      }
-    </section>`;
+    const fields: FormField[] = [
+      { id: 'name', label: 'What it is for', kind: 'text', maxLength: 80 },
+      namespaceField(namespaces),
+      ROLE_FIELD,
+    ];
+    return html`<tk-form
+      .heading=${'New API key'}
+      .verb=${'Make key'}
+      .fields=${fields}
+      .instead=${namespaces.length === 0 ? 'Add a namespace first: a key belongs to one.' : null}
+      .run=${(values: FormValues) => this.#create(values)}
+      @close=${() => {
+        this.adding = false;
+      }}
+    ></tk-form>`;
   }
 
   #secret({ apiKey, key }: { apiKey: ApiKey; key: string }): TemplateResult {
-    const hide = (): void => {
-      this.made = null;
-    };
-    return html`<section class="tk-card" aria-labelledby="made">
-      <header>
-        <h2 id="made" class="grow">Key for ${apiKey.name}</h2>
-        ${stateWord('live', 'Made now', true)}
-      </header>
-      <div class="body stack tight">
-        <p class="small muted">
-          Copy it now; it is not shown again. It opens ${apiKey.namespace} as ${apiKey.role}, sent as
-          <code>X-API-Key</code>.
-        </p>
-        <tk-secret
-          .value=${key}
-          .noun=${'key'}
-          .gone=${'Hidden after 10 minutes. Revoke it and make a new one if it was not copied.'}
-          @blanked=${hide}
-        ></tk-secret>
-        <div class="row"><button class="tk-button" @click=${hide}>Hide</button></div>
-      </div>
-    </section>`;
+    return madeCard({
+      title: `Key for ${apiKey.name}`,
+      text: html`It opens ${apiKey.namespace} as ${apiKey.role}, sent as <code>X-API-Key</code>.`,
+      secret: key,
+      noun: 'key',
+      gone: 'Hidden after 10 minutes. Revoke it and make a new one if it was not copied.',
+      hide: () => {
+        this.made = null;
+      },
+    });
   }
 
   #table(keys: readonly ApiKey[]): TemplateResult {
@@ -269,6 +205,6 @@ export class TkAccessKeys extends LitElement {
       }`;
   }
 
-  static override styles = [base, card, field, tableStyles, accessStyles];
+  static override styles = [base, card, tableStyles, accessStyles];
 }
 customElements.define('tk-access-keys', TkAccessKeys);

@@ -6,14 +6,28 @@ import type { ListedUser, UserPassword } from '../../../daemon/contract/identity
 import { ago } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { accessStyles } from '../styles/access.ts';
-import { base, card, field } from '../styles/shared.ts';
+import { avatar } from '../styles/avatar.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
 import { tableStyles } from '../styles/table.ts';
-import { loadState, ROLES, roleField, roleWord } from './access-parts.ts';
+import { loadState, madeCard, ROLE_FIELD, ROLES, roleWord } from './access-parts.ts';
 import { icon, stateWord } from './icon.ts';
 import { Loader } from './loader.ts';
 import './tk-command.ts';
 import './tk-confirm.ts';
-import './tk-secret.ts';
+import './tk-form.ts';
+import type { FormField, FormValues } from './tk-form.ts';
+
+const USER_FIELDS: FormField[] = [
+  {
+    id: 'name',
+    label: 'Name',
+    hint: 'Small letters, digits and . _ -. It cannot be changed.',
+    kind: 'text',
+    maxLength: 32,
+  },
+  ROLE_FIELD,
+];
 
 export class TkAccessUsers extends LitElement {
   static override properties = {
@@ -22,7 +36,6 @@ export class TkAccessUsers extends LitElement {
     made: { state: true },
     open: { state: true },
     deleting: { state: true },
-    problem: { state: true },
   };
   declare context: ConsoleContext;
   declare adding: boolean;
@@ -31,7 +44,6 @@ export class TkAccessUsers extends LitElement {
   /** Whose row is open. */
   declare open: string | null;
   declare deleting: boolean;
-  declare problem: string | null;
   readonly #users: Loader<ListedUser[]>;
 
   constructor() {
@@ -40,7 +52,6 @@ export class TkAccessUsers extends LitElement {
     this.made = null;
     this.open = null;
     this.deleting = false;
-    this.problem = null;
     this.#users = new Loader(
       this,
       () => this.context,
@@ -51,33 +62,20 @@ export class TkAccessUsers extends LitElement {
   /** The page's header has the button. */
   begin(): void {
     this.adding = true;
-    void this.updateComplete.then(() => {
-      this.renderRoot.querySelector<HTMLElement>('#name')?.focus();
-    });
   }
 
   /** @returns true when there was something to close. */
   back(): boolean {
     if (!this.adding && this.open === null) return false;
     this.adding = this.deleting = false;
-    this.open = this.problem = null;
+    this.open = null;
     return true;
   }
 
-  async #create(): Promise<void> {
-    const root = this.renderRoot;
-    const name = root.querySelector<HTMLInputElement>('#name')?.value.trim() ?? '';
-    const role = (root.querySelector<HTMLSelectElement>('#role')?.value ?? 'viewer') as Role;
-    if (this.#users.busy || name === '') return;
-    this.problem = null;
-    try {
-      this.made = await this.context.api.access.createUser(name, role);
-      this.adding = false;
-      this.context.say(`${name} is added`);
-      await this.#users.load();
-    } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
-    }
+  async #create({ name = '', role }: FormValues): Promise<void> {
+    this.made = await this.context.api.access.createUser(name, role as Role);
+    this.context.say(`${name} is added`);
+    await this.#users.load();
   }
 
   async #change(user: ListedUser, change: { role?: Role; disabled?: boolean }): Promise<void> {
@@ -115,74 +113,28 @@ export class TkAccessUsers extends LitElement {
   }
 
   #form(): TemplateResult {
-    return html`<section class="tk-card" aria-labelledby="add">
-      <header><h2 id="add">Add a user</h2></header>
-      <form
-        class="body fields"
-        @submit=${(event: Event) => {
-          event.preventDefault();
-          void this.#create();
-        }}
-      >
-        <div class="tk-field">
-          <label for="name">Name</label>
-          <input
-            class="tk-input"
-            id="name"
-            required
-            maxlength="32"
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck="false"
-            aria-invalid=${this.problem === null ? nothing : 'true'}
-            aria-describedby="name-hint"
-          />
-          <span
-            class="tk-hint ${this.problem === null ? '' : 'bad'}"
-            id="name-hint"
-            role=${this.problem === null ? nothing : 'alert'}
-            >${this.problem ?? 'Small letters, digits and . _ -. It cannot be changed.'}</span
-          >
-        </div>
-        ${roleField('viewer')}
-        <div class="row wrap">
-          <button class="tk-button primary" type="submit">Add user</button
-          ><button
-            class="tk-button"
-            type="button"
-            @click=${() => {
-              this.back();
-            }}
-          >
-            Cancel
-          </button>
-        </div>
-      </form>
-    </section>`;
+    return html`<tk-form
+      .heading=${'Add a user'}
+      .verb=${'Add user'}
+      .fields=${USER_FIELDS}
+      .run=${(values: FormValues) => this.#create(values)}
+      @close=${() => {
+        this.adding = false;
+      }}
+    ></tk-form>`;
   }
 
   #secret({ user, password }: UserPassword): TemplateResult {
-    const hide = (): void => {
-      this.made = null;
-    };
-    return html`<section class="tk-card" aria-labelledby="made">
-      <header>
-        <h2 id="made" class="grow">Password of ${user.name}</h2>
-        ${stateWord('live', 'Made now', true)}
-      </header>
-      <div class="body stack tight">
-        <p class="small muted">
-          Copy it now; it is not shown again. It signs ${user.name} in as ${user.role}.
-        </p>
-        <tk-secret
-          .value=${password}
-          .noun=${'password'}
-          .gone=${'Hidden after 10 minutes. Reset the password on the command line to get a new one.'}
-          @blanked=${hide}
-        ></tk-secret>
-        <div class="row"><button class="tk-button" @click=${hide}>Hide</button></div>
-      </div>
-    </section>`;
+    return madeCard({
+      title: `Password of ${user.name}`,
+      text: html`It signs ${user.name} in as ${user.role}.`,
+      secret: password,
+      noun: 'password',
+      gone: 'Hidden after 10 minutes. Reset the password on the command line to get a new one.',
+      hide: () => {
+        this.made = null;
+      },
+    });
   }
 
   #table(users: readonly ListedUser[]): TemplateResult {
@@ -306,7 +258,7 @@ export class TkAccessUsers extends LitElement {
     </tr>`;
   }
 
-  static override styles = [base, card, field, tableStyles, accessStyles];
+  static override styles = [base, avatar, card, tableStyles, accessStyles];
 }
 customElements.define('tk-access-users', TkAccessUsers);
 

@@ -3,7 +3,8 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Route } from '../actions/route.ts';
 import { clock, countdown } from '../actions/wording.ts';
 import type { ConsoleContext, Notice } from '../console-context.ts';
-import { base } from '../styles/shared.ts';
+import { avatar } from '../styles/avatar.ts';
+import { base } from '../styles/base.ts';
 import { navigation, tabbar, type Drawer, type NavigationView } from './app-navigation.ts';
 import { identityOf, LOAD, pageOf, parentOf, problem, titleOf } from './app-pages.ts';
 import { icon } from './icon.ts';
@@ -370,6 +371,6 @@ export class TkApp extends LitElement {
     return pageOf({ context, rail: this.#rail, notice: this.#notice() });
   }
 
-  static override styles = [base, appStyles];
+  static override styles = [base, avatar, appStyles];
 }
 customElements.define('tk-app', TkApp);

@@ -1,6 +1,6 @@
 /** Text to paste on another machine. Lines never break inside a flag: the box scrolls. Fires `copied`. */
 import { css, html, LitElement } from 'lit';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import { icon } from './icon.ts';
 
 export class TkCommand extends LitElement {

@@ -1,6 +1,7 @@
 /** A question before something that cannot be undone. Opens in place, names its object, focus on the safe answer. */
 import { css, html, LitElement } from 'lit';
-import { base, card } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
 
 /** Fires `confirm` and `keep`. */
 export class TkConfirm extends LitElement {

@@ -1,7 +1,8 @@
 /** Opens in place under the header, never over a picture: keyboard help, or the account with theme and sign-out. */
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import type { ConsoleContext, Theme } from '../console-context.ts';
-import { base, card } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
 import { otherPages } from './app-navigation.ts';
 import { icon } from './icon.ts';
 import { KEY_HELP } from './keys.ts';

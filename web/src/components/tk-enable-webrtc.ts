@@ -9,7 +9,9 @@ import type { ConsoleContext } from '../console-context.ts';
 import type { EnableOptions, PlanStep } from '../resources/namespace-api.ts';
 import { choice } from '../styles/choice.ts';
 import { columns } from '../styles/columns.ts';
-import { base, card, field } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
+import { field } from '../styles/field.ts';
 import './tk-command.ts';
 import './tk-steps.ts';
 

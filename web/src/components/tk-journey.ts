@@ -1,7 +1,7 @@
 /** How a picture came to this viewer; the same strip says where it stopped. */
 import { css, html, LitElement } from 'lit';
 import type { JourneyStep } from '../actions/journey.ts';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import { icon } from './icon.ts';
 
 const SHAPE = {

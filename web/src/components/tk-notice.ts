@@ -1,7 +1,7 @@
 /** Sentence and remedy, under the header. Errors stay until solved or dismissed; good news leaves after 6 s. */
 import { css, html, LitElement, nothing } from 'lit';
 import type { Notice } from '../console-context.ts';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import { icon } from './icon.ts';
 
 const GOOD_NEWS_MS = 6000;

@@ -3,7 +3,8 @@ import { css, html, LitElement } from 'lit';
 import type { Operation } from '../../../daemon/contract/api.ts';
 import { operationText, progress, stepTime } from '../actions/namespace-view.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
 import './tk-steps.ts';
 import { WatchController } from './watch-controller.ts';
 

@@ -4,7 +4,7 @@ import type { TileAction, TileView } from '../actions/tile-view.ts';
 import { pathText, type StatsSample } from '../actions/statistics.ts';
 import { milliseconds } from '../actions/wording.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import { glyph, icon } from './icon.ts';
 import { saveSnapshot } from './snapshot.ts';
 import { playerStyles } from './tk-player-styles.ts';

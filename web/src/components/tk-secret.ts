@@ -3,7 +3,7 @@
  * 10 minutes. Fires `copied` and `blanked`.
  */
 import { css, html, LitElement } from 'lit';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import { icon } from './icon.ts';
 
 export const SECRET_SHOWN_MS = 10 * 60_000;

@@ -2,7 +2,7 @@
 import { css, html, LitElement, nothing, svg, type TemplateResult } from 'lit';
 import { pathText, type StatsSample } from '../actions/statistics.ts';
 import { bitRate, grouped, milliseconds, percent } from '../actions/wording.ts';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import { icon } from './icon.ts';
 
 export type StatsLevel = 0 | 1 | 2;

@@ -2,7 +2,7 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Operation } from '../../../daemon/contract/api.ts';
 import { stepTime } from '../actions/namespace-view.ts';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import { icon } from './icon.ts';
 
 export type Step = Pick<Operation['steps'][number], 'id' | 'label'> & Partial<Operation['steps'][number]>;

@@ -4,7 +4,7 @@ import type { TileAction, TileView } from '../actions/tile-view.ts';
 import { bitRate, pictureName } from '../actions/wording.ts';
 import type { StatsSample } from '../actions/statistics.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import { glyph, icon } from './icon.ts';
 import { saveSnapshot } from './snapshot.ts';
 import { tileStyles } from './tk-tile-styles.ts';

@@ -3,7 +3,9 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { TurnCredentials } from '../../../daemon/contract/ice.ts';
 import { duration } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card, field } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
+import { field } from '../styles/field.ts';
 import './tk-command.ts';
 import './tk-secret.ts';
 

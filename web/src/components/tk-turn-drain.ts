@@ -2,7 +2,9 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import { counted, duration } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card, field } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
+import { field } from '../styles/field.ts';
 import './tk-confirm.ts';
 
 const DEADLINES_SECONDS = [0, 30, 300, 3600];

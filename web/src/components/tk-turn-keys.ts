@@ -3,7 +3,8 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { TurnKey, TurnKeyList } from '../../../daemon/contract/turn-access.ts';
 import { dayAndTime } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
 import './tk-confirm.ts';
 
 const KINDS: Record<TurnKey['kind'], string> = { pat: 'personal access token', app: 'application' };

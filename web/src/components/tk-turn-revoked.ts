@@ -3,7 +3,8 @@ import { css, html, LitElement, nothing } from 'lit';
 import type { RevokedList } from '../../../daemon/contract/turn-access.ts';
 import { dayAndTime } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
 
 export class TkTurnRevoked extends LitElement {
   static override properties = {

@@ -16,7 +16,8 @@ import {
 } from '../actions/turn-view.ts';
 import { counted } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
 import { tableStyles } from '../styles/table.ts';
 import { icon } from './icon.ts';
 import './tk-confirm.ts';

@@ -4,7 +4,7 @@ import { repeat } from 'lit/directives/repeat.js';
 import { gridFor, movedFocus, playBudget, chosenToPlay, type Box } from '../actions/wall-layout.ts';
 import type { TileAction, TileView } from '../actions/tile-view.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';
-import { base } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
 import './tk-tile.ts';
 import type { TkTile } from './tk-tile.ts';
 

@@ -14,7 +14,8 @@ import '../components/tk-audit.ts';
 import type { TkAudit } from '../components/tk-audit.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, page } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { page } from '../styles/page.ts';
 import { tabs } from '../styles/tabs.ts';
 import { forbidden } from './forbidden.ts';
 

@@ -14,7 +14,10 @@ import type { ConsoleContext } from '../console-context.ts';
 import { ApiError } from '../resources/api.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';
 import { choice } from '../styles/choice.ts';
-import { base, card, field, page } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
+import { field } from '../styles/field.ts';
+import { page } from '../styles/page.ts';
 import { addCameraStyles } from './tk-add-camera-page-styles.ts';
 
 const ON_DEMAND: CapturePolicy = { mode: 'on-demand', lingerSeconds: 30 };

@@ -16,7 +16,9 @@ import { firstRows, moreRows, pathRow, rows, secondRows, type StatsLevel } from 
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';
-import { base, card, page } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
+import { page } from '../styles/page.ts';
 import { cameraPageStyles } from './tk-camera-page-styles.ts';
 
 const PRODUCERS = { whep: 'rstream producer v2, WHEP', ws: 'rstream producer v1, WebSocket' } as const;

@@ -15,7 +15,10 @@ import { icon, stateWord } from '../components/icon.ts';
 import '../components/tk-confirm.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card, field, page } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
+import { field } from '../styles/field.ts';
+import { page } from '../styles/page.ts';
 import { tableStyles } from '../styles/table.ts';
 import { emptyWall } from './empty-wall.ts';
 

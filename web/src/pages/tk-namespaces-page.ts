@@ -1,5 +1,5 @@
 /** Every namespace with its state; a new one is added in place. */
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Namespace } from '../../../daemon/contract/api.ts';
 import type { LiveData } from '../actions/live-state.ts';
@@ -8,29 +8,37 @@ import { namespacePath } from '../actions/route.ts';
 import { dayAndTime } from '../actions/wording.ts';
 import { follow } from '../components/app-navigation.ts';
 import { icon, stateWord } from '../components/icon.ts';
+import '../components/tk-form.ts';
+import type { FormField, FormValues } from '../components/tk-form.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card, field, page } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { card } from '../styles/card.ts';
+import { page } from '../styles/page.ts';
 import { tableStyles } from '../styles/table.ts';
 import { forbidden } from './forbidden.ts';
+
+const NAMESPACE_FIELDS: FormField[] = [
+  {
+    id: 'name',
+    label: 'Name',
+    hint: 'Small letters, digits and hyphens. One tenant each; the name cannot be changed.',
+    kind: 'text',
+    maxLength: 63,
+  },
+];
 
 export class TkNamespacesPage extends LitElement {
   static override properties = {
     context: { attribute: false },
     adding: { state: true },
-    busy: { state: true },
-    problem: { state: true },
   };
   declare context: ConsoleContext;
   declare adding: boolean;
-  declare busy: boolean;
-  declare problem: string | null;
 
   constructor() {
     super();
     this.adding = false;
-    this.busy = false;
-    this.problem = null;
     new WatchController(this, () => [
       this.context.live.on('data', () => {
         this.requestUpdate();
@@ -48,34 +56,18 @@ export class TkNamespacesPage extends LitElement {
     return true;
   }
 
-  #open(): void {
-    this.adding = true;
+  #close(): void {
+    this.adding = false;
     void this.updateComplete.then(() => {
-      this.renderRoot.querySelector<HTMLElement>('#name')?.focus();
+      // The button of an empty list was away meanwhile.
+      if (this.shadowRoot?.activeElement === null) this.focusMain();
     });
   }
 
-  #close(): void {
-    this.adding = false;
-    this.problem = null;
-    this.focusMain();
-  }
-
-  async #create(): Promise<void> {
-    const name = this.renderRoot.querySelector<HTMLInputElement>('#name')?.value.trim() ?? '';
-    if (this.busy || name === '') return;
-    this.busy = true;
-    this.problem = null;
-    try {
-      await this.context.api.namespaces.create(name);
-      this.context.say(`${name} is added`);
-      this.adding = false;
-      this.context.navigate(namespacePath(name));
-    } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
-    } finally {
-      this.busy = false;
-    }
+  async #create({ name = '' }: FormValues): Promise<void> {
+    await this.context.api.namespaces.create(name);
+    this.context.say(`${name} is added`);
+    this.context.navigate(namespacePath(name));
   }
 
   protected override render(): unknown {
@@ -94,8 +86,7 @@ export class TkNamespacesPage extends LitElement {
                 class="tk-button primary"
                 aria-expanded=${this.adding}
                 @click=${() => {
-                  if (this.adding) this.#close();
-                  else this.#open();
+                  this.adding = !this.adding;
                 }}
               >
                 ${icon('i-plus')}Add namespace
@@ -117,49 +108,15 @@ export class TkNamespacesPage extends LitElement {
   }
 
   #form(): TemplateResult {
-    return html`<section class="tk-card" aria-labelledby="add">
-      <header><h2 id="add">Add a namespace</h2></header>
-      <form
-        class="body stack tight"
-        @submit=${(event: Event) => {
-          event.preventDefault();
-          void this.#create();
-        }}
-      >
-        <div class="tk-field narrow">
-          <label for="name">Name</label>
-          <input
-            class="tk-input"
-            id="name"
-            required
-            maxlength="63"
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck="false"
-            aria-invalid=${this.problem === null ? nothing : 'true'}
-            aria-describedby="name-hint"
-          />
-          <span
-            class="tk-hint ${this.problem === null ? '' : 'bad'}"
-            id="name-hint"
-            role=${this.problem === null ? nothing : 'alert'}
-            >${this.problem ?? 'Small letters, digits and hyphens. One tenant each; the name cannot be changed.'}</span
-          >
-        </div>
-        <div class="row wrap">
-          <button class="tk-button primary" type="submit" aria-busy=${this.busy}>Add namespace</button
-          ><button
-            class="tk-button"
-            type="button"
-            @click=${() => {
-              this.#close();
-            }}
-          >
-            Cancel
-          </button>
-        </div>
-      </form>
-    </section>`;
+    return html`<tk-form
+      .heading=${'Add a namespace'}
+      .verb=${'Add namespace'}
+      .fields=${NAMESPACE_FIELDS}
+      .run=${(values: FormValues) => this.#create(values)}
+      @close=${() => {
+        this.#close();
+      }}
+    ></tk-form>`;
   }
 
   #empty(mayAdd: boolean): TemplateResult | typeof nothing {
@@ -176,7 +133,7 @@ export class TkNamespacesPage extends LitElement {
               <button
                 class="tk-button primary"
                 @click=${() => {
-                  this.#open();
+                  this.adding = true;
                 }}
               >
                 ${icon('i-plus')}Add namespace
@@ -233,17 +190,6 @@ export class TkNamespacesPage extends LitElement {
     </tr>`;
   }
 
-  static override styles = [
-    base,
-    page,
-    card,
-    field,
-    tableStyles,
-    css`
-      .narrow {
-        max-width: 420px;
-      }
-    `,
-  ];
+  static override styles = [base, page, card, tableStyles];
 }
 customElements.define('tk-namespaces-page', TkNamespacesPage);

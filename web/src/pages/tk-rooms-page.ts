@@ -6,31 +6,47 @@ import { sortedNamespaces } from '../actions/namespace-view.ts';
 import { roomsPath, type Route } from '../actions/route.ts';
 import { follow } from '../components/app-navigation.ts';
 import { icon } from '../components/icon.ts';
+import '../components/tk-form.ts';
+import type { FormField, FormValues } from '../components/tk-form.ts';
 import '../components/tk-rooms.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, card, field, page } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { field } from '../styles/field.ts';
+import { page } from '../styles/page.ts';
 import { forbidden } from './forbidden.ts';
+
+const ROOM_FIELDS: FormField[] = [
+  {
+    id: 'name',
+    label: 'Name',
+    hint: 'What applications join. It is kept for 5 minutes while nobody is in it.',
+    kind: 'text',
+    maxLength: 128,
+  },
+  {
+    id: 'most',
+    label: 'At most this many participants',
+    hint: 'Empty: as many as the namespace allows.',
+    kind: 'number',
+    min: 1,
+    max: 10_000,
+  },
+];
 
 export class TkRoomsPage extends LitElement {
   static override properties = {
     context: { attribute: false },
     route: { attribute: false },
     adding: { state: true },
-    busy: { state: true },
-    problem: { state: true },
   };
   declare context: ConsoleContext;
   declare route: Route & { page: 'rooms' };
   declare adding: boolean;
-  declare busy: boolean;
-  declare problem: string | null;
 
   constructor() {
     super();
     this.adding = false;
-    this.busy = false;
-    this.problem = null;
     new WatchController(this, () => [
       this.context.live.on('data', () => {
         this.requestUpdate();
@@ -44,43 +60,14 @@ export class TkRoomsPage extends LitElement {
 
   handleKey(event: KeyboardEvent): boolean {
     if (event.key !== 'Escape' || !this.adding) return false;
-    this.#close();
+    this.adding = false;
     return true;
   }
 
-  #open(): void {
-    this.adding = true;
-    void this.updateComplete.then(() => {
-      this.renderRoot.querySelector<HTMLElement>('#name')?.focus();
-    });
-  }
-
-  #close(): void {
-    this.adding = false;
-    this.problem = null;
-    void this.updateComplete.then(() => {
-      this.renderRoot.querySelector<HTMLElement>('#add-room')?.focus();
-    });
-  }
-
-  async #create(namespace: string): Promise<void> {
-    const value = (id: string): string =>
-      this.renderRoot.querySelector<HTMLInputElement>(`#${id}`)?.value.trim() ?? '';
-    const roomId = value('name');
-    if (this.busy || roomId === '') return;
-    this.busy = true;
-    this.problem = null;
-    try {
-      const most = value('most');
-      const settings = { maxParticipants: most === '' ? null : Number(most) };
-      await this.context.api.rooms.create({ namespace, roomId }, settings);
-      this.context.say(`${roomId} is created`);
-      this.#close();
-    } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
-    } finally {
-      this.busy = false;
-    }
+  async #create(namespace: string, { name = '', most = '' }: FormValues): Promise<void> {
+    const settings = { maxParticipants: most === '' ? null : Number(most) };
+    await this.context.api.rooms.create({ namespace, roomId: name }, settings);
+    this.context.say(`${name} is created`);
   }
 
   protected override render(): unknown {
@@ -101,8 +88,7 @@ export class TkRoomsPage extends LitElement {
                 id="add-room"
                 aria-expanded=${this.adding}
                 @click=${() => {
-                  if (this.adding) this.#close();
-                  else this.#open();
+                  this.adding = !this.adding;
                 }}
               >
                 ${icon('i-plus')}Create room
@@ -158,65 +144,22 @@ export class TkRoomsPage extends LitElement {
   }
 
   #form(namespace: string): TemplateResult {
-    return html`<section class="tk-card" aria-labelledby="add">
-      <header><h2 id="add">Create a room in ${namespace}</h2></header>
-      <form
-        class="body stack tight"
-        @submit=${(event: Event) => {
-          event.preventDefault();
-          void this.#create(namespace);
-        }}
-      >
-        <div class="tk-field narrow">
-          <label for="name">Name</label>
-          <input
-            class="tk-input"
-            id="name"
-            required
-            maxlength="128"
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck="false"
-            aria-invalid=${this.problem === null ? nothing : 'true'}
-            aria-describedby="name-hint"
-          />
-          <span
-            class="tk-hint ${this.problem === null ? '' : 'bad'}"
-            id="name-hint"
-            role=${this.problem === null ? nothing : 'alert'}
-            >${this.problem ?? 'What applications join. It is kept for 5 minutes while nobody is in it.'}</span
-          >
-        </div>
-        <div class="tk-field narrow">
-          <label for="most">At most this many participants</label>
-          <input class="tk-input" id="most" type="number" min="1" max="10000" aria-describedby="most-hint" />
-          <span class="tk-hint" id="most-hint">Empty: as many as the namespace allows.</span>
-        </div>
-        <div class="row wrap">
-          <button class="tk-button primary" type="submit" aria-busy=${this.busy}>Create room</button
-          ><button
-            class="tk-button"
-            type="button"
-            @click=${() => {
-              this.#close();
-            }}
-          >
-            Cancel
-          </button>
-        </div>
-      </form>
-    </section>`;
+    return html`<tk-form
+      .heading=${`Create a room in ${namespace}`}
+      .verb=${'Create room'}
+      .fields=${ROOM_FIELDS}
+      .run=${(values: FormValues) => this.#create(namespace, values)}
+      @close=${() => {
+        this.adding = false;
+      }}
+    ></tk-form>`;
   }
 
   static override styles = [
     base,
     page,
-    card,
     field,
     css`
-      .narrow {
-        max-width: 420px;
-      }
       .choice {
         width: auto;
         max-width: 220px;

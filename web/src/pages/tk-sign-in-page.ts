@@ -3,7 +3,8 @@ import { css, html, LitElement, nothing, svg } from 'lit';
 import { ApiError } from '../resources/api.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { icon } from '../components/icon.ts';
-import { base, field } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { field } from '../styles/field.ts';
 
 /** Cameras around the keep: decoration, no data. */
 const CAMERAS: [number, number][] = [

@@ -18,7 +18,8 @@ import { currentView, networkRequest } from '../components/tile-inputs.ts';
 import { TkWall, type WallTile } from '../components/tk-wall.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { base, page } from '../styles/shared.ts';
+import { base } from '../styles/base.ts';
+import { page } from '../styles/page.ts';
 import { emptyWall } from './empty-wall.ts';
 import { wallPageStyles } from './tk-wall-page-styles.ts';
 

@@ -7,9 +7,4 @@ export const accessStyles = css`
     gap: var(--tk-7);
     min-width: 0;
   }
-  .fields {
-    display: grid;
-    gap: var(--tk-5);
-    max-width: 460px;
-  }
 `;
