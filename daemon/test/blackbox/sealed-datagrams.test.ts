@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import type { Addon } from '../../datagrams/addon-layout.ts';
-import type { UdpSocket } from '../../datagrams/datagram.ts';
 import { dgramEngine } from '../../datagrams/dgram-engine.ts';
 import { loadDatagramEngine } from '../../datagrams/load-engine.ts';
 import { PATIENT, PICTURE_END, SOON, type SealedFlow, type SealKeys } from '../../datagrams/sealed-flow.ts';
@@ -19,6 +18,7 @@ import type { SessionKeys } from '../../sfu/media/core/srtp-keys.ts';
 import { SrtpSender } from '../../sfu/media/core/srtp-context.ts';
 import type { MediaCore, SrtpProfile } from '../../sfu/media/core/types.ts';
 import { nativeCiphers } from '../../sfu/media/native-cipher.ts';
+import { openWire, type Wire } from '../helpers/datagram-wire.ts';
 import { keyPair, START_MS } from '../sfu/media/core/loopback.ts';
 import { seeded } from '../sfu/media/core/streams.ts';
 
@@ -31,36 +31,7 @@ const { engine } = loadDatagramEngine();
 const skip =
   engine.name === 'mmsg-addon' ? false : 'the datagram addon is not built: run scripts/build-native';
 
-type Wire = { socket: UdpSocket; got: Buffer[]; failures: string[]; has: (count: number) => Promise<void> };
-
-/** A socket that keeps what it hears. */
-async function open(t: Test): Promise<Wire> {
-  const got: Buffer[] = [];
-  const failures: string[] = [];
-  let arrived = (): void => undefined;
-  const socket = await engine.open({
-    address: HOST,
-    port: 0,
-    onDatagram: (datagram) => {
-      got.push(datagram.kept());
-      arrived();
-    },
-    onFailure: (reason, count) => {
-      failures.push(...Array<string>(count).fill(reason));
-      arrived();
-    },
-    onError: (error) => t.fail(error),
-  });
-  t.teardown(() => socket.close());
-  const has = (count: number): Promise<void> =>
-    new Promise((resolve) => {
-      arrived = () => {
-        if (got.length + failures.length >= count) resolve();
-      };
-      arrived();
-    });
-  return { socket, got, failures, has };
-}
+const open = (t: Test): Promise<Wire> => openWire(t, engine, HOST);
 
 /** Puts a packet in whose header is whole. */
 function put(flow: SealedFlow, header: Buffer, payload: Buffer, index: number, isShared = false): void {

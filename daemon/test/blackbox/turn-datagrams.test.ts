@@ -5,10 +5,11 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import type { DatagramEngine, SendFailure, UdpSocket } from '../../datagrams/datagram.ts';
+import type { DatagramEngine, UdpSocket } from '../../datagrams/datagram.ts';
 import { dgramEngine } from '../../datagrams/dgram-engine.ts';
 import { loadDatagramEngine } from '../../datagrams/load-engine.ts';
 import type { Addon } from '../../datagrams/addon-layout.ts';
+import { openWire, type Wire } from '../helpers/datagram-wire.ts';
 
 const HOST = '127.0.46.2';
 /** More than one UDP datagram holds: the kernel refuses it at once, whatever the network. */
@@ -23,40 +24,7 @@ const engines: [DatagramEngine['name'], DatagramEngine, string | false][] = [
   ['mmsg-addon', loaded, addon],
 ];
 
-type End = {
-  socket: UdpSocket;
-  got: Buffer[];
-  failures: SendFailure[];
-  has: (count: number) => Promise<void>;
-};
-
-async function open(engine: DatagramEngine, t: Test, address = HOST): Promise<End> {
-  const got: Buffer[] = [];
-  const failures: SendFailure[] = [];
-  let arrived = (): void => undefined;
-  const socket = await engine.open({
-    address,
-    port: 0,
-    onDatagram: (datagram) => {
-      got.push(datagram.kept());
-      arrived();
-    },
-    onFailure: (reason, count) => {
-      failures.push(...Array<SendFailure>(count).fill(reason));
-      arrived();
-    },
-    onError: (error) => t.fail(error),
-  });
-  t.teardown(() => socket.close());
-  const has = (count: number): Promise<void> =>
-    new Promise((resolve) => {
-      arrived = () => {
-        if (got.length + failures.length >= count) resolve();
-      };
-      arrived();
-    });
-  return { socket, got, failures, has };
-}
+const open = (engine: DatagramEngine, t: Test, address = HOST): Promise<Wire> => openWire(t, engine, address);
 
 for (const [name, engine, skip] of engines) {
   t.test(`datagrams by ${name}`, { skip, timeout: 60_000 }, (t) => {

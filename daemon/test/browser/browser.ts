@@ -4,19 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { ARGUMENTS, CHROMIUM } from '../../../web/test/browser/console-browser.ts';
 import { BARCODE, FRAME_COUNT, HEIGHT, WIDTH } from '../../../scripts/demo-camera/picture.ts';
 
-export const CHROMIUM = '/usr/bin/chromium';
-export const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--autoplay-policy=no-user-gesture-required',
-];
+export { ARGUMENTS, CHROMIUM };
 
 /** Why the browser tests cannot run here, or undefined. Under CI a missing browser is a failure. */
 export function browserMissing(): string | undefined {
