@@ -58,6 +58,7 @@ export async function openControlPlane(
     log: part('live-events'),
     hostLoad: () => hostLoad(config.dataDir),
   });
+  live.recordLoad();
   const gateway = new SignalingGateway({ namespaces, clock, log: part('gateway') });
   const parts = openParts(options, part('identity'));
   if (parts !== undefined) live.attachCameras(parts.cameras);

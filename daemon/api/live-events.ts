@@ -3,7 +3,7 @@
  * `seq`. Nobody waits for a slow reader: it is closed, and gets a snapshot when it comes back.
  */
 import type { LiveEvent } from '../contract/api.ts';
-import type { HostLoad, Load } from '../contract/load.ts';
+import type { HostLoad, Load, LoadHistory, LoadSpan } from '../contract/load.ts';
 import { AppError } from '../contract/errors.ts';
 import type { RoomsLive } from '../contract/rooms.ts';
 import type { TurnLive } from '../contract/turn-operations.ts';
@@ -83,6 +83,16 @@ export class LiveEvents {
 
   get readers(): number {
     return this.#readers.size;
+  }
+
+  /** Remembers what flows from now on, whoever looks. Once. */
+  recordLoad(): void {
+    this.#load.record();
+  }
+
+  /** What flowed, as far as this caller may measure it. */
+  loadHistory(span: LoadSpan, caller: Caller): LoadHistory {
+    return this.#load.history.of(span, (namespace) => may(caller, 'metrics.read', namespace));
   }
 
   /** The cameras have come (the database opened): every reader gets a new snapshot. Once. */

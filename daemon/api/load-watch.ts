@@ -1,13 +1,15 @@
 /**
- * Load of the host and of every namespace's services while somebody looks: asked every 2 s, once for all readers. A
- * service that does not answer has no numbers.
+ * Load of the host and of every namespace's services: asked every 2 s while somebody looks, once for all readers, else
+ * once a minute for the history. A service that does not answer has no numbers.
  */
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { HostLoad, Load, NamespaceLoad } from '../contract/load.ts';
 import type { Cancel, Clock } from '../kit/clock.ts';
+import { LoadHistory } from './load-history.ts';
 import type { NamespaceService, Unsubscribe } from './services.ts';
 
 const POLL_MS = 2000;
+const HISTORY_MS = 60_000;
 /** A host carries twenty; two control calls each. */
 const MAX_NAMESPACES = 64;
 
@@ -21,9 +23,12 @@ export type LoadWatchOptions = {
 
 export class LoadWatch {
   readonly #options: LoadWatchOptions;
+  readonly history = new LoadHistory();
   readonly #listeners = new Set<Listener>();
   #last: Load | undefined;
   #cancel: Cancel = () => undefined;
+  #cancelHistory: Cancel = () => undefined;
+  #ended = false;
   /** Another number each time somebody begins to look: an answer of before is nobody's. */
   #round = 0;
 
@@ -38,21 +43,41 @@ export class LoadWatch {
     else if (this.#last !== undefined) listener(this.#last);
     return () => {
       this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.close();
+      if (this.#listeners.size === 0) this.#rest();
     };
   }
 
+  /** Begins the history: now, and once a minute until `close()`. */
+  record(): void {
+    void this.#remember();
+  }
+
   close(): void {
+    this.#ended = true;
+    this.#cancelHistory();
+    this.#rest();
+  }
+
+  /** Nobody looks any more. */
+  #rest(): void {
     this.#round += 1;
     this.#cancel();
     this.#listeners.clear();
     this.#last = undefined;
   }
 
+  async #remember(): Promise<void> {
+    const load = this.#last ?? (await this.#ask());
+    if (this.#ended) return;
+    this.history.add(load);
+    this.#cancelHistory = this.#options.clock.after(HISTORY_MS, () => void this.#remember());
+  }
+
   async #poll(round: number): Promise<void> {
     const load = await this.#ask();
     if (round !== this.#round) return;
     this.#last = load;
+    this.history.add(load);
     this.#cancel = this.#options.clock.after(POLL_MS, () => void this.#poll(round));
     for (const listener of [...this.#listeners]) listener(load);
   }

@@ -1,4 +1,7 @@
-/** How busy this host and its services are: what `GET /v1/events?load=1` carries. Counters count since the start of a service. */
+/**
+ * How busy this host and its services are: what `GET /v1/events?load=1` carries, and its past
+ * (`GET /v1/load`). Counters count since the start of a service.
+ */
 import { z } from 'zod';
 
 /** What a process has used: CPU seconds of all its threads since start, resident bytes now. */
@@ -56,3 +59,30 @@ export const loadSchema = z.object({
   namespaces: z.array(namespaceLoadSchema),
 });
 export type Load = z.infer<typeof loadSchema>;
+
+export const loadSpanSchema = z.enum(['1h', '24h', '7d']);
+export type LoadSpan = z.infer<typeof loadSpanSchema>;
+export const loadQuerySchema = z.strictObject({ span: loadSpanSchema.default('1h') });
+
+/** One value per time of `at`; null where nobody told a number. */
+const series = z.array(z.number().nullable());
+
+/** Kept in the memory of the daemon: it begins anew with it. */
+export const loadHistorySchema = z.object({
+  span: loadSpanSchema,
+  /** A value is of the time from its `at` to one step later. */
+  stepSeconds: z.number(),
+  at: z.array(z.iso.datetime()),
+  namespaces: z.array(
+    z.object({
+      namespace: z.string(),
+      /** Signaling sessions: the most at once. */
+      viewers: series,
+      /** Means per second of what the SFU sent to viewers, and of what TURN relayed in both directions. */
+      sentBytes: series,
+      sentPackets: series,
+      relayedBytes: series,
+    }),
+  ),
+});
+export type LoadHistory = z.infer<typeof loadHistorySchema>;

@@ -6,6 +6,7 @@ import * as certificates from '../../contract/certificates.ts';
 import * as config from '../../contract/config-view.ts';
 import * as diagnosis from '../../contract/diagnosis.ts';
 import * as ice from '../../contract/ice.ts';
+import * as load from '../../contract/load.ts';
 import * as issuers from '../../contract/issuers.ts';
 import * as identity from '../../contract/identity.ts';
 import * as quota from '../../contract/quota.ts';
@@ -37,6 +38,7 @@ export const CONTRACTS: readonly Record<string, unknown>[] = [
   ice,
   identity,
   issuers,
+  load,
   quota,
   rooms,
   signaling,
@@ -188,6 +190,11 @@ export const ROUTE_DOCS: Record<string, RouteDoc> = {
     answer: api.signalTicketSchema,
   },
   'GET /v1/webrtc/signal': { summary: 'Signaling: one WebSocket is one session', status: 101 },
+  'GET /v1/load': {
+    summary: 'What flowed in the last hour, day or week, as far as this daemon remembers',
+    query: load.loadQuerySchema,
+    answer: load.loadHistorySchema,
+  },
   'GET /v1/events': { summary: 'What changes, live', query: api.eventsQuerySchema, status: 101 },
   'GET /v1/webrtc/rooms': {
     summary: 'Rooms with their participants and tracks',

@@ -80,6 +80,7 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /v1/events?turn=a', undefined, [401, 400, 400, 400, 400, 400, 400, 400]],
   ['GET /v1/events?load=1', undefined, [401, 400, 400, 400, 400, 400, 400, 400]],
   ['GET /metrics', undefined, [401, 403, 200, 200, 403, 200, 200, 200]],
+  ['GET /v1/load?span=24h', undefined, [401, 403, 200, 200, 403, 200, 200, 200]],
   ['GET /v1/monitor', undefined, [401, 403, 200, 200, 403, 200, 200, 200]],
   ['GET /v1/inspect', undefined, [401, 403, 200, 200, 403, 403, 403, 200]],
   ['POST /v1/doctor', {}, [401, 403, 200, 200, 403, 403, 403, 200]],

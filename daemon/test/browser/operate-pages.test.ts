@@ -34,6 +34,8 @@ t.test('the pages of an operator', { skip: browserMissing() ?? false }, async (t
     await page.getByRole('link', { name: 'Metrics' }).first().click();
     await waitForText(page, /turnkeep-sfu@nordwerk.*MB/);
     await page.getByRole('radio', { name: 'Table' }).click();
+    await waitForText(page, /today \d\d:\d\d.*0 viewers/);
+    await page.getByRole('radio', { name: '10 min' }).click();
     await waitForText(page, /\d\d:\d\d:\d\d.*0 viewers/);
     t.same(await axe(page), [], 'the table is axe clean');
     await page.getByRole('radio', { name: 'Plots' }).click();

@@ -3,7 +3,7 @@ import type { Namespace } from '../../../daemon/contract/api.ts';
 import type { HostLoad, Load, NamespaceLoad } from '../../../daemon/contract/load.ts';
 import type { StateName } from './tile-view.ts';
 import { bytes, dropText } from './turn-view.ts';
-import { bitRate, counted, dayAndTime, duration, grouped } from './wording.ts';
+import { bitRate, counted, dayAndTime, duration } from './wording.ts';
 
 /** `atMs`: when this browser got it. */
 export type Sample = { atMs: number; load: Load };
@@ -63,7 +63,7 @@ function chosen({ namespaces }: Load, namespace: string | null): NamespaceLoad[]
   return namespace === null ? namespaces : namespaces.filter((one) => one.namespace === namespace);
 }
 
-function sum(values: readonly (number | null)[]): number | null {
+export function sum(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((total, value) => total + value, 0);
 }
@@ -78,67 +78,6 @@ export function scaleTop(points: readonly Point[], floor: number): number {
   if (most <= floor) return floor;
   const power = 10 ** Math.floor(Math.log10(most));
   return ([1, 2, 5, 10].find((step) => step * power >= most) ?? 10) * power;
-}
-
-// -- Plots -------------------------------------------------------------------------------------------
-
-export type Plot = {
-  id: string;
-  title: string;
-  about: string;
-  points: Point[];
-  floor: number;
-  text: (value: number) => string;
-};
-
-const bits = (value: number): string => bitRate(value, value < 10_000_000 ? 2 : 1);
-const timesEight = (points: Point[]): Point[] =>
-  points.map(({ atMs, value }) => ({ atMs, value: value === null ? null : value * 8 }));
-
-export function plots(samples: readonly Sample[], namespace: string | null): Plot[] {
-  return [
-    {
-      id: 'viewers',
-      title: 'Viewers',
-      about: 'sessions at the SFU',
-      points: gauge(samples, namespace, ({ sfu }) => sfu?.sessions ?? null),
-      floor: 5,
-      text: (value) => counted(Math.round(value), 'viewer'),
-    },
-    {
-      id: 'bitrate',
-      title: 'To viewers',
-      about: 'sent by the SFU',
-      points: timesEight(rate(samples, namespace, ({ sfu }) => sfu?.forwarded.bytes ?? null)),
-      floor: 100_000,
-      text: bits,
-    },
-    {
-      id: 'packets',
-      title: 'Packets to viewers',
-      about: 'sent by the SFU',
-      points: rate(samples, namespace, ({ sfu }) => sfu?.forwarded.packets ?? null),
-      floor: 100,
-      text: (value) => `${grouped(value)} packets/s`,
-    },
-    {
-      id: 'relayed',
-      title: 'Relayed by TURN',
-      about: 'both directions',
-      points: timesEight(rate(samples, namespace, ({ turn }) => turn?.relayed.bytes ?? null)),
-      floor: 100_000,
-      text: bits,
-    },
-  ];
-}
-
-/** A plot in a sentence, for people who do not see it. */
-export function plotSentence({ title, points, text }: Plot): string {
-  const known = points.flatMap(({ value }) => (value === null ? [] : [value]));
-  const now = newest(points);
-  if (known.length === 0) return `${title}: no number yet.`;
-  const span = `between ${text(Math.min(...known))} and ${text(Math.max(...known))} in the time shown`;
-  return `${title}: ${now === null ? 'no number now' : `${text(now)} now`}, ${span}.`;
 }
 
 // -- Services and drops ------------------------------------------------------------------------------
@@ -240,6 +179,15 @@ export function namespaceReport(
   return { state, sentence: `${silent}${parts.join(', ')}.` };
 }
 
+/** In bits per second, from bytes. */
+export function timesEight(points: Point[]): Point[] {
+  return points.map(({ atMs, value }) => ({ atMs, value: value === null ? null : value * 8 }));
+}
+
+export function bits(value: number): string {
+  return bitRate(value, value < 10_000_000 ? 2 : 1);
+}
+
 function flow(where: string, bitsPerSecond: number | null): string {
   return bitsPerSecond === null || bitsPerSecond < 1000 ? '' : `${bits(bitsPerSecond)} ${where}`;
 }
@@ -276,27 +224,6 @@ export function hostFacts(host: HostLoad, nowMs: number): HostFact[] {
       ratio: null,
     },
   ];
-}
-
-/** The plots as rows, newest first, one every ten seconds. */
-export function tableRows(
-  samples: readonly Sample[],
-  namespace: string | null,
-): { atMs: number; cells: string[] }[] {
-  const all = plots(samples, namespace);
-  const rows = samples.map(({ atMs }, at) => ({
-    atMs,
-    cells: all.map(({ points, text }) => {
-      const value = points[at]?.value ?? null;
-      return value === null ? '–' : text(value);
-    }),
-  }));
-  let lastMs = Number.POSITIVE_INFINITY;
-  return rows.reverse().filter(({ atMs }) => {
-    if (lastMs - atMs < 10_000) return false;
-    lastMs = atMs;
-    return true;
-  });
 }
 
 type Pick<Whole, Key extends keyof Whole> = { [Name in Key]: Whole[Name] };

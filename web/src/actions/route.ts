@@ -11,12 +11,16 @@ export type Route =
   | { page: 'namespaces' }
   | { page: 'namespace'; name: string }
   | { page: 'health' }
-  | { page: 'metrics'; namespace: string | null; view: 'plots' | 'table' }
+  | { page: 'metrics'; namespace: string | null; view: 'plots' | 'table'; span: MetricsSpan }
   | { page: 'access'; tab: AccessTab }
   | { page: 'not-found'; path: string };
 
 export const ACCESS_TABS = ['users', 'sessions', 'keys', 'issuers', 'audit'] as const;
 export type AccessTab = (typeof ACCESS_TABS)[number];
+
+/** `live`: the last minutes, as they come. */
+export const METRICS_SPANS = ['live', '1h', '24h', '7d'] as const;
+export type MetricsSpan = (typeof METRICS_SPANS)[number];
 
 export function parseRoute(path: string, search: string): Route {
   const query = new URLSearchParams(search);
@@ -54,7 +58,8 @@ export function parseRoute(path: string, search: string): Route {
   }
   if (first === 'load' && parts.length === 1) {
     const view = query.get('view') === 'table' ? 'table' : 'plots';
-    return { page: 'metrics', namespace: query.get('ns'), view };
+    const span = METRICS_SPANS.find((one) => one === query.get('span')) ?? '1h';
+    return { page: 'metrics', namespace: query.get('ns'), view, span };
   }
   return { page: 'not-found', path };
 }
@@ -101,10 +106,15 @@ export function namespacePath(name: string): string {
 }
 
 /** Not `/metrics`: that is what Prometheus reads. */
-export function metricsPath(options: { namespace: string | null; view: 'plots' | 'table' }): string {
+export function metricsPath(options: {
+  namespace: string | null;
+  view: 'plots' | 'table';
+  span: MetricsSpan;
+}): string {
   const query = new URLSearchParams();
   if (options.namespace !== null) query.set('ns', options.namespace);
   if (options.view === 'table') query.set('view', 'table');
+  if (options.span !== '1h') query.set('span', options.span);
   const text = query.toString();
   return text === '' ? '/load' : `/load?${text}`;
 }

@@ -1,53 +1,70 @@
-/** What flows through this host: plots of the last ten minutes, each service's CPU and memory, what was dropped. */
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+/** What flows through this host: plots of the last minutes, hour, day or week; each service, what was dropped, the host. */
+import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import type { LoadHistory } from '../../../daemon/contract/load.ts';
 import type { LiveData } from '../actions/live-state.ts';
 import {
-  cpuText,
-  dropRows,
-  newest,
+  isBehind,
+  pastPlots,
   plots,
   plotSentence,
-  scaleTop,
-  serviceRows,
-  shownSpanMs,
+  SPANS,
   tableRows,
   type Plot,
-  type ServiceRow,
-} from '../actions/load-view.ts';
+} from '../actions/load-plots.ts';
+import { newest, scaleTop, shownSpanMs } from '../actions/load-view.ts';
 import { sortedNamespaces } from '../actions/namespace-view.ts';
-import { metricsPath, type Route } from '../actions/route.ts';
-import { bytes } from '../actions/turn-view.ts';
-import { clock, duration, grouped } from '../actions/wording.ts';
+import { METRICS_SPANS, metricsPath, type MetricsSpan, type Route } from '../actions/route.ts';
+import { duration } from '../actions/wording.ts';
+import { loadState } from '../components/access-parts.ts';
 import { follow } from '../components/app-navigation.ts';
-import { okWord, stateWord } from '../components/icon.ts';
 import { LoadController } from '../components/load-controller.ts';
+import { Loader } from '../components/loader.ts';
 import { meterStyles } from '../components/meter.ts';
 import { plot, plotStyles } from '../components/plot.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
-import { columns } from '../styles/columns.ts';
-import { keyValue } from '../styles/key-value.ts';
 import { base } from '../styles/base.ts';
 import { card } from '../styles/card.ts';
+import { columns } from '../styles/columns.ts';
 import { field } from '../styles/field.ts';
+import { keyValue } from '../styles/key-value.ts';
 import { page } from '../styles/page.ts';
 import { tableStyles } from '../styles/table.ts';
 import { forbidden } from './forbidden.ts';
 import { freshness, hostCard, loadCardStyles } from './load-cards.ts';
+import { dropsCard, metricsTableStyles, servicesCard, type Now } from './metrics-tables.ts';
 
 const VIEWS = [
   ['plots', 'Plots'],
   ['table', 'Table'],
 ] as const;
+const CHOICES = METRICS_SPANS.map(
+  (span) => [span, SPANS.find((one) => one.span === span)?.label ?? '10 min'] as const,
+);
+
+/** A daemon that records nothing new is not asked without end. */
+const AGAIN_MS = 30_000;
 
 export class TkMetricsPage extends LitElement {
   static override properties = { context: { attribute: false }, route: { attribute: false } };
   declare context: ConsoleContext;
   declare route: Route & { page: 'metrics' };
   readonly #load: LoadController;
+  readonly #past: Loader<LoadHistory | null>;
+  #askedMs = 0;
 
   constructor() {
     super();
+    this.#past = new Loader(
+      this,
+      () => this.context,
+      () => {
+        const { span } = this.route;
+        return span === 'live' || !this.context.mayOperate
+          ? Promise.resolve(null)
+          : this.context.api.host.loadHistory(span);
+      },
+    );
     this.#load = new LoadController(this, () => this.context);
     new WatchController(this, () => [
       this.context.live.on('data', () => {
@@ -60,9 +77,30 @@ export class TkMetricsPage extends LitElement {
     this.renderRoot.querySelector<HTMLElement>('main')?.focus();
   }
 
-  #show(change: Partial<Pick<TkMetricsPage['route'], 'namespace' | 'view'>>): void {
-    const { namespace, view } = this.route;
-    this.context.navigate(metricsPath({ namespace, view, ...change }), { replace: true });
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    const before = changed.get('route');
+    if (before !== undefined && before.span !== this.route.span) void this.#past.load();
+  }
+
+  protected override updated(): void {
+    // The live numbers come by themselves; they tell when the past has grown.
+    const { history } = this;
+    const { newest: live } = this.#load;
+    if (history === null || live === undefined || live.atMs - this.#askedMs < AGAIN_MS) return;
+    if (!isBehind(history, live)) return;
+    this.#askedMs = live.atMs;
+    void this.#past.load();
+  }
+
+  /** Of the chosen span; null while it is live, or not there yet. */
+  get history(): LoadHistory | null {
+    const { value } = this.#past;
+    return value?.span === this.route.span ? value : null;
+  }
+
+  #show(change: Partial<Pick<TkMetricsPage['route'], 'namespace' | 'view' | 'span'>>): void {
+    const { namespace, view, span } = this.route;
+    this.context.navigate(metricsPath({ namespace, view, span, ...change }), { replace: true });
   }
 
   protected override render(): unknown {
@@ -72,7 +110,6 @@ export class TkMetricsPage extends LitElement {
     const waits = data === null || this.#load.newest === undefined;
     return html`<header class="tk-header">
         <h1>Metrics</h1>
-        <span class="faint small nowrap desk">live, up to 10 minutes back</span>
         ${freshness(this.#load.oldSinceMs, context.timers.now())}
         <span class="grow"></span>
         ${data === null || data.namespaces.size === 0 ? nothing : this.#choices(data)}
@@ -104,20 +141,34 @@ export class TkMetricsPage extends LitElement {
           ({ name }) => html`<option value=${name} ?selected=${namespace === name}>${name}</option>`,
         )}
       </select>
-      <div class="tk-segmented" role="radiogroup" aria-label="View">
-        ${VIEWS.map(
-          ([name, label]) =>
-            html`<button
-              role="radio"
-              aria-checked=${view === name}
-              @click=${() => {
-                this.#show({ view: name });
-              }}
-            >
-              ${label}
-            </button>`,
-        )}
-      </div>`;
+      ${this.#radios('Span', CHOICES, this.route.span, (span: MetricsSpan) => {
+        this.#show({ span });
+      })}
+      ${this.#radios('View', VIEWS, view, (chosen: 'plots' | 'table') => {
+        this.#show({ view: chosen });
+      })}`;
+  }
+
+  #radios<Name extends string>(
+    label: string,
+    choices: readonly (readonly [Name, string])[],
+    chosen: Name,
+    choose: (name: Name) => void,
+  ): TemplateResult {
+    return html`<div class="tk-segmented" role="radiogroup" aria-label=${label}>
+      ${choices.map(
+        ([name, text]) =>
+          html`<button
+            role="radio"
+            aria-checked=${chosen === name}
+            @click=${() => {
+              choose(name);
+            }}
+          >
+            ${text}
+          </button>`,
+      )}
+    </div>`;
   }
 
   #empty(): TemplateResult {
@@ -133,7 +184,7 @@ export class TkMetricsPage extends LitElement {
 
   #content(data: LiveData): TemplateResult {
     const { context } = this;
-    const { namespace, view } = this.route;
+    const { namespace } = this.route;
     if (namespace !== null && !data.namespaces.has(namespace)) {
       return html`<div class="tk-empty">
         <h2>There is no namespace called “${namespace}”</h2>
@@ -150,18 +201,39 @@ export class TkMetricsPage extends LitElement {
       </div>`;
     }
     const { samples } = this.#load;
-    const all = plots(samples, namespace);
-    return html`${view === 'table' ? this.#table(all) : html`<div class="cols two">${all.map((one) => this.#plot(one))}</div>`}
-    ${this.#services(serviceRows(samples, namespace))} ${this.#drops()}
-    ${hostCard(samples.at(-1)?.load.host ?? null, context.timers.now())}`;
+    const nowMs = context.timers.now();
+    const now: Now = {
+      ...{ samples, namespace, nowMs },
+      spanMs: shownSpanMs(samples, nowMs),
+      old: this.#load.oldSinceMs !== null,
+    };
+    return html`${this.#flows(now)} ${servicesCard(now)} ${dropsCard(now)}
+    ${hostCard(samples.at(-1)?.load.host ?? null, nowMs)}`;
   }
 
-  #plot(one: Plot): TemplateResult {
+  #flows(now: Now): TemplateResult {
+    const { namespace, view, span } = this.route;
+    const { history } = this;
+    const live = span === 'live';
+    if (!live && history === null) {
+      return html`<section class="tk-card">
+        ${loadState(this.#past, 'the metrics of that time')}
+        ${this.#past.problem === null && this.#past.value !== null ? html`<p class="body small faint" role="status">Asking for that time.</p>` : nothing}
+      </section>`;
+    }
+    const current = plots(now.samples, namespace);
+    const all = history === null ? current : pastPlots(history, namespace);
+    if (view === 'table') return this.#table(all, now, live);
+    const spanMs = SPANS.find((one) => one.span === span)?.ms ?? now.spanMs;
+    return html`<div class="cols two">
+      ${all.map((one, at) => this.#plot(one, current[at]?.points ?? [], { ...now, spanMs }))}
+    </div>`;
+  }
+
+  #plot(one: Plot, current: Plot['points'], { nowMs, spanMs, old }: Now): TemplateResult {
     const { id, title, about, points, floor, text } = one;
-    const nowMs = this.context.timers.now();
-    const spanMs = shownSpanMs(this.#load.samples, nowMs);
     // Old numbers are in the line; nothing says that they are those of now.
-    const now = this.#load.oldSinceMs === null ? newest(points) : null;
+    const now = old ? null : newest(current);
     const top = scaleTop(points, floor);
     return html`<section class="tk-card" aria-labelledby=${id}>
       <header>
@@ -171,14 +243,14 @@ export class TkMetricsPage extends LitElement {
       </header>
       <div class="body">
         <div class="faint tiny axis"><span>${text(top)}</span></div>
-        ${plot(plotSentence(one), points, { nowMs, spanMs, top, height: 120 })}
+        ${plot(plotSentence(one, now), points, { nowMs, spanMs, top, height: 120 })}
         <div class="faint tiny axis"><span>${duration(spanMs)} ago</span><span>now</span></div>
       </div>
     </section>`;
   }
 
-  #table(all: readonly Plot[]): TemplateResult {
-    const rows = tableRows(this.#load.samples, this.route.namespace);
+  #table(all: readonly Plot[], { nowMs }: Now, live: boolean): TemplateResult {
+    const rows = tableRows(all, { live, nowMs });
     return html`<section class="tk-card" aria-labelledby="numbers">
       <header><h2 id="numbers">Numbers</h2></header>
       ${
@@ -193,9 +265,9 @@ export class TkMetricsPage extends LitElement {
               </thead>
               <tbody>
                 ${rows.map(
-                  ({ atMs, cells }) =>
+                  ({ time, cells }) =>
                     html`<tr>
-                      <th scope="row" class="nowrap">${clock(atMs)}</th>
+                      <th scope="row" class="nowrap">${time}</th>
                       ${cells.map(
                         (cell, at) =>
                           html`<td class="num nowrap">
@@ -204,103 +276,6 @@ export class TkMetricsPage extends LitElement {
                       )}
                     </tr>`,
                 )}
-              </tbody>
-            </table>`
-      }
-    </section>`;
-  }
-
-  #services(rows: readonly ServiceRow[]): TemplateResult {
-    return html`<section class="tk-card" aria-labelledby="services">
-      <header>
-        <h2 id="services" class="grow">Services</h2>
-        <span class="faint tiny desk">CPU in percent of one processor</span>
-      </header>
-      ${
-        rows.length === 0
-          ? html`<p class="body small muted">
-              ${this.#load.newest === undefined ? 'Asking the services.' : 'No service runs: WebRTC is off.'}
-            </p>`
-          : html`<table class="tk-table">
-              <thead>
-                <tr>
-                  <th scope="col">Service</th>
-                  <th scope="col">State</th>
-                  <th scope="col" colspan="2">CPU</th>
-                  <th scope="col" colspan="2">Memory</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${rows.map((row) => this.#service(row))}
-              </tbody>
-            </table>`
-      }
-    </section>`;
-  }
-
-  #service({ namespace, service, answers, cpu, memory }: ServiceRow): TemplateResult {
-    const nowMs = this.context.timers.now();
-    const spanMs = shownSpanMs(this.#load.samples, nowMs);
-    const name = `${service === 'turn' ? 'TURN' : 'SFU'} of ${namespace}`;
-    const rss = newest(memory);
-    const cpuNow = cpuText(newest(cpu));
-    const rssNow = rss === null ? '–' : bytes(rss);
-    return html`<tr>
-      <th scope="row"><code class="small">turnkeep-${service}@${namespace}</code></th>
-      <td>
-        ${this.#load.oldSinceMs !== null ? stateWord('unknown', 'Not known') : answers ? okWord('Answers') : stateWord('error', 'No answer')}
-      </td>
-      <td class="num nowrap figure"><span class="phone-only faint">CPU </span>${cpuNow}</td>
-      <td class="spark low">
-        ${plot(`CPU of ${name}: ${cpuNow}`, cpu, { nowMs, spanMs, top: scaleTop(cpu, 5), height: 100 })}
-      </td>
-      <td class="num nowrap figure"><span class="phone-only faint">Memory </span>${rssNow}</td>
-      <td class="spark low">
-        ${plot(`Memory of ${name}: ${rssNow}`, memory, { nowMs, spanMs, top: scaleTop(memory, 1e8), height: 100 })}
-      </td>
-    </tr>`;
-  }
-
-  #drops(): TemplateResult {
-    const rows = dropRows(this.#load.samples, this.route.namespace);
-    const nowMs = this.context.timers.now();
-    const spanMs = shownSpanMs(this.#load.samples, nowMs);
-    return html`<section class="tk-card" aria-labelledby="drops">
-      <header>
-        <h2 id="drops" class="grow">Dropped packets</h2>
-        <span class="faint tiny desk">By reason, since each service started</span>
-      </header>
-      ${
-        rows.length === 0
-          ? html`<p class="body small muted">
-              ${this.#load.newest === undefined ? 'Asking the services.' : 'Nothing was dropped.'}
-            </p>`
-          : html`<table class="tk-table">
-              <thead>
-                <tr>
-                  <th scope="col">Reason</th>
-                  <th scope="col">Service</th>
-                  <th scope="col" class="num">Packets</th>
-                  <th scope="col" colspan="2">Now</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${rows.map(({ service, text, total, points }) => {
-                  const now = newest(points);
-                  const told =
-                    now === null ? '–' : `${now < 10 && now > 0 ? now.toFixed(1) : grouped(now)} per s`;
-                  return html`<tr>
-                    <th scope="row">${text}</th>
-                    <td class="muted">${service === 'turn' ? 'TURN' : 'SFU'}</td>
-                    <td class="num nowrap">
-                      ${grouped(total)}<span class="phone-only faint"> packets</span>
-                    </td>
-                    <td class="num nowrap figure">${told}</td>
-                    <td class="spark low">
-                      ${plot(`${text}: ${told}`, points, { nowMs, spanMs, top: scaleTop(points, 1), height: 100 })}
-                    </td>
-                  </tr>`;
-                })}
               </tbody>
             </table>`
       }
@@ -318,6 +293,7 @@ export class TkMetricsPage extends LitElement {
     meterStyles,
     keyValue,
     loadCardStyles,
+    metricsTableStyles,
     css`
       .choice {
         width: auto;
@@ -340,23 +316,6 @@ export class TkMetricsPage extends LitElement {
         height: 120px;
         border-bottom: 1px solid var(--tk-line);
         margin-bottom: 4px;
-      }
-      .spark {
-        width: 150px;
-      }
-      .spark .plot {
-        height: 26px;
-      }
-      .figure {
-        width: 1%;
-      }
-      @media (max-width: 639px) {
-        .tk-table td.num {
-          text-align: left;
-        }
-        .figure {
-          width: auto;
-        }
       }
     `,
   ];

@@ -1,6 +1,7 @@
 /** What the console asks of the host: inspection, doctor, ports. Answers are checked, as in api.ts. */
 import type { CertificateView } from '../../../daemon/contract/certificates.ts';
 import type { DoctorReport, Inspection, PortMap } from '../../../daemon/contract/diagnosis.ts';
+import type { LoadHistory, LoadSpan } from '../../../daemon/contract/load.ts';
 import { isObject, unreadable, type Call } from './http.ts';
 
 /** An inspection collects every fact of the host; a doctor waits for transports that do not answer. */
@@ -38,6 +39,14 @@ export class HostApi {
   /** Resolves when it is being ordered. */
   async renewCertificate(name: string): Promise<void> {
     await this.#call('POST', '/v1/certificates/renew', { name });
+  }
+
+  async loadHistory(span: LoadSpan): Promise<LoadHistory> {
+    const answer = await this.#call('GET', `/v1/load?span=${span}`);
+    if (isObject(answer) && Array.isArray(answer['at']) && Array.isArray(answer['namespaces'])) {
+      return answer as LoadHistory;
+    }
+    throw unreadable();
   }
 
   async ports(): Promise<PortMap> {

@@ -144,8 +144,11 @@ t.test('addresses of the pages', (t) => {
     page: 'metrics',
     namespace: 'nordwerk',
     view: 'table',
+    span: '1h',
   });
-  t.equal(metricsPath({ namespace: 'nordwerk', view: 'table' }), '/load?ns=nordwerk&view=table');
-  t.equal(metricsPath({ namespace: null, view: 'plots' }), '/load');
+  const there = { namespace: 'nordwerk', view: 'table', span: '24h' } as const;
+  t.equal(metricsPath(there), '/load?ns=nordwerk&view=table&span=24h');
+  t.same(parseRoute('/load', '?ns=nordwerk&view=table&span=24h'), { page: 'metrics', ...there });
+  t.equal(metricsPath({ namespace: null, view: 'plots', span: '1h' }), '/load');
   t.end();
 });

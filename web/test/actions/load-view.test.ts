@@ -6,17 +6,15 @@ import {
   hostFacts,
   namespaceReport,
   newest,
-  plots,
-  plotSentence,
   rate,
   scaleTop,
   serviceRows,
   shownSpanMs,
   SPAN_MS,
-  tableRows,
   withSample,
   type Sample,
 } from '../../src/actions/load-view.ts';
+import { isBehind, pastPlots, plots, plotSentence, tableRows } from '../../src/actions/load-plots.ts';
 
 const AT = Date.parse('2026-09-14T14:00:00.000Z');
 type Turn = NonNullable<NamespaceLoad['turn']>;
@@ -85,10 +83,10 @@ t.test('all namespaces are a sum; one that is silent does not hide the others', 
     [7, 3],
   );
   t.equal(
-    plotSentence(viewers!),
+    plotSentence(viewers!, 3),
     'Viewers: 3 viewers now, between 3 viewers and 7 viewers in the time shown.',
   );
-  t.equal(plotSentence({ ...viewers!, points: [] }), 'Viewers: no number yet.');
+  t.equal(plotSentence({ ...viewers!, points: [] }, null), 'Viewers: no number yet.');
   t.same(
     plots(samples, 'hofgut')[0]?.points.map(({ value }) => value),
     [4, null],
@@ -181,12 +179,51 @@ t.test('the host, and the table of numbers', (t) => {
   t.match(facts[1], { text: '3.0 GB of 4.0 GB taken', ratio: 0.75 });
   t.match(facts[3], { text: 'up 2 h' });
   const samples = [0, 2, 4, 12, 14].map((seconds) => sample(seconds, [nordwerk(seconds * 1000)]));
-  const rows = tableRows(samples, null);
+  const rows = tableRows(plots(samples, null), { live: true, nowMs: AT });
   t.same(
     rows.map(({ atMs }) => (atMs - 7 - AT) / 1000),
     [14, 4],
     'newest first, ten seconds apart',
   );
   t.same(rows[0]?.cells, ['3 viewers', '8 kbit/s', '1 packets/s', '0 kbit/s']);
+  t.end();
+});
+
+t.test('the past: a step that is missing is a gap, namespaces are summed', (t) => {
+  const at = [0, 1, 4].map((minute) => new Date(AT + minute * 60_000).toISOString());
+  const series = { viewers: [1, 2, null], sentBytes: [null, 125_000, 250_000] };
+  const more = { sentPackets: [1, 1, 1], relayedBytes: [0, 0, 0] };
+  const history = {
+    ...{ span: '1h' as const, stepSeconds: 60, at },
+    namespaces: [
+      { namespace: 'nordwerk', ...series, ...more },
+      { namespace: 'hofgut', ...series, ...more },
+    ],
+  };
+  const [viewers, sent] = pastPlots(history, null);
+  t.same(
+    viewers?.points.map(({ atMs, value }) => [(atMs - AT) / 1000, value]),
+    [
+      [30, 2],
+      [90, 4],
+      [120, null],
+      [270, null],
+    ],
+  );
+  t.same(
+    sent?.points.map(({ value }) => value),
+    [null, 2_000_000, null, 4_000_000],
+    'in bits',
+  );
+  t.equal(pastPlots(history, 'hofgut')[1]?.points[1]?.value, 1_000_000);
+  const rows = tableRows(pastPlots(history, null), { live: false, nowMs: AT });
+  t.same(
+    rows.map(({ cells }) => cells[1]),
+    ['4.00 Mbit/s', '2.00 Mbit/s', '–'],
+    'newest first, without the gap',
+  );
+  t.notOk(isBehind(history, sample(5 * 60, [nordwerk(0)])));
+  t.ok(isBehind(history, sample(7 * 60, [nordwerk(0)])));
+  t.ok(isBehind(history, sample(5 * 60, [{ ...nordwerk(0), namespace: 'new' }])));
   t.end();
 });
