@@ -64,6 +64,8 @@ export type Repair = {
 
 export type Seen = {
   errors: string[];
+  /** What happened to the connections, each with its time in ms. */
+  course: string[];
   tracks: string[];
   /** Different pictures that were recognised from pixels. */
   pictures: number;
@@ -78,6 +80,7 @@ export type Seen = {
 
 type Room = {
   errors: string[];
+  course: string[];
   tracks: string[];
   pictures: Set<string>;
   shown: number;
@@ -101,6 +104,7 @@ type Frame = {
 export function enterRoom(entrance: Entrance): void {
   const room: Room = {
     errors: [],
+    course: [],
     tracks: [],
     pictures: new Set(),
     shown: 0,
@@ -111,9 +115,25 @@ export function enterRoom(entrance: Entrance): void {
   };
   (globalThis as unknown as Scope).room = room;
   const fail = (error: unknown): void => void room.errors.push(String(error));
+  const note = (what: string): void => {
+    room.course.push(`${String(Math.round(performance.now()))} ${what}`);
+    if (room.course.length > 60) room.course.shift();
+  };
+  const follow = (name: string, peer: RTCPeerConnection): void => {
+    peer.addEventListener('iceconnectionstatechange', () => {
+      note(`${name} ICE ${peer.iceConnectionState}`);
+    });
+    peer.addEventListener('connectionstatechange', () => {
+      note(`${name} ${peer.connectionState}`);
+    });
+    peer.addEventListener('icecandidateerror', ({ errorCode, errorText, url }) => {
+      note(`${name} ${url}: ${String(errorCode)} ${errorText}`);
+    });
+  };
   const cells = 16;
   let configuration: RTCConfiguration = {};
   let tail = Promise.resolve();
+  const publishing = { waits: false, restarts: false };
   const socket = new WebSocket(entrance.url);
   const send = (type: string, data: object): void => {
     socket.send(JSON.stringify({ type, ...data }));
@@ -139,10 +159,13 @@ export function enterRoom(entrance: Entrance): void {
       send('join', { roomId: entrance.room, ...(entrance.publish === null ? {} : { subscribe: 'none' }) });
     }
     if (frame.type === 'active-speaker') room.speaker = frame.participantId ?? room.speaker;
+    if (['offer', 'answer'].includes(frame.type)) note(`took an ${frame.type}`);
     if (frame.type === 'error') fail(`${frame.code}: ${frame.message}`);
     if (frame.type === 'welcome' && entrance.publish !== null) await publish(entrance.publish);
     if (frame.type === 'answer') {
       await room.publisher?.setRemoteDescription({ type: 'answer', sdp: frame.sdp });
+      publishing.waits = false;
+      if (publishing.restarts) await restartPublishing();
     }
     if (frame.type === 'offer') {
       room.viewer ??= watch();
@@ -154,9 +177,25 @@ export function enterRoom(entrance: Entrance): void {
     }
   }
 
+  /** One offer at a time: the answer to an older one would be taken for that of the newer. */
+  async function offer(peer: RTCPeerConnection): Promise<void> {
+    publishing.waits = true;
+    await peer.setLocalDescription();
+    note('offers');
+    send('offer', { roomId: entrance.room, sdp: peer.localDescription?.sdp });
+  }
+
+  async function restartPublishing(): Promise<void> {
+    publishing.restarts = publishing.waits;
+    if (publishing.waits || room.publisher === null) return;
+    room.publisher.restartIce();
+    await offer(room.publisher);
+  }
+
   async function publish(mimeType: string): Promise<void> {
     const peer = new RTCPeerConnection(configuration);
     room.publisher = peer;
+    follow('publisher', peer);
     peer.onicecandidate = ({ candidate }) => {
       send('ice-candidate', { connection: 'publish', candidate });
     };
@@ -196,16 +235,11 @@ export function enterRoom(entrance: Entrance): void {
     const video = peer.getTransceivers().find((one) => one.sender.track?.kind === 'video');
     const codecs = RTCRtpSender.getCapabilities('video')?.codecs ?? [];
     video?.setCodecPreferences(codecs.filter((one) => [mimeType, 'video/rtx'].includes(one.mimeType)));
-    const offer = async (): Promise<void> => {
-      await peer.setLocalDescription();
-      send('offer', { roomId: entrance.room, sdp: peer.localDescription?.sdp });
-    };
     peer.onconnectionstatechange = () => {
       if (entrance.recovers !== true || !['disconnected', 'failed'].includes(peer.connectionState)) return;
-      peer.restartIce();
-      offer().catch(fail);
+      restartPublishing().catch(fail);
     };
-    await offer();
+    await offer(peer);
   }
 
   function tone(): MediaStream {
@@ -219,6 +253,7 @@ export function enterRoom(entrance: Entrance): void {
 
   function watch(): RTCPeerConnection {
     const peer = new RTCPeerConnection(configuration);
+    follow('viewer', peer);
     peer.onicecandidate = ({ candidate }) => {
       send('ice-candidate', { candidate });
     };
@@ -335,6 +370,7 @@ export async function lookAround(): Promise<Seen> {
   }
   return {
     errors: room.errors,
+    course: room.course,
     tracks: [...room.tracks].sort(),
     pictures: room.pictures.size,
     shown: room.shown,
