@@ -60,7 +60,11 @@ export async function openNamespaces(options: {
 }
 
 /** What the services of all namespaces follow without a restart. */
-export function nodeSettings({ turn, rooms }: Pick<LoadedConfig, 'turn' | 'rooms'>): NodeSettings {
+export function nodeSettings({
+  turn,
+  rooms,
+  sfu,
+}: Pick<LoadedConfig, 'turn' | 'rooms' | 'sfu'>): NodeSettings {
   return {
     turnSession: {
       maxSeconds: turn.maxSessionSeconds,
@@ -68,6 +72,7 @@ export function nodeSettings({ turn, rooms }: Pick<LoadedConfig, 'turn' | 'rooms
       clockSkewSeconds: turn.clockSkewSeconds,
     },
     turnLimits: turn.limits,
+    sfuAlternatives: sfu.alternatives,
     rooms,
   };
 }

@@ -100,7 +100,7 @@ export async function startFront(options: {
         isDraining: () => drainUntilMs !== undefined,
         drain: (deadlineMs) => {
           drainUntilMs = systemClock.nowMs() + deadlineMs;
-          sessions.announceDrain(RETRY_AFTER_MS);
+          sessions.announceDrain(RETRY_AFTER_MS, config.alternatives);
         },
       }),
       reload: async () => {

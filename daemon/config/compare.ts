@@ -17,6 +17,7 @@ const RESTARTS: Record<string, ConfigChange['restarts']> = {
   'turn.limits': 'nothing',
   'turn.clockSkewSeconds': 'services',
   'shield.address': 'services',
+  'sfu.alternatives': 'nothing',
   'sfu.workers': 'services',
   rooms: 'nothing',
   'viewers.credentialTtlSeconds': 'nothing',

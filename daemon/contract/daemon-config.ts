@@ -10,6 +10,7 @@ import { ipSchema, portRangeSchema, portSchema } from './names.ts';
 import { quotaSchema } from './quota.ts';
 import { roomPolicySchema } from './rooms.ts';
 import { turnSessionSchema } from './turn-config.ts';
+import { sfuAlternativesSchema } from './sfu-alternatives.ts';
 import { sfuWorkersSchema } from './sfu-workers.ts';
 import { turnLimitsSchema } from './turn-limits.ts';
 
@@ -193,7 +194,12 @@ const keysSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
-  sfu: z.strictObject({ workers: sfuWorkersSchema.default(1) }).prefault({}),
+  sfu: z
+    .strictObject({
+      workers: sfuWorkersSchema.default(1),
+      alternatives: sfuAlternativesSchema.default([]),
+    })
+    .prefault({}),
   rooms: roomPolicySchema.prefault({}),
   viewers: z
     .strictObject({ credentialTtlSeconds: z.number().int().min(60).max(3600).default(900) })

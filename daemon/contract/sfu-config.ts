@@ -1,6 +1,7 @@
 /** What the daemon renders for one `turnkeep-sfu@<namespace>` process: a JSON file, mode 0600. */
 import { z } from 'zod';
 import { ipSchema, namespaceNameSchema, portRangeSchema, portSchema } from './names.ts';
+import { sfuAlternativesSchema } from './sfu-alternatives.ts';
 import { sfuWorkersSchema } from './sfu-workers.ts';
 import { DEFAULT_ROOM_POLICY, roomPolicySchema } from './rooms.ts';
 import { addressBlockSchema } from './turn-config.ts';
@@ -36,6 +37,8 @@ export const sfuServiceConfigSchema = z.strictObject({
     subscriptionsPerSession: z.number().int().min(1),
   }),
   rooms: roomPolicySchema.default(DEFAULT_ROOM_POLICY),
+  /** Told to clients when this service is about to stop. */
+  alternatives: sfuAlternativesSchema.default([]),
   /** Processes that the rooms are spread over; 1: this process serves them itself. */
   workers: sfuWorkersSchema.default(1),
   /** Set in the file of a worker: which one it is, and its signaling listener, a unix socket, instead of the port. */

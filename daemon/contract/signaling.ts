@@ -254,6 +254,10 @@ export const serverFrames = {
   slot: z.object({ ...connectionId, mid: z.string(), trackId: z.string().nullable() }),
   'source-lost': z.object({ roomId: z.string(), message: z.string(), sinceMs: z.number() }),
   'source-back': z.object({ roomId: z.string() }),
+  /**
+   * The server is about to stop: after `retryAfterMs` begin a session at one of `alternatives` (signaling addresses of
+   * other servers, which have tickets of their own), or here again.
+   */
   'server-draining': z.object({ retryAfterMs: z.number(), alternatives: z.array(z.string()) }),
   /** Answer to `open-data`: what data messages are held to. Sizes are of the payload, without its envelope. */
   'data-open': z.object({

@@ -35,7 +35,7 @@ export type NodeAddresses = {
 };
 
 /** What does not differ between namespaces either, and may change while they run; the defaults stand in. */
-export type NodeSettings = Pick<ServiceInputs, 'turnSession' | 'turnLimits' | 'rooms'>;
+export type NodeSettings = Pick<ServiceInputs, 'turnSession' | 'turnLimits' | 'rooms' | 'sfuAlternatives'>;
 
 const CONNECT_WAIT_MS = 3000;
 

@@ -46,6 +46,8 @@ export type ServiceInputs = {
   nodeSharers?: number | undefined;
   /** How rooms come and go; without it the default. */
   rooms?: RoomPolicy | undefined;
+  /** Where clients of an SFU that stops may go; without it nowhere else. */
+  sfuAlternatives?: readonly string[] | undefined;
   /** Processes of the SFU service; without it one. */
   sfuWorkers?: number | undefined;
 };
@@ -186,6 +188,7 @@ export function renderSfuConfig(input: ServiceInputs, controlSocket: string): Sf
     turn: { uris: turnUris(input), secret: input.turnSecret, ttlSeconds: input.ttlSeconds },
     limits: DEFAULT_SFU_LIMITS,
     rooms: input.rooms ?? DEFAULT_ROOM_POLICY,
+    alternatives: [...(input.sfuAlternatives ?? [])],
     workers: input.sfuWorkers ?? 1,
     worker: null,
     controlSocket,

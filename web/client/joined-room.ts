@@ -278,7 +278,6 @@ export class JoinedRoom extends Emitter<RoomEvents> {
         this.#setSource(null);
         return;
       default:
-        return;
     }
   }
 

@@ -19,8 +19,8 @@ export interface MediaEnvironment {
 }
 
 export type MediaSessionOptions = {
-  fetchTicket: (signal: AbortSignal) => Promise<string>;
-  openSocket: (ticket: string) => SignalingSocket;
+  fetchTicket: (signal: AbortSignal, server?: string) => Promise<string>;
+  openSocket: (ticket: string, server?: string) => SignalingSocket;
   timers: Timers;
   media: MediaEnvironment;
 };
@@ -164,9 +164,7 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   ask(frame: ClientFrame, roomId: string): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#questions.size >= MAX_QUESTIONS || !this.request(frame, roomId)) {
-        reject(
-          new RequestError('unavailable', 'There is no open session: try again when the room is joined.'),
-        );
+        reject(new RequestError('unavailable', 'There is no open session: try again later.'));
         return;
       }
       const requestId = `r${String(this.#requests)}`;
@@ -234,13 +232,16 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     this.#blocked = false;
     this.#pending.clear();
     for (const requestId of [...this.#questions.keys()]) {
-      this.#answer(requestId, new RequestError('unavailable', 'The session ended before the answer came.'));
+      this.#answer(requestId, new RequestError('unavailable', 'The session ended without an answer.'));
     }
     this.#milestones = { ...NO_MILESTONES, sessionAtMs };
     this.emit('forgotten');
   }
 
   #take(frame: ServerFrame): void {
+    const { requestId = '' } = frame as { requestId?: string };
+    const askedOf = this.#pending.get(requestId);
+    this.#pending.delete(requestId);
     switch (frame.type) {
       case 'turn-credentials':
       case 'refresh-credentials':
@@ -258,7 +259,7 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
         return;
       case 'error':
         if (frame.connectionId !== undefined) this.#subscriber?.drop(frame.connectionId);
-        this.#refused(frame);
+        this.#refused(frame, frame.roomId ?? askedOf);
         return;
       case 'kicked':
         if (frame.roomId === null) {
@@ -267,24 +268,18 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
         }
         break;
       case 'done':
-        this.#pending.delete(frame.requestId ?? '');
-        this.#answer(frame.requestId ?? '', null);
+        this.#answer(requestId, null);
         return;
-      case 'welcome':
-        this.#pending.delete(frame.requestId ?? '');
-        break;
       default:
         break;
     }
     this.emit('frame', frame);
   }
 
-  #refused(frame: ServerFrameData<'error'>): void {
-    const roomId = frame.roomId ?? this.#pending.get(frame.requestId ?? '');
-    this.#pending.delete(frame.requestId ?? '');
-    if (roomId === undefined && frame.code === 'negotiation_failed') this.#renewLater();
-    const { code, message, requestId, connection } = frame;
-    if (this.#answer(requestId ?? '', new RequestError(code, message))) return;
+  #refused(frame: ServerFrameData<'error'>, roomId: string | undefined): void {
+    const { code, message, requestId = '', connection } = frame;
+    if (roomId === undefined && code === 'negotiation_failed') this.#renewLater();
+    if (this.#answer(requestId, new RequestError(code, message))) return;
     this.emit('refused', { code, message, roomId, requestId, connection });
   }
 
@@ -311,24 +306,20 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
       this.#renewLater();
     });
     subscriber.on('connection', (state) => {
-      this.#connectionChanged(state);
+      if (state === 'connected') {
+        this.#cancelRestart();
+        this.#reached('connectedAtMs');
+      }
+      if (state === 'failed') {
+        this.repair('ice-restart', this.#timers.now());
+        this.#renewLater();
+      }
+      this.emit('connection');
     });
     subscriber.on('failed', () => {
       this.#renewLater();
     });
     return subscriber;
-  }
-
-  #connectionChanged(state: RTCPeerConnectionState): void {
-    if (state === 'connected') {
-      this.#cancelRestart();
-      this.#reached('connectedAtMs');
-    }
-    if (state === 'failed') {
-      this.repair('ice-restart', this.#timers.now());
-      this.#renewLater();
-    }
-    this.emit('connection');
   }
 
   #reached(step: 'relayedAtMs' | 'connectedAtMs'): void {

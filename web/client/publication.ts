@@ -97,8 +97,7 @@ export class Publication extends Emitter<PublicationEvents> {
   async replaceTrack(track: MediaStreamTrack): Promise<void> {
     if (track.kind !== this.kind)
       throw new TypeError(`replaceTrack: a track of kind ${this.kind} is needed.`);
-    if (this.#state === 'ended')
-      throw new Error('This track is not published any more: publish the new one.');
+    if (this.#state === 'ended') throw new Error('This track is published no more: publish the new one.');
     await this.transceiver?.sender.replaceTrack(track);
     this.#track.removeEventListener('ended', this.#sourceEnded);
     this.#track = track;

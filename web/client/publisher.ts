@@ -146,7 +146,6 @@ export class Publisher extends Emitter<{ connection: undefined }> {
         this.#connection?.setConfiguration(this.#configuration());
         return;
       default:
-        return;
     }
   }
 

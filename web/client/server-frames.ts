@@ -83,7 +83,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   slot: { connectionId, mid: text, trackId: orNull(text) },
   'source-lost': { roomId: text, message: text, sinceMs: number },
   'source-back': { roomId: text },
-  'server-draining': { retryAfterMs: number },
+  'server-draining': { retryAfterMs: number, alternatives: listOf(text) },
   kicked: { roomId: orNull(text), reason: text },
   'data-open': { requestId: optional(text), maxMessageBytes: number },
   done: { requestId: optional(text) },

@@ -6,10 +6,7 @@
  * @throws TypeError when it is no http(s) address.
  */
 export function signalUrl(server: string | URL): string {
-  const url = new URL('/v1/webrtc/signal', server);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw new TypeError(`server: "${String(server)}" is no http or https address.`);
-  }
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-  return url.href;
+  const { href } = new URL('/v1/webrtc/signal', server);
+  if (!href.startsWith('http')) throw new TypeError(`server: "${href}" is no http or https address.`);
+  return href.replace('http', 'ws');
 }

@@ -42,9 +42,12 @@ export type SignalingEvents = {
 };
 
 export type SignalingOptions = {
-  /** POST /v1/webrtc/tickets; the ticket opens one socket. */
-  fetchTicket: (signal: AbortSignal) => Promise<string>;
-  openSocket: (ticket: string) => SignalingSocket;
+  /**
+   * POST /v1/webrtc/tickets; the ticket opens one socket.
+   * @param server the signaling address of another server, which this one named when it was about to stop.
+   */
+  fetchTicket: (signal: AbortSignal, server?: string) => Promise<string>;
+  openSocket: (ticket: string, server?: string) => SignalingSocket;
   timers: Timers;
 };
 
@@ -61,6 +64,8 @@ export class SignalingSession extends Emitter<SignalingEvents> {
   readonly #options: SignalingOptions;
   readonly #timers: Timers;
   #state: SignalingState = IDLE;
+  /** The one that is tried now, then the others. Undefined: where it began. */
+  #servers: (string | undefined)[] = [];
   #socket: SignalingSocket | undefined;
   #resumeToken: string | undefined;
   #resuming = false;
@@ -119,17 +124,17 @@ export class SignalingSession extends Emitter<SignalingEvents> {
     this.#abort = abort;
     this.#enter({ phase: 'ticket', nextAttemptAtMs: null });
     this.#limit(STEP_LIMIT_MS);
-    let ticket: string;
+    const { fetchTicket, openSocket } = this.#options;
+    const [server] = this.#servers;
     try {
-      ticket = await this.#options.fetchTicket(abort.signal);
+      const ticket = await fetchTicket(abort.signal, server);
+      if (abort.signal.aborted) return;
+      this.#enter({ phase: 'opening' });
+      this.#limit(STEP_LIMIT_MS);
+      this.#attach(openSocket(ticket, server));
     } catch (error) {
       if (!abort.signal.aborted) this.#retry(error instanceof RefusedError ? error.refusal : null);
-      return;
     }
-    if (abort.signal.aborted) return;
-    this.#enter({ phase: 'opening' });
-    this.#limit(STEP_LIMIT_MS);
-    this.#attach(this.#options.openSocket(ticket));
   }
 
   #attach(socket: SignalingSocket): void {
@@ -168,9 +173,10 @@ export class SignalingSession extends Emitter<SignalingEvents> {
       return;
     }
     if (frame.type === 'server-draining') {
-      // The session will not be resumable there: begin a new one when the server asks us to.
+      // The session will not be resumable there: begin a new one when the server asks us to, elsewhere if it can be.
       this.#resumeToken = undefined;
-      this.#cancelStep = this.#timers.after(Math.min(60_000, Math.max(0, frame.retryAfterMs)), () => {
+      this.#servers = [...frame.alternatives, this.#servers[0]];
+      this.#cancelStep = this.#timers.after(Math.min(60_000, frame.retryAfterMs), () => {
         this.#retry(null);
       });
     }
@@ -193,6 +199,7 @@ export class SignalingSession extends Emitter<SignalingEvents> {
     if (this.#state.phase === 'closed') return;
     this.#drop();
     const attempt = this.#state.attempt + 1;
+    if (attempt > 2) this.#servers.push(this.#servers.shift());
     const waitMs = Math.max(
       retryDelayMs(attempt, FIRST_RETRY_MS, MAX_RETRY_MS, this.#timers.random()),
       refusal?.retryAfterMs ?? 0,

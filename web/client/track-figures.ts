@@ -126,10 +126,8 @@ function commonFigures(report: Entry[], stream: Entry): Pick<ReceivedFigures, Co
   // Every entry has an id: none is found by one that is not known.
   const byId = (id: unknown): Entry | undefined => report.find((one) => one['id'] === id);
   const transport = report.find((one) => one['type'] === 'transport');
-  const pair =
-    byId(transport?.['selectedCandidatePairId']) ??
-    // Firefox marks the pair instead.
-    report.find((one) => one['type'] === 'candidate-pair' && one['selected'] === true);
+  // Firefox marks the pair instead.
+  const pair = byId(transport?.['selectedCandidatePairId']) ?? report.find((one) => one['selected'] === true);
   return {
     atMs: number(stream['timestamp']),
     codec: textOrNull(byId(stream['codecId'])?.['mimeType']),

@@ -34,7 +34,7 @@ export type ClientEvents = {
   /** The server refused something. Refused joins are told by the room instead. */
   error: { code: string; message: string; roomId: string | null };
   /** The server is about to stop; the client moves by itself. */
-  draining: { retryAfterMs: number };
+  draining: { retryAfterMs: number; alternatives: string[] };
   /** Figures of everything that is received, about every five seconds; the server is told them too. */
   stats: { track: RemoteTrack; figures: ReceivedFigures }[];
 };
@@ -107,7 +107,7 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
     return {
       signaling: phase,
       retryAtMs: nextAttemptAtMs,
-      refusal: refusal && { code: refusal.code, message: refusal.message },
+      refusal,
       receiving: connectionState,
       sending: this.#publisher.connectionState,
       blocked: blockedTransports,
@@ -177,7 +177,7 @@ export class TurnkeepClient extends Emitter<ClientEvents> {
   }
 
   #take(frame: ServerFrame): void {
-    if (frame.type === 'server-draining') this.emit('draining', { retryAfterMs: frame.retryAfterMs });
+    if (frame.type === 'server-draining') this.emit('draining', frame);
     if (frame.type === 'track-state') {
       for (const room of this.rooms) room.take(frame);
       return;

@@ -14,9 +14,10 @@ export type ConnectOptions = {
   /**
    * Gives a ticket for one socket. Your server asks `POST /v1/webrtc/tickets` with its API key, which never comes into
    * a page; a ticket opens one socket within 30 s. Called again for each reconnection. Throw a `RefusedError` to show a
-   * refusal in `state.refusal`; any other error counts as "not reached". It is tried again either way.
+   * refusal in `state.refusal`; any other error counts as "not reached". It is tried again either way. `server` is the
+   * signaling address that the ticket is for: another one's where the server is about to stop and has named others.
    */
-  ticket: (signal: AbortSignal) => Promise<string> | string;
+  ticket: (signal: AbortSignal, server: string) => Promise<string> | string;
   /** Address of the Turnkeep server; the one this module came from by default. */
   server?: string | URL;
 };
@@ -25,8 +26,8 @@ export type ConnectOptions = {
 export function connect({ ticket, server = import.meta.url }: ConnectOptions): TurnkeepClient {
   const url = signalUrl(server);
   return new TurnkeepClient({
-    fetchTicket: async (signal) => await ticket(signal),
-    openSocket: (text) => openSignalingSocket(url, text),
+    fetchTicket: async (signal, at = url) => await ticket(signal, at),
+    openSocket: (text, at = url) => openSignalingSocket(at, text),
     timers: browserTimers,
     media: browserMedia(),
     isHidden: () => document.hidden,

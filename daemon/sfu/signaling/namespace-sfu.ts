@@ -113,7 +113,7 @@ export class NamespaceSfu {
   /** No new sessions or joins from now on; clients are told. */
   drain(deadlineMs: number): void {
     this.#drainUntilMs = this.#engine.clock.nowMs() + deadlineMs;
-    this.sessions.announceDrain(RETRY_AFTER_MS);
+    this.sessions.announceDrain(RETRY_AFTER_MS, this.#config.alternatives);
   }
 
   /** Runs what is due. To be called about once a second. */

@@ -182,10 +182,10 @@ export class Sessions<Served extends ServedSession = Session> {
     return entries.length;
   }
 
-  /** Tells everybody to go elsewhere. */
-  announceDrain(retryAfterMs: number): void {
+  /** Tells everybody to go elsewhere. @param alternatives signaling addresses of other servers. */
+  announceDrain(retryAfterMs: number, alternatives: string[]): void {
     for (const { session } of this.#entries.values()) {
-      session.send({ type: 'server-draining', retryAfterMs, alternatives: [] });
+      session.send({ type: 'server-draining', retryAfterMs, alternatives });
     }
   }
 

@@ -149,6 +149,7 @@ export class SfuInProcess {
       limits: DEFAULT_SFU_LIMITS,
       rooms: DEFAULT_ROOM_POLICY,
       controlSocket: '/nowhere',
+      alternatives: [],
       workers: 1,
       worker: null,
     };

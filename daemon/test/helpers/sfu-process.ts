@@ -56,6 +56,7 @@ export class SfuProcess {
         },
         limits: DEFAULT_SFU_LIMITS,
         rooms: DEFAULT_ROOM_POLICY,
+        alternatives: [],
         workers: 1,
         worker: null,
         controlSocket: join(directory, 'control.sock'),

@@ -7,10 +7,16 @@ import { FakeTimers, settle } from './fake-timers.ts';
 function setup(ticket: () => Promise<string> = () => Promise.resolve('ticket')) {
   const timers = new FakeTimers();
   const sockets: FakeSocket[] = [];
+  /** Where each ticket was for and each socket went; undefined: where the session began. */
+  const went: (string | undefined)[] = [];
   const session = new SignalingSession({
-    fetchTicket: ticket,
-    openSocket: () => {
+    fetchTicket: (_signal, server) => {
+      went.push(server);
+      return ticket();
+    },
+    openSocket: (_ticket, server) => {
       const socket = new FakeSocket();
+      if (server !== went.at(-1)) throw new Error('a ticket for another server');
       sockets.push(socket);
       return socket;
     },
@@ -18,7 +24,7 @@ function setup(ticket: () => Promise<string> = () => Promise.resolve('ticket')) 
   });
   const sessions: boolean[] = [];
   session.on('session', ({ resumed }) => sessions.push(resumed));
-  return { timers, sockets, session, sessions, last: () => sockets.at(-1)! };
+  return { timers, sockets, session, sessions, went, last: () => sockets.at(-1)! };
 }
 
 const hello = (token: string, resumed: boolean) => ({
@@ -170,5 +176,36 @@ t.test('renew drops the token', async (t) => {
   await timers.advance(300);
   last().open();
   t.same(last().sent, [], 'nothing is resumed');
+  session.close();
+});
+
+t.test('a server that stops sends on to another one, and that back when it is not there', async (t) => {
+  const { session, timers, last, sessions, went } = setup();
+  const other = 'wss://other.example.com/v1/webrtc/signal';
+  session.start();
+  await settle();
+  last().receive('session', hello('a', false));
+  last().receive('server-draining', { retryAfterMs: 1000, alternatives: [other] });
+  await timers.advance(1300);
+  t.same(went, [undefined, other]);
+  last().open();
+  t.same(last().sent, [], 'nothing to resume there');
+  last().receive('session', hello('b', false));
+  t.same(sessions, [false, false]);
+  last().breaks();
+  await timers.advance(300);
+  last().open();
+  t.match(last().sent[0], { type: 'resume', data: { resumeToken: 'b' } }, 'it stays there');
+  last().breaks();
+  await timers.advance(600);
+  last().breaks();
+  await timers.advance(1100);
+  last().breaks();
+  await timers.advance(2100);
+  t.same(went, [undefined, other, other, other, undefined, other], 'in turns while none is reached');
+  last().receive('session', hello('c', false));
+  last().receive('server-draining', { retryAfterMs: 0, alternatives: [] });
+  await timers.advance(300);
+  t.equal(went.at(-1), other, 'who knows no other server is asked again itself');
   session.close();
 });
