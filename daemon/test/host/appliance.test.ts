@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { z } from 'zod';
+import { blastWallHolds } from '../testbed/blast-wall-test.ts';
 import { bootBox, BOX_ADDRESS, CLIENT_ADDRESS } from '../testbed/box.ts';
 import { makeBundle } from '../testbed/bundle.ts';
 import { enable, untilServed } from '../testbed/installed-box.ts';
@@ -17,7 +18,7 @@ const STRANGER = `/opt/turnkeep/current/runtime/node -e "require('node:dgram').c
 
 t.test('an installed appliance', async (t) => {
   const bundle = await makeBundle();
-  const box = await bootBox(t);
+  const box = await bootBox(t, { enforcesLimits: true });
   const { code, stderr } = await box.run([`${bundle}/install.sh`, '--yes'], { timeoutMs: 180_000 });
   t.equal(code, 0, stderr);
   await enable(box, 'cam-one');
@@ -41,7 +42,7 @@ t.test('an installed appliance', async (t) => {
     await box.cutPower();
     await untilServed(box, 'cam-one');
     t.strictSame(asOwn(await held()), [], 'its own, after a power cut');
-    t.match(await box.sh('turnkeep namespace webrtc-status -n cam-one'), /Memory +512 MiB\n/);
+    t.match(await box.sh('turnkeep namespace webrtc-status -n cam-one'), /Memory +512 MiB, takes \d+ MiB\n/);
     await box.sh(`systemctl set-property --runtime ${slice} MemoryMax=infinity`);
     const told = await box.run(['turnkeep', 'inspect']);
     t.match(told, { code: 1, stdout: /memory is unbounded instead of 512 MiB/ });
@@ -241,5 +242,14 @@ t.test('an installed appliance', async (t) => {
     const allocated = await box.outside([process.execPath, ...allocate, username, password]);
     t.equal(allocated.code, 0, `a credential of before still works ${allocated.stdout.slice(-500)}`);
     t.match(await inspect(), { code: 0 });
+  });
+
+  await t.test('a namespace that takes all it can get leaves the picture of another alone', async (t) => {
+    // As installed: the name server is gone, and ufw knows no tunnel of a camera.
+    await box.sh(`ufw --force disable
+      sed -i 's/manager: ufw/manager: nftables/; /^dns:/d; /hostName: turn/d' /etc/turnkeep/turnkeep.yaml
+      systemctl restart turnkeepd`);
+    await untilServed(box, 'cam-one');
+    await blastWallHolds(t, box, 'cam-one');
   });
 });
