@@ -65,7 +65,7 @@ export class PortReservations {
     const skipped: string[] = [];
     for (let races = 0; ;) {
       const claims = store.portClaims();
-      const claim = claimPorts(claims, plan, request, busy);
+      const claim = claimOrTell(claims, plan, request, { busy, skipped });
       if (claims.includes(claim)) return { claim, skipped };
       const taken = await probe.busy(this.#uses(claim.blocks, relays));
       const unusable = unusableRoles(claim.blocks, taken);
@@ -121,6 +121,24 @@ export class PortReservations {
       ...block(shieldAddress, blocks.sfuMedia),
       ...relays.flatMap((address) => block(address, blocks.turnRelay)),
     ];
+  }
+}
+
+/** Like `claimPorts`; whoever finds no place hears which places strangers hold. */
+function claimOrTell(
+  claims: readonly PortClaim[],
+  plan: PortPlan,
+  request: ClaimRequest,
+  { busy, skipped }: { busy: ReadonlyMap<PortRole, ReadonlySet<number>>; skipped: readonly string[] },
+): PortClaim {
+  try {
+    return claimPorts(claims, plan, request, busy);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'ports_exhausted' || skipped.length === 0) throw error;
+    throw new AppError(error.code, [error.message, ...skipped].join(' '), {
+      cause: error,
+      details: error.details,
+    });
   }
 }
 
