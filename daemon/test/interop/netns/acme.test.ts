@@ -176,6 +176,45 @@ t.test('ACME', { skip: bindSkip === false ? pebbleSkip : bindSkip }, async (t) =
     t.equal(await probe('/'), 'ECONNREFUSED');
   });
 
+  await t.test('an appliance has them by HTTP-01, for TURN and for the console', async (t) => {
+    await records.set(API_NAME, [ADDRESS]);
+    const appliance = await Appliance.start(t, ADDRESS, {
+      api: { listen: `${ADDRESS}:8080`, tls: 'acme', publicUrl: `https://${API_NAME}:8080` },
+      turn: { bindAddresses: [ADDRESS], hostName: `turn.ns-{namespace}.${ZONE}` },
+      dns, // The name of the TURN service has to lead here before anybody asks for it.
+      certificates: {
+        ...{ source: 'acme', directory, directoryCaFile, agreeToTerms: true },
+        ...{ challenge: 'http-01', httpListen: `${ADDRESS}:${String(HTTP_PORT)}` },
+      },
+    });
+    t.equal((await appliance.enableNamespace('demo')).state, 'succeeded');
+    t.match(await appliance.api.post('/v1/certificates/renew'), { names: [API_NAME, TURN_NAME] });
+    const { ports } = await appliance.status('demo');
+    const shows = (port: number, name: string): Promise<boolean> =>
+      dial(t, port, name, acme.root).then(
+        () => true,
+        () => false,
+      );
+    await appliance.until('both show what the authority issued', async () => {
+      const { items } = await appliance.api.get<CertificateList>('/v1/certificates');
+      // A slow host may have asked before the record was there: not in a minute, now.
+      if (items.some(({ problem }) => problem !== '')) await appliance.api.post('/v1/certificates/renew');
+      return (await shows(ports!.turns, TURN_NAME)) && (await shows(8080, API_NAME));
+    });
+    const { items } = await appliance.api.get<CertificateList>('/v1/certificates');
+    t.match(items, [
+      { name: API_NAME, usedBy: ['api'], state: 'valid', problem: '' },
+      { name: TURN_NAME, usedBy: ['turn:demo'], state: 'valid', problem: '' },
+    ]);
+    t.same(
+      await bind.resolver.resolveTxt(`_acme-challenge.${TURN_NAME}`).catch(() => []),
+      [],
+      'DNS had no part in it',
+    );
+    const closed = connect(HTTP_PORT, ADDRESS);
+    t.match(await once(closed, 'error'), [{ code: 'ECONNREFUSED' }], 'the port is closed again');
+  });
+
   await t.test('a refusal has the words of the authority, and what to do', async (t) => {
     await records.set(`away.${ZONE}`, [NOBODY]);
     const http = new Http01Responder({ address: ADDRESS, port: HTTP_PORT });
