@@ -8,15 +8,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openControlPlane } from './api/control-plane.ts';
 import { openDatabaseOrStandIn, whenDatabaseOpens } from './api/database-or-stand-in.ts';
-import { assertOnlyDaemon, assertPortFree } from './api/listeners.ts';
+import { assertOnlyDaemon } from './api/listeners.ts';
 import { CameraService } from './cameras/camera-service.ts';
-import { listenAddress, shieldWarning } from './config/addresses.ts';
+import { shieldWarning } from './config/addresses.ts';
 import { loadConfig } from './config/load.ts';
 import { reloadOnHangup, RunningConfig } from './config/running-config.ts';
 import { openHostCertificates } from './host-certificates.ts';
 import { HostDiagnosis } from './host-diagnosis.ts';
 import { openIdentity } from './host-identity.ts';
 import { nodeSettings, openNamespaces } from './host-namespaces.ts';
+import { holdPorts } from './host-ports.ts';
 import { compileServices, openServices } from './host-services.ts';
 import { openTunnelEngine } from './host-tunnels.ts';
 import { CleanupStack } from './kit/cleanup-stack.ts';
@@ -46,22 +47,21 @@ try {
 async function start(): Promise<void> {
   const configuration = new RunningConfig(() => loadConfig({ path: args.config, environment: process.env }));
   const { current: config } = configuration;
-  const { dataDir, api, tunnels } = config;
+  const { dataDir } = config;
   const log = createLogger({ name: 'turnkeepd', level: () => configuration.current.logging.level });
   const part = (component: string) => log.child({ component });
-  const inDataDir = (...path: string[]): string => join(dataDir, ...path);
-  await assertOnlyDaemon(api.socket);
-  await assertPortFree(listenAddress(api.listen), 'api.listen');
-  await assertPortFree(listenAddress(tunnels.embedded.listen), 'tunnels.embedded.listen');
+  const databaseFile = join(dataDir, 'turnkeep.db');
+  await assertOnlyDaemon(config.api.socket);
+  const ports = await holdPorts(config);
+  stack.push('ports', () => ports.close());
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   notifier ??= openServiceNotifier({ environment: process.env, clock, log });
 
-  const { database, problems } = openDatabaseOrStandIn(inDataDir('turnkeep.db'));
+  const { database, problems } = openDatabaseOrStandIn(databaseFile);
   stack.push('database', () => void database.close());
   for (const problem of problems) log.error(problem);
   if (problems.length > 0) {
-    const cancel = whenDatabaseOpens(inDataDir('turnkeep.db'), { clock, then: () => void restart() });
-    stack.push('database retry', cancel);
+    stack.push('database retry', whenDatabaseOpens(databaseFile, { clock, then: () => void restart() }));
   }
   const warning = shieldWarning(config);
   if (warning !== undefined) log.warn(warning);
@@ -83,7 +83,7 @@ async function start(): Promise<void> {
   stack.push('reload', reloadOnHangup(configuration, part('config')));
 
   const engine = await openTunnelEngine({
-    ...{ config, certificate: certificates.server, log: part('tunnels'), clock },
+    ...{ config, certificate: certificates.server, log: part('tunnels'), clock, port: ports.tunnels },
   });
   stack.push('tunnel engine', () => engine.stop());
   await engine.start();
@@ -115,8 +115,7 @@ async function start(): Promise<void> {
     tunnelCaPem: engine.caPem,
     problems: () => problems,
     consoleDir: join(root, 'web', 'dist'),
-    clock,
-    log,
+    ...{ port: ports.api, clock, log },
   });
   stack.push('API', () => controlPlane.close());
   notifier.ready(`Console and API: ${controlPlane.url}`);

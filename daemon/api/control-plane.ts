@@ -15,6 +15,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { Budgets } from './budgets.ts';
 import type { ApiContext, DatabaseParts } from './context.ts';
+import type { HeldPort } from '../system/held-port.ts';
 import { hostLoad } from '../system/host-load.ts';
 import { LiveEvents } from './live-events.ts';
 import { openListeners } from './listeners.ts';
@@ -41,6 +42,8 @@ export type ControlPlaneOptions = {
   tunnelCaPem: string | null;
   problems: () => string[];
   consoleDir: string;
+  /** Of `api.listen`, opened when the daemon began to start. */
+  port: HeldPort;
   clock: Clock;
   log: Logger;
 };
@@ -93,7 +96,10 @@ export async function openControlPlane(
   };
   try {
     const tls = certificates.api?.current;
-    const listeners = await openListeners(context, { socketPath: config.api.socket, tcp, tls });
+    const listeners = await openListeners(context, {
+      ...{ socketPath: config.api.socket, tcp, tls },
+      held: options.port,
+    });
     port = listeners.port;
     certificates.api?.onChange((material) => {
       listeners.setCertificate(material);

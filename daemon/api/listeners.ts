@@ -3,12 +3,13 @@
  * the file of the socket. One daemon per socket: a live one is never pushed aside.
  */
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { CleanupStack } from '../kit/cleanup-stack.ts';
 import { AdapterError, isErrno, messageOf } from '../kit/errors.ts';
 import { formatEndpoint } from '../kit/ip-address.ts';
+import { HeldPort } from '../system/held-port.ts';
 import { portHolder } from '../system/port-holder.ts';
 import type { ApiContext } from './context.ts';
 import { buildServer, MIN_TLS_VERSION, type TlsMaterial } from './server.ts';
@@ -34,23 +35,13 @@ export async function assertOnlyDaemon(socketPath: string): Promise<void> {
   );
 }
 
-/** Throws an AdapterError that names address, port and remedy when the port cannot be opened. */
-export async function assertPortFree(endpoint: TcpEndpoint, configKey: string): Promise<void> {
-  if (endpoint.port === 0) return;
-  const server = createServer();
+/** Opens a port that nobody serves yet. Rejects with an AdapterError that names address, port and remedy. */
+export async function holdPort(endpoint: TcpEndpoint, configKey: string): Promise<HeldPort> {
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: endpoint.address, port: endpoint.port, exclusive: true }, resolve);
-    });
+    return await HeldPort.open(endpoint);
   } catch (cause) {
     throw await listenError(endpoint, configKey, cause);
   }
-  await new Promise<void>((resolve) => {
-    server.close(() => {
-      resolve();
-    });
-  });
 }
 
 export type Listeners = {
@@ -63,7 +54,7 @@ export type Listeners = {
 /** Opens both. Rejects with an AdapterError, and leaves nothing open, when one does not. */
 export async function openListeners(
   context: ApiContext,
-  options: { socketPath: string; tcp: TcpEndpoint; tls: TlsMaterial | undefined },
+  options: { socketPath: string; tcp: TcpEndpoint; tls: TlsMaterial | undefined; held: HeldPort },
 ): Promise<Listeners> {
   const { socketPath, tcp } = options;
   const stack = new CleanupStack();
@@ -73,6 +64,7 @@ export async function openListeners(
   try {
     const network = await buildServer(context, 'network', options.tls);
     stack.push('TCP listener', () => network.close());
+    options.held.lendTo(network.server);
     try {
       await network.listen({ host: tcp.address, port: tcp.port });
     } catch (cause) {

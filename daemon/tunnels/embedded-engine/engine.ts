@@ -3,7 +3,7 @@
  * their HTTP servers through the streams they open back. It owns the port and every connection on it.
  */
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import type { Server as TlsServer, TLSSocket } from 'node:tls';
 import type { TunnelEngine, TunnelEvent, TunnelInfo, Unsubscribe } from '../../cameras/system.ts';
 import { systemClock, type Clock } from '../../kit/clock.ts';
 import { AdapterError, InvalidStateError, messageOf } from '../../kit/errors.ts';
@@ -31,6 +31,8 @@ const SHUTTING_DOWN = 'the engine is shutting down';
 
 export type EmbeddedEngineOptions = {
   listen: { address: string; port: number };
+  /** See `TlsListener`. */
+  lendPort?: ((server: TlsServer) => void) | undefined;
   /** `host[:port]` cameras are told to dial; left out, the listen address and port. */
   advertise?: string;
   certificate: EngineCertificate;
@@ -216,6 +218,7 @@ export class EmbeddedEngine extends Lifecycle implements TunnelEngine {
       certificate: this.#certificate,
       clock: this.#clock,
       log: this.#log,
+      lendPort: this.#options.lendPort,
       handlers: {
         framed: (socket, first, frames) => {
           this.#framed(socket, first, frames);

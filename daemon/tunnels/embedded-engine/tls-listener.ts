@@ -41,6 +41,8 @@ export class TlsListener {
     clock: Clock;
     log: Logger;
     handlers: ConnectionHandlers;
+    /** Gives the server its port when it is told to listen; without it, it opens the port itself. */
+    lendPort?: ((server: Server) => void) | undefined;
   }) {
     this.#clock = options.clock;
     this.#log = options.log;
@@ -52,6 +54,7 @@ export class TlsListener {
       ALPNProtocols: [ALPN, HTTP_ALPN],
       handshakeTimeout: LIMITS.handshakeMs,
     });
+    options.lendPort?.(this.#server);
     this.#server.maxConnections = LIMITS.maxConnections;
     this.#server.on('drop', () => {
       this.refused.add('too-many');
