@@ -13,6 +13,7 @@ PREFIX=/opt/turnkeep
 ETC=/etc/turnkeep
 STATE=/var/lib/turnkeep
 CACHE=/var/cache/turnkeep
+ROOT_CACHE=/var/cache/turnkeep-firewall
 UNITS=/etc/systemd/system
 MIN_FREE_KIB=$((1024 * 1024))
 CHANGES=()
@@ -170,7 +171,7 @@ show_plan() {
   say "  config    $ETC/turnkeep.yaml"
   say "  data      $STATE"
   say "  user      turnkeep (system user without a shell)"
-  say "  units     turnkeepd.service, turnkeep-turn@, turnkeep-sfu@, turnkeep-shield.service, turnkeep.slice"
+  say "  units     turnkeepd.service, turnkeep-turn@, turnkeep-sfu@, turnkeep-shield, turnkeep-boot and turnkeep-firewall, turnkeep.slice"
   say "  rights    polkit rule: the daemon may start and stop its own turnkeep-*@ units, and its firewall helper"
   [ -e $ETC/turnkeep.yaml ] || say "  firewall  $FIREWALL opens the TURN ports of namespaces that are on"
   say "  network   $SHIELD on turnkeep0 (private, for SFUs and relays)${PUBLIC:+; viewers reach $PUBLIC}"
@@ -400,11 +401,12 @@ remove() {
       say "  Some firewall rules could not be removed: look for the comment \"turnkeep\"."
   fi
   rm -rf /run/systemd/system.control/turnkeep-*.slice.d
+  systemctl stop turnkeep-boot.service 2>/dev/null || true
   systemctl disable --quiet --now turnkeep-shield.service 2>/dev/null || true
   systemctl stop turnkeep.slice 2>/dev/null || true
   rm -rf $UNITS/turnkeepd.service* $UNITS/turnkeep-*.service* $UNITS/turnkeep.slice* $UNITS/turnkeep-*.slice.d \
     /etc/polkit-1/rules.d/50-turnkeep.rules /etc/tmpfiles.d/turnkeep.conf /etc/sysctl.d/60-turnkeep.conf \
-    /usr/local/bin/turnkeep $PREFIX $CACHE /run/turnkeep
+    /usr/local/bin/turnkeep $PREFIX $CACHE $ROOT_CACHE /run/turnkeep
   systemctl daemon-reload
   systemctl reset-failed 'turnkeep*' 2>/dev/null || true
   if getent passwd turnkeep >/dev/null; then userdel turnkeep; fi

@@ -8,7 +8,7 @@ import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
-import { assertOnlyDaemon } from './api/listeners.ts';
+import { assertOnlyDaemon } from './host-ports.ts';
 import { loadConfig } from './config/load.ts';
 import { Audit } from './identity/audit.ts';
 import { systemClock as clock } from './kit/clock.ts';

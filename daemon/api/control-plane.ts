@@ -2,7 +2,7 @@
  * Puts the API together: identity, live events, the signaling gateway and both listeners. While the
  * database does not open (`database` undefined) it answers what it can and refuses the rest.
  */
-import { apiUrlOf, listenAddress } from '../config/addresses.ts';
+import { apiUrlOf } from '../config/addresses.ts';
 import type { RunningConfig } from '../config/running-config.ts';
 import type { Audit } from '../identity/audit.ts';
 import type { SfuDirectory } from '../cameras/system.ts';
@@ -66,8 +66,7 @@ export async function openControlPlane(
   const parts = openParts(options, part('identity'));
   if (parts !== undefined) live.attachCameras(parts.cameras);
   const watches = parts && openWatchTrail(options, parts.audit, part('audit'));
-  const tcp = listenAddress(config.api.listen);
-  let port = tcp.port;
+  const { port } = options.port;
   const context: ApiContext = {
     configuration,
     namespaces,
@@ -96,11 +95,8 @@ export async function openControlPlane(
   };
   try {
     const tls = certificates.api?.current;
-    const listeners = await openListeners(context, {
-      ...{ socketPath: config.api.socket, tcp, tls },
-      held: options.port,
-    });
-    port = listeners.port;
+    const { socket: socketPath } = config.api;
+    const listeners = await openListeners(context, { socketPath, tls, held: options.port });
     certificates.api?.onChange((material) => {
       listeners.setCertificate(material);
     });

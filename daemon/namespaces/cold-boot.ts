@@ -1,6 +1,6 @@
 /**
  * Brings every enabled namespace back at the start of the daemon, on the same ports: state file, then its
- * previous copy, then the database; TURN services first, then SFU services. Services that still run are
+ * previous copy, then the database; TURN services first, SFU services beside them. Services that run already are
  * adopted. A service that does not start is retried by its manager and does not keep the daemon down.
  */
 import type { OwnQuota } from '../contract/quota.ts';
@@ -22,6 +22,8 @@ export type ColdBootOptions = {
   enabled: EnabledNamespaces;
   /** Holds the services of a namespace to its quota. */
   limit: (namespace: string, quota: OwnQuota | undefined) => Promise<void>;
+  /** Opens the firewall for exactly these. Never rejects. */
+  openFirewall: (inputs: readonly ServiceInputs[]) => Promise<void>;
   log: Logger;
   /** How long a start waits for services before the daemon goes on without them. */
   readyTimeoutMs: number;
@@ -71,6 +73,7 @@ export async function coldBoot(
       broken.set(config.namespace, messageOf(error));
     }
   }
+  const opened = options.openFirewall(booted.map(({ inputs }) => inputs));
   await Promise.all(
     booted.map(({ inputs: { namespace } }) => {
       const target = plan.targets.find(({ config }) => config.namespace === namespace);
@@ -78,14 +81,16 @@ export async function coldBoot(
     }),
   );
   const up: Record<ServiceKind, Set<string>> = { turn: new Set(), sfu: new Set() };
-  for (const kind of ['turn', 'sfu'] as const) {
-    await Promise.all(
+  // Nobody waits for another one: each of them is a second of the time without a picture.
+  await Promise.all(
+    (['turn', 'sfu'] as const).flatMap((kind) =>
       booted.map(async ({ inputs: { namespace }, changed }) => {
         const isUp = await ensure(serviceRefs(namespace)[kind], changed[kind], options);
         if (isUp) up[kind].add(namespace);
       }),
-    );
-  }
+    ),
+  );
+  await opened;
   await Promise.all(
     booted.map(({ inputs }) => {
       const { namespace } = inputs;

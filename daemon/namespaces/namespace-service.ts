@@ -197,10 +197,10 @@ export class Namespaces extends Lifecycle {
       readyTimeoutMs: times.bootReadyTimeoutMs,
       signal: this.stopSignal,
       limit: (namespace, quota) => quotas.apply(namespace, quota),
+      openFirewall: (inputs) => this.#parts.firewall.reconcile(inputs),
       reload: (service) => reloadOnce(service, this.#options),
     });
     for (const [namespace, reason] of broken) this.#parts.broken.set(namespace, reason);
-    await this.#parts.firewall.reconcile(enabled.all());
     this.#parts.dns.start();
     await operations.resume();
     this.turnAccess.start();

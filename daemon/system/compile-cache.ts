@@ -10,6 +10,8 @@ import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 
 const TIME_LIMIT_MS = 60_000;
+/** At the start of a host the processors have better things to do. */
+const LATER_MS = 30_000;
 
 /** The environment of a service whose cache is below the data directory; makes the folder. */
 export function compileCacheIn(dataDir: string): { NODE_COMPILE_CACHE?: string } {
@@ -26,25 +28,26 @@ export function compileCacheIn(dataDir: string): { NODE_COMPILE_CACHE?: string }
 /**
  * Has each program loaded once, so that the next process finds it compiled. Every start of the daemon does so, for
  * the programs may be new; only with an empty cache, on the first start, is there something to wait for: otherwise the
- * promise resolves at once. It never rejects.
+ * promise resolves at once and the work is done `laterMs` (half a minute) later. It never rejects.
  */
 export async function fillCompileCache(options: {
   folder: string;
   /** Each takes `--compile-only`. */
   programs: readonly string[];
   log: Logger;
+  laterMs?: number;
 }): Promise<void> {
-  const { folder, programs, log } = options;
-  const first = isEmpty(folder);
-  const filled = (async () => {
+  const { folder, programs, log, laterMs = LATER_MS } = options;
+  const fill = async (): Promise<void> => {
     // One after the other: the second finds compiled what both import.
     for (const program of programs) {
       await load(program, folder).catch((error: unknown) => {
         log.warn({ program, reason: messageOf(error) }, 'a program was not compiled ahead');
       });
     }
-  })();
-  if (first) await filled;
+  };
+  if (isEmpty(folder)) await fill();
+  else setTimeout(() => void fill(), laterMs).unref();
 }
 
 async function load(program: string, folder: string): Promise<void> {

@@ -49,6 +49,6 @@ t.test('only an empty cache is waited for', async (t) => {
      const timer = setInterval(() => { if (existsSync(${JSON.stringify(gate)})) clearInterval(timer); }, 20);`,
   );
   // That this resolves is the proof: the program has not ended.
-  await fillCompileCache({ folder, programs: [program], log: silentLog });
+  await fillCompileCache({ folder, programs: [program], log: silentLog, laterMs: 0 });
   writeFileSync(gate, '');
 });
