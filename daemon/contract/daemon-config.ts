@@ -7,7 +7,7 @@ import { isPrivate, isUnspecified, parseIp } from '../kit/ip-address.ts';
 import { certificateProblems, certificateKeys } from './certificates.ts';
 import { firewallManagerSchema } from './firewall.ts';
 import { ipSchema, portRangeSchema, portSchema } from './names.ts';
-import { quotaSchema } from './quota.ts';
+import { quotaSchema, quotaTooSmall } from './quota.ts';
 import { roomPolicySchema } from './rooms.ts';
 import { turnSessionSchema } from './turn-config.ts';
 import { sfuAlternativesSchema } from './sfu-alternatives.ts';
@@ -220,5 +220,12 @@ const keysSchema = z.strictObject({
 export const daemonConfigSchema = keysSchema.superRefine((config, context) => {
   for (const { path, message } of certificateProblems(config))
     context.addIssue({ code: 'custom', path, message });
+  const { manager, quota } = config.services;
+  // Child processes of the daemon are held to no quota.
+  const small = manager === 'systemd' ? quotaTooSmall(quota, config.sfu.workers) : undefined;
+  if (small !== undefined) {
+    const { key, message } = small;
+    context.addIssue({ code: 'custom', path: ['services', 'quota', key], message });
+  }
 });
 export type DaemonConfig = z.output<typeof daemonConfigSchema>;

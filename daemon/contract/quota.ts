@@ -22,6 +22,31 @@ export const quotaSchema = z.strictObject({
 export type Quota = z.output<typeof quotaSchema>;
 export const DEFAULT_QUOTA: Quota = quotaSchema.parse({});
 
+/** One process of a service: its own thread, four of V8, four of libuv, two of Node. */
+const TASKS_OF_A_PROCESS = 11;
+/** At rest. */
+const MIB_OF_A_PROCESS = 64;
+
+/**
+ * Why a namespace could not run in this quota, in a sentence; undefined when it can. With workers its SFU is a process for each and
+ * one before them, and TURN is another.
+ */
+export function quotaTooSmall(
+  { tasks, memoryMiB }: Pick<Quota, 'tasks' | 'memoryMiB'>,
+  sfuWorkers: number,
+): { key: 'tasks' | 'memoryMiB'; message: string } | undefined {
+  const processes = sfuWorkers === 1 ? 2 : sfuWorkers + 2;
+  for (const [key, has, needs, what] of [
+    ['tasks', tasks, processes * TASKS_OF_A_PROCESS, 'processes and threads'],
+    ['memoryMiB', memoryMiB, processes * MIB_OF_A_PROCESS, 'MiB'],
+  ] as const) {
+    if (has >= needs) continue;
+    const message = `${String(has)} ${what} are too few for the ${String(processes)} processes of a namespace with sfu.workers: ${String(sfuWorkers)}; it needs ${String(needs)}`;
+    return { key, message };
+  }
+  return undefined;
+}
+
 /** What one namespace has of its own; what is left out is as configured. */
 export const ownQuotaSchema = z.strictObject(quotaShape).partial();
 export type OwnQuota = z.infer<typeof ownQuotaSchema>;

@@ -76,6 +76,7 @@ export function makeParts(options: NamespacesOptions, stopSignal: AbortSignal) {
   const quotas = new NamespaceQuotas({
     ...{ store, services, log, state },
     defaults: options.quota ?? DEFAULT_QUOTA,
+    sfuWorkers: options.sfuWorkers ?? 1,
     requireNamespace: (name) => void registry.get(name),
   });
   const reports = new WebrtcReports({

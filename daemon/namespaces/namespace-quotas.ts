@@ -2,11 +2,13 @@
 import {
   ownQuotaSchema,
   quotaSchema,
+  quotaTooSmall,
   type ChangeQuota,
   type OwnQuota,
   type Quota,
   type QuotaView,
 } from '../contract/quota.ts';
+import { AppError } from '../contract/errors.ts';
 import { messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/logger.ts';
 import type { StateKeeper } from './state-keeper.ts';
@@ -18,6 +20,7 @@ export type NamespaceQuotasOptions = {
   state: Pick<StateKeeper, 'save'>;
   /** What counts without a quota of its own. */
   defaults: Quota;
+  sfuWorkers: number;
   /** Throws namespace_not_found. */
   requireNamespace: (name: string) => void;
   log: Logger;
@@ -54,7 +57,10 @@ export class NamespaceQuotas {
     return problem === NOBODY_HOLDS ? '' : problem;
   }
 
-  /** Stored, in the state file, and in force at once. Throws namespace_not_found; rejects with what systemd refuses. */
+  /**
+   * Stored, in the state file, and in force at once. Throws namespace_not_found; rejects with invalid_request where its services
+   * could not run in it, and with what systemd refuses.
+   */
   async change(namespace: string, change: ChangeQuota): Promise<QuotaView> {
     const { store, state, requireNamespace, services } = this.#options;
     requireNamespace(namespace);
@@ -62,6 +68,8 @@ export class NamespaceQuotas {
       ([, value]) => value !== null,
     );
     const next = ownQuotaSchema.parse(Object.fromEntries(merged));
+    const small = quotaTooSmall(this.#with(next), this.#options.sfuWorkers);
+    if (small !== undefined) throw new AppError('invalid_request', `${small.message}.`);
     store.setQuota(namespace, next);
     if (store.webrtcConfig(namespace) !== undefined) {
       await state.save();

@@ -24,6 +24,8 @@ const RESTART = { firstMs: 200, maxMs: 5000 };
 const SETTLED_MS = 60_000;
 const READY_TIMEOUT_MS = 25_000;
 const TERM_TIMEOUT_MS = 5000;
+/** The service manager's watchdog sees our process only: we are theirs. */
+const PULSE = { everyMs: 5000, timeoutMs: 10_000 };
 /** Of the service manager: they speak of our process. */
 const NOT_INHERITED = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID', 'LISTEN_FDS', 'LISTEN_PID'];
 
@@ -49,6 +51,7 @@ export class SfuWorkerProcess {
   #beganAtMs = 0;
   #stopping = false;
   #cancelStart: Cancel = () => undefined;
+  #cancelPulse: Cancel = () => undefined;
 
   constructor(options: SfuWorkerProcessOptions) {
     this.#options = options;
@@ -90,6 +93,7 @@ export class SfuWorkerProcess {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#cancelStart();
+    this.#cancelPulse();
     const child = this.#child;
     this.#control?.close();
     this.#control = undefined;
@@ -145,7 +149,27 @@ export class SfuWorkerProcess {
     };
     if (child.exitCode !== null || child.signalCode !== null) queueMicrotask(ended);
     else child.once('exit', ended);
+    this.#watch(child);
     this.#options.onBegan();
+  }
+
+  /** Ends it when it no longer answers. */
+  #watch(child: ChildProcess): void {
+    const { clock, log } = this.#options;
+    const control = this.#control;
+    this.#cancelPulse = clock.after(PULSE.everyMs, () => {
+      if (control === undefined || this.#control !== control) return;
+      control.call('status', {}, { timeoutMs: PULSE.timeoutMs }).then(
+        () => {
+          if (this.#control === control && !this.#stopping) this.#watch(child);
+        },
+        () => {
+          if (this.#control !== control || this.#stopping) return;
+          log.error({ worker: this.index }, 'an SFU worker hangs: it no longer answers, and is ended');
+          child.kill('SIGKILL');
+        },
+      );
+    });
   }
 
   #ended(child: ChildProcess): void {

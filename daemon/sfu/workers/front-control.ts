@@ -9,6 +9,8 @@ import type { WorkerControl } from './system.ts';
 import { callOf, type WorkerPool } from './worker-pool.ts';
 
 const MAX_SLOW_VIEWERS = 50;
+/** Shorter than what waits for our answer: a worker that hangs is not the end of all. */
+const STATUS_TIMEOUT_MS = 2000;
 
 export type FrontControlDependencies = {
   namespace: string;
@@ -43,7 +45,9 @@ export function frontControlMethods(options: FrontControlDependencies) {
       startedAtMs: options.startedAtMs,
     }),
     status: async (): Promise<SfuStatus> => {
-      const answers = await Promise.allSettled(pool.controls.map((control) => control.call('status', {})));
+      const answers = await Promise.allSettled(
+        pool.controls.map((control) => control.call('status', {}, { timeoutMs: STATUS_TIMEOUT_MS })),
+      );
       const each = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
       return {
         ...sumOf(each),

@@ -175,6 +175,15 @@ t.test('a session is resumed in all its workers, and ends in all', async (t) => 
   }
 });
 
+t.test('a worker that hangs is ended and is back; the service answers meanwhile', async (t) => {
+  const before = await workersWhen((all) => all.every(({ pid }) => pid !== null));
+  const hung = before[1]!;
+  process.kill(hung.pid!, 'SIGSTOP');
+  t.match(await sfu.control.call('status', {}), { ready: true });
+  const after = await workersWhen((all) => all[1]!.pid !== null && all[1]!.pid !== hung.pid);
+  t.equal(after[0]!.pid, before[0]!.pid, 'the other runs on');
+});
+
 t.test('a drain ends the service and its workers', async (t) => {
   const pids = (await workers()).map(({ pid }) => pid!);
   const code = sfu.exited();

@@ -26,6 +26,18 @@ t.test('a namespace is held to what is configured, and to its own, at once', asy
   await t.rejects(daemon.quotas.change('none', {}), { code: 'namespace_not_found' });
 });
 
+t.test('a quota in which its services could not run is refused', async (t) => {
+  const daemon = new World(t).daemon({ sfuWorkers: 8 });
+  t.teardown(() => daemon.stop());
+  await daemon.start();
+  daemon.create('demo');
+  await t.rejects(daemon.quotas.change('demo', { tasks: 99 }), {
+    code: 'invalid_request',
+    message: /99 processes and threads are too few .* sfu\.workers: 8; it needs 110/,
+  });
+  t.strictSame((await daemon.quotas.view('demo')).own, {});
+});
+
 t.test('before WebRTC is on it is only noted', async (t) => {
   const world = new World(t);
   const daemon = world.daemon();
