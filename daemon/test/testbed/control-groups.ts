@@ -9,6 +9,9 @@ const ROOT = '/sys/fs/cgroup';
 /** Those that systemd needs for MemoryMax=, TasksMax=, CPUQuota= and CPUWeight=. */
 const CONTROLLERS = ['cpu', 'cpuacct', 'memory', 'pids'];
 
+/** Of a machine, against 1024 of each program beside it. */
+const CPU_SHARES = 20 * 1024;
+
 export type Hierarchies = {
   /** What systemd in the box sees. */
   unified: boolean;
@@ -37,7 +40,8 @@ export function makeGroups({ paths }: Hierarchies, name: string): string {
   // Of the second generation a group has the controllers that its parent hands down.
   const handDown = `if [ -e ${ROOT}/cgroup.controllers ]; then for c in cpu memory pids; do echo +$c > ${ROOT}/cgroup.subtree_control; done; fi`;
   return `{ ${handDown}; for h in ${paths.join(' ')}; do mkdir -p $h/${name}
-    find $h/${name} -mindepth 1 -depth -type d -exec rmdir {} \\;; echo $$ > $h/${name}/cgroup.procs; done; } 2>/dev/null`;
+    find $h/${name} -mindepth 1 -depth -type d -exec rmdir {} \\;; [ ! -e $h/${name}/cpu.shares ] || echo ${CPU_SHARES} > $h/${name}/cpu.shares
+    echo $$ > $h/${name}/cgroup.procs; done; } 2>/dev/null`;
 }
 
 export function removeGroups({ paths }: Hierarchies, name: string): string {
