@@ -8,8 +8,8 @@
  * a network namespace of their own with nothing but loopback, those of a folder `netns` in one with an interface beside
  * it, and what they mount is theirs alone.
  *
- * A file that drives other programs (interop, browser, host) and fails runs once more, alone. What passes then is no
- * failure but is called FLAKY, with the report of its first run: a fault to mend, never a silent one.
+ * A file that drives other programs or runs beside such (all but unit) and fails runs once more, alone. What passes then
+ * is no failure but is called FLAKY, with the report of its first run: a fault to mend, never a silent one.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';

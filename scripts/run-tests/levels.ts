@@ -13,7 +13,7 @@ export const RUNS: Record<string, readonly Level[]> = {
 
 const TIME_LIMIT_MS: Record<Level, number> = {
   unit: 120_000,
-  blackbox: 180_000,
+  blackbox: 300_000,
   interop: 300_000,
   browser: 300_000,
   host: 600_000,
@@ -26,8 +26,8 @@ export function timeLimitMs(level: Level): number {
   return OWN_TIME_LIMIT_MS > 0 ? OWN_TIME_LIMIT_MS : TIME_LIMIT_MS[level];
 }
 
-/** Levels whose files drive other programs. */
-export const SECOND_CHANCE: ReadonlySet<Level> = new Set(['interop', 'browser', 'host']);
+/** Levels whose files drive other programs, or run beside such. */
+export const SECOND_CHANCE: ReadonlySet<Level> = new Set(['blackbox', 'interop', 'browser', 'host']);
 
 /** One network for itself: loopback alone, or with one interface beside it; `machine` is the one all others share. */
 export type Network = 'machine' | 'loopback' | 'interface';

@@ -3,7 +3,7 @@ import { needsBox, SECOND_CHANCE, type Phase, type TestFile } from './levels.ts'
 import { runFile, type Outcome } from './run-file.ts';
 
 /**
- * A file that drives other programs and fails runs once more, alone, when all others are through. What passes then is
+ * A file of these levels that fails runs once more, alone, when all others are through. What passes then is
  * no failure but is called flaky.
  *
  * @param boxReady settled when files that boot a box may start

@@ -4,6 +4,7 @@
  */
 import t from 'tap';
 import { axe, screenshot, waitForText } from '../../../web/test/browser/console-browser.ts';
+import type { DeviceCreated } from '../../contract/api.ts';
 import { Appliance } from '../helpers/appliance.ts';
 import { browserMissing, launchBrowser } from './browser.ts';
 import { DESK, focused, looks, notable, signedIn } from './console-pages.ts';
@@ -47,6 +48,38 @@ t.test('the pages of an operator', { skip: browserMissing() ?? false }, async (t
       ready: /turnkeep-sfu@nordwerk.*MB/,
       name: 'metrics',
     });
+  });
+
+  await t.test('cameras: renamed, always on, with a new secret', async (t) => {
+    const made = { name: 'Dock', namespace: 'nordwerk' };
+    const { device, secret } = await appliance.api.post<DeviceCreated>('/api/devices', made);
+    const accepted = async (bearer: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${bearer}` };
+      return (await fetch(`${appliance.url}/api/devices/turn`, { method: 'POST', headers })).status;
+    };
+    t.equal(await accepted(secret), 200);
+    await page.getByRole('link', { name: 'Cameras' }).first().click();
+    await page.getByRole('button', { name: 'Change Dock' }).click();
+    await page.getByLabel('Name', { exact: true }).fill('Dock 2');
+    await page.getByLabel('When does the camera send video?').selectOption('always');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('button', { name: 'Change Dock 2' }).click();
+    t.match(await appliance.device(device.id), { name: 'Dock 2', capture: { mode: 'always' } });
+    t.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Dock 2');
+    await page.getByRole('button', { name: 'Replace secret' }).click();
+    await page.getByText('Replace the secret of Dock 2?').waitFor();
+    t.equal(await focused(page), 'Keep it', 'the focus is on the safe answer');
+    t.same(await axe(page), [], 'axe clean');
+    await page.locator('tk-confirm').getByRole('button', { name: 'Replace secret' }).click();
+    await page.locator('tk-secret .value').waitFor();
+    const fresh = await page.locator('tk-secret .value').innerText();
+    await screenshot(page, 'cameras-secret-dark', { whole: true });
+    t.equal(await accepted(secret), 401, 'the one of before opens nothing');
+    t.equal(await accepted(fresh), 200);
+    await page.getByRole('button', { name: 'Hide', exact: true }).click();
+    await page.locator('tk-secret').waitFor({ state: 'detached' });
+    await page.keyboard.press('Escape');
+    await page.locator('tk-camera-settings').waitFor({ state: 'detached' });
   });
 
   await t.test('access: a user, a key, and what was done with them', async (t) => {

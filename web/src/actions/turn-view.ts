@@ -15,6 +15,13 @@ export function bytes(count: number): string {
   return `${value.toFixed(1)} ${units[at] ?? ''}`;
 }
 
+/** `512 MiB`, `2 GiB`, `1.5 GiB`: memory, as quotas are given in. */
+export function binary(count: number): string {
+  const mebi = count / 1024 ** 2;
+  if (mebi < 1024) return `${String(Math.round(mebi))} MiB`;
+  return `${String(Math.round((mebi / 1024) * 10) / 10)} GiB`;
+}
+
 /** Whom a session belongs to: its subject, else the whole username. */
 export function sessionName(session: Pick<TurnSession, 'subject' | 'username'>): string {
   return session.subject ?? session.username;

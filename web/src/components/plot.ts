@@ -47,7 +47,7 @@ function lines(points: readonly Point[], { nowMs, spanMs, top, height }: PlotOpt
     const x = ((atMs - (nowMs - spanMs)) / spanMs) * WIDTH;
     const y = height - 1 - Math.min(1, value / top) * (height - 2);
     const dot = { x: x.toFixed(1), y: y.toFixed(1) };
-    if (run.length === 0) runs.push((run = [{ ...dot, x: (x - 1).toFixed(1) }]));
+    if (run.length === 0) runs.push((run = [{ ...dot, x: (x - 3).toFixed(1) }]));
     run.push(dot);
   }
   return runs;

@@ -1,5 +1,5 @@
 /**
- * Makes something new: a card that opens in place above its list. The focus is on the first field; Escape and Cancel
+ * Makes something new, or changes it: a card that opens in place, above its list or below its row. The focus is on the first field; Escape and Cancel
  * close it; what the server refuses is said at the first field, and nothing that was typed is lost.
  */
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
@@ -13,7 +13,7 @@ export type FormField = {
   /** One sentence under it. A refusal takes the place of the first field's. */
   hint?: string;
 } & (
-  | { kind: 'text'; required?: boolean; maxLength?: number }
+  | { kind: 'text'; value?: string; required?: boolean; maxLength?: number }
   | { kind: 'number'; min: number; max: number }
   | { kind: 'choice'; options: readonly { value: string; label: string }[]; chosen?: string }
 );
@@ -176,6 +176,7 @@ export class TkForm extends LitElement {
           class="tk-input"
           id=${id}
           name=${id}
+          value=${one.value ?? ''}
           ?required=${one.required ?? true}
           maxlength=${one.maxLength ?? nothing}
           autocomplete="off"

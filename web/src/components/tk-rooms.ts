@@ -143,7 +143,7 @@ export class TkRooms extends LitElement {
 
   #room(data: LiveData, room: RoomView): TemplateResult {
     const { context } = this;
-    const { roomId, participants, speaker } = room;
+    const { roomId, participants } = room;
     const name = roomName(data, roomId);
     const camera = cameraOfRoom(roomId);
     const { state, label } = roomState(room, context.timers.now());
@@ -182,12 +182,13 @@ export class TkRooms extends LitElement {
       </header>
       ${asked ? html`<div class="body">${this.#closeQuestion(room, name)}</div>` : nothing}
       ${room.sourceLost === null ? nothing : html`<p class="body small">${room.sourceLost}</p>`}
-      ${participants.length === 0 ? nothing : this.#table(room, participants, speaker)}
+      ${participants.length === 0 ? nothing : this.#table(data, room)}
       ${settings === null ? nothing : html`<footer>Made on purpose: ${settings}.</footer>`}
     </section>`;
   }
 
-  #table(room: RoomView, participants: readonly RoomParticipant[], speaker: string | null): TemplateResult {
+  #table(data: LiveData, room: RoomView): TemplateResult {
+    const { participants, speaker } = room;
     return html`<table class="tk-table">
       <thead>
         <tr>
@@ -201,16 +202,17 @@ export class TkRooms extends LitElement {
         ${repeat(
           participants,
           ({ participantId }) => participantId,
-          (one) => this.#participant(room, one, speaker),
+          (one) => this.#participant(data, room, one, speaker),
         )}
       </tbody>
     </table>`;
   }
 
-  #participant(room: RoomView, one: RoomParticipant, speaker: string | null): TemplateResult {
+  #participant(data: LiveData, room: RoomView, one: RoomParticipant, speaker: string | null): TemplateResult {
     const { roomId } = room;
     const { participantId, identity, tracks } = one;
-    const name = one.name === '' ? identity : one.name;
+    const camera = one.kind === 'camera' ? data.devices.get(identity)?.name : undefined;
+    const name = camera ?? (one.name === '' ? identity : one.name);
     const { state, label } = participantState(one, speaker);
     const asking: Asking = { roomId, participantId };
     const asked = this.asking?.roomId === roomId && this.asking.participantId === participantId;

@@ -146,8 +146,15 @@ export class TkTurnSessions extends LitElement {
     </table>`;
   }
 
+  /** A camera's credential names its id. */
+  #nameOf(session: TurnSession): string {
+    const { subject } = session;
+    const camera = subject === null ? undefined : this.context.live.data?.devices.get(subject);
+    return camera?.name ?? sessionName(session);
+  }
+
   #row(session: TurnSession, nowMs: number): TemplateResult {
-    const name = sessionName(session);
+    const name = this.#nameOf(session);
     const { age, ends } = lifeText(session, nowMs);
     const permissions = permissionText(session.permissions);
     const asked = this.asking?.sessionId === session.sessionId;
@@ -155,6 +162,7 @@ export class TkTurnSessions extends LitElement {
         <th scope="row">
           <span class="name cut" title=${session.username}>${name}</span>
           ${session.subject === null ? html`<div class="faint tiny">names nobody</div>` : nothing}
+          ${name === sessionName(session) ? nothing : html`<div class="faint tiny">camera</div>`}
         </th>
         <td class="nowrap">
           <span class="transport">${session.transport}</span> <span class="mono">${session.client}</span>

@@ -2,7 +2,7 @@
 import { css, html, nothing, type TemplateResult } from 'lit';
 import type { TurnOperationsStatus, TurnRefusal } from '../../../daemon/contract/turn-operations.ts';
 import { bytes, drops, limitText, sortedLimits, type Limit } from '../actions/turn-view.ts';
-import { ago, clock, grouped } from '../actions/wording.ts';
+import { ago, clock, counted, grouped } from '../actions/wording.ts';
 import { meter, meterStyles } from './meter.ts';
 
 const MAX_REFUSALS = 20;
@@ -81,15 +81,32 @@ export function trafficCard(status: TurnOperationsStatus): TemplateResult {
   </section>`;
 }
 
+/** Those that are full to some part, or refused somebody, at once; the others behind a line. */
 export function limitsCard(limits: readonly Limit[]): TemplateResult {
+  const isMeasured = ({ used, refused }: Limit): boolean => used !== undefined || refused > 0;
+  const sorted = sortedLimits(limits);
+  const measured = sorted.filter(isMeasured);
+  const fixed = sorted.filter((one) => !isMeasured(one));
   return html`<section class="tk-card" aria-labelledby="limits">
     <header><h2 id="limits">Limits</h2></header>
     ${
       limits.length === 0
         ? html`<p class="body small muted">The service names no limits.</p>`
         : html`<ul class="body tk-res">
-            ${sortedLimits(limits).map(limit)}
-          </ul>`
+              ${measured.map(limit)}
+            </ul>
+            ${
+              fixed.length === 0
+                ? nothing
+                : html`<details class="body">
+                    <summary class="small">
+                      ${counted(fixed.length, 'more limit')}: for each session, subject and source, and times
+                    </summary>
+                    <ul class="tk-res">
+                      ${fixed.map(limit)}
+                    </ul>
+                  </details>`
+            }`
     }
     <footer>
       Set in the configuration under <code>turn.limits</code>. A full one refuses with its name.
@@ -160,6 +177,16 @@ export const turnCardStyles = [
       grid-column: 1 / -1;
       grid-template-columns: subgrid;
       align-items: center;
+    }
+    details {
+      border-top: 1px solid var(--tk-line);
+    }
+    summary {
+      cursor: pointer;
+      color: var(--tk-text-2);
+    }
+    details[open] summary {
+      margin-bottom: 10px;
     }
     .tk-res b {
       color: var(--tk-text);

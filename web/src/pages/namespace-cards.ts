@@ -4,7 +4,7 @@ import type { WebrtcStatus } from '../../../daemon/contract/api.ts';
 import type { TurnOperationsStatus } from '../../../daemon/contract/turn-operations.ts';
 import { serviceWord } from '../actions/namespace-view.ts';
 import { dnsView, firewallView } from '../actions/network-view.ts';
-import { bytes, certificateText, listenerText } from '../actions/turn-view.ts';
+import { binary, certificateText, listenerText } from '../actions/turn-view.ts';
 import { counted, dayAndTime, duration } from '../actions/wording.ts';
 import { icon, stateWord } from '../components/icon.ts';
 import { meter } from '../components/meter.ts';
@@ -116,7 +116,7 @@ export function portsCard(
       ${
         uris.length === 0
           ? nothing
-          : html`<h3>Clients are sent to</h3>
+          : html`<h3 class="sent">Clients are sent to</h3>
               <ul class="uris mono tiny">
                 ${uris.map((uri) => html`<li>${uri}</li>`)}
               </ul>`
@@ -161,7 +161,7 @@ function quota(view: WebrtcStatus['quota']): TemplateResult | typeof nothing {
   const lines = [
     {
       title: 'Memory',
-      words: `${memory === null ? 'at most' : `${bytes(memory)} of`} ${bytes(limit)}`,
+      words: `${memory === null ? 'at most' : `${binary(memory)} of`} ${binary(limit)}`,
       ratio: memory === null ? null : memory / limit,
     },
     {
@@ -183,7 +183,7 @@ function quota(view: WebrtcStatus['quota']): TemplateResult | typeof nothing {
             <dd class="words">${words}</dd>`,
       )}
     </dl>
-    ${problem === '' ? nothing : html`<p class="tiny muted">${problem}</p>`}`;
+    ${problem === '' ? nothing : html`<p class="tiny muted problem">${problem}</p>`}`;
 }
 
 function unit(name: string, namespace: string, service: Service, nowMs: number): TemplateResult {
@@ -267,6 +267,12 @@ export const namespaceCardStyles = css`
     margin-top: 14px;
     font-size: var(--tk-size-2);
     line-height: var(--tk-lead-2);
+  }
+  .problem {
+    margin-top: 10px;
+  }
+  .sent {
+    margin-top: 8px;
   }
   .quota dt {
     color: var(--tk-text-3);

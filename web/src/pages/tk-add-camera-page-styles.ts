@@ -105,17 +105,6 @@ export const addCameraStyles = css`
   .preview {
     padding: 12px 12px 0;
   }
-  .link {
-    appearance: none;
-    border: 0;
-    padding: 0;
-    background: none;
-    color: var(--tk-accent);
-    font: inherit;
-    text-decoration: underline;
-    text-underline-offset: 3px;
-    cursor: pointer;
-  }
   @media (max-width: 1099px) {
     .side {
       grid-template-columns: minmax(0, 1fr);

@@ -1,13 +1,11 @@
 /** Adds a camera in three steps: describe it, copy its secret (shown once), see its first picture. */
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { CapturePolicy, Device, DeviceCreated } from '../../../daemon/contract/api.ts';
-import { CA_FILE, shellCommand, systemdDropIn } from '../actions/producer-command.ts';
 import { cameraPath } from '../actions/route.ts';
 import { clock, duration } from '../actions/wording.ts';
 import { icon, stateWord } from '../components/icon.ts';
 import { currentView } from '../components/tile-inputs.ts';
-import '../components/tk-command.ts';
-import '../components/tk-secret.ts';
+import '../components/tk-producer-secret.ts';
 import '../components/tk-tile.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
@@ -33,7 +31,6 @@ export class TkAddCameraPage extends LitElement {
     busy: { state: true },
     problem: { state: true },
     created: { state: true },
-    shell: { state: true },
   };
   declare context: ConsoleContext;
   declare name: string;
@@ -43,10 +40,8 @@ export class TkAddCameraPage extends LitElement {
   declare problem: string | null;
   /** Holds the secret: this element's memory is its only place. */
   declare created: DeviceCreated | null;
-  declare shell: boolean;
   #createdAtMs = 0;
   #feed: CameraFeed | null = null;
-  #blank: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     super();
@@ -56,7 +51,6 @@ export class TkAddCameraPage extends LitElement {
     this.busy = false;
     this.problem = null;
     this.created = null;
-    this.shell = true;
     new WatchController(this, () => {
       const redraw = (): void => {
         this.requestUpdate();
@@ -67,7 +61,6 @@ export class TkAddCameraPage extends LitElement {
           if (this.created !== null) redraw();
         }),
         () => {
-          clearTimeout(this.#blank);
           this.#feed?.rest(this);
           this.#feed = null;
           // Leaving the page takes the secret out of this browser's memory.
@@ -88,8 +81,13 @@ export class TkAddCameraPage extends LitElement {
     this.focusMain();
   }
 
+  /** Those that show pictures first. */
   get #namespaces(): string[] {
-    return [...(this.context.live.data?.namespaces.keys() ?? [])].sort();
+    const all = [...(this.context.live.data?.namespaces.values() ?? [])];
+    const rank = (webrtc: string): string => (webrtc === 'disabled' ? '1' : '0');
+    return all
+      .sort((a, b) => `${rank(a.webrtc)} ${a.name}`.localeCompare(`${rank(b.webrtc)} ${b.name}`))
+      .map(({ name }) => name);
   }
 
   async #submit(event: Event): Promise<void> {
@@ -108,9 +106,6 @@ export class TkAddCameraPage extends LitElement {
       const capture: CapturePolicy = this.always ? { mode: 'always' } : ON_DEMAND;
       this.created = await this.context.api.createCamera({ name, namespace, capture });
       this.#createdAtMs = this.context.timers.now();
-      this.#blank = setTimeout(() => {
-        if (this.created !== null) this.created = { ...this.created, secret: '' };
-      }, 10 * 60_000);
       await this.updateComplete;
       this.renderRoot.querySelector<HTMLElement>('h2')?.focus();
     } catch (error) {
@@ -119,17 +114,6 @@ export class TkAddCameraPage extends LitElement {
     } finally {
       this.busy = false;
     }
-  }
-
-  #saveCa(pem: string): void {
-    const url = URL.createObjectURL(new Blob([pem], { type: 'application/x-pem-file' }));
-    const link = document.createElement('a');
-    link.href = url;
-    link.download = CA_FILE;
-    link.click();
-    setTimeout(() => {
-      URL.revokeObjectURL(url);
-    }, 10_000);
   }
 
   readonly #cancel = (event: Event): void => {
@@ -285,8 +269,6 @@ export class TkAddCameraPage extends LitElement {
   }
 
   #secret(created: DeviceCreated, device: Device): TemplateResult {
-    const { apiUrl, secret, caPem } = created;
-    const options = { apiUrl, secret, hasOwnCa: caPem !== null };
     return html`<div class="tk-page">
       <div class="side">
         <div class="stack wide">
@@ -297,50 +279,12 @@ export class TkAddCameraPage extends LitElement {
               it? Rotate it and get a new one.
             </p>
           </div>
-          <tk-secret
-            .value=${secret}
+          <tk-producer-secret
+            .created=${created}
             @blanked=${() => {
               if (this.created !== null) this.created = { ...this.created, secret: '' };
             }}
-          ></tk-secret>
-          ${
-            secret === ''
-              ? nothing
-              : html`<div class="stack tight">
-                  <div class="row">
-                    <h3 class="grow">Start the producer on the camera</h3>
-                    <div class="tk-segmented" role="radiogroup" aria-label="How it is started">
-                      ${this.#kind(true, 'Shell')}${this.#kind(false, 'systemd')}
-                    </div>
-                  </div>
-                  <tk-command
-                    .note=${
-                      this.shell
-                        ? 'the leading space keeps it out of the shell history'
-                        : 'systemctl edit webrtc-video-streaming'
-                    }
-                    .text=${this.shell ? shellCommand(options) : systemdDropIn(options)}
-                  ></tk-command>
-                  ${
-                    caPem === null
-                      ? nothing
-                      : html`<p class="tk-hint row">
-                          ${icon('i-download')}<span
-                            >This server uses its own certificate authority.
-                            <button
-                              class="link"
-                              @click=${() => {
-                                this.#saveCa(caPem);
-                              }}
-                            >
-                              Download ${CA_FILE}
-                            </button>
-                            and put it ${this.shell ? 'beside the program' : 'in /etc/ssl'}.</span
-                          >
-                        </p>`
-                  }
-                </div>`
-          }
+          ></tk-producer-secret>
           <div class="row wrap">
             <a class="tk-button" href="/cameras" @click=${this.#cancel}>Done</a
             ><span class="faint tiny"
@@ -351,18 +295,6 @@ export class TkAddCameraPage extends LitElement {
         <div class="stack">${this.#waiting(device)}</div>
       </div>
     </div>`;
-  }
-
-  #kind(shell: boolean, label: string): TemplateResult {
-    return html`<button
-      role="radio"
-      aria-checked=${this.shell === shell}
-      @click=${() => {
-        this.shell = shell;
-      }}
-    >
-      ${label}
-    </button>`;
   }
 
   /** Live: the camera comes online, then its picture is shown right here. */

@@ -1,4 +1,4 @@
-/** The inventory: every camera with its state, found by name, deleted in place. */
+/** The inventory: every camera with its state, found by name, changed and deleted in place. */
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Device } from '../../../daemon/contract/api.ts';
@@ -12,6 +12,7 @@ import {
 import { cameraPath } from '../actions/route.ts';
 import { counted } from '../actions/wording.ts';
 import { icon, stateWord } from '../components/icon.ts';
+import '../components/tk-camera-settings.ts';
 import '../components/tk-confirm.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
@@ -27,18 +28,22 @@ export class TkCamerasPage extends LitElement {
     context: { attribute: false },
     search: { state: true },
     asking: { state: true },
+    changing: { state: true },
     deleting: { state: true },
   };
   declare context: ConsoleContext;
   declare search: string;
   /** The camera whose deletion is asked about. */
   declare asking: string | null;
+  /** Whose settings are open. */
+  declare changing: string | null;
   declare deleting: boolean;
 
   constructor() {
     super();
     this.search = '';
     this.asking = null;
+    this.changing = null;
     this.deleting = false;
     new WatchController(this, () => {
       const redraw = (): void => {
@@ -60,6 +65,10 @@ export class TkCamerasPage extends LitElement {
   }
 
   handleKey(event: KeyboardEvent): boolean {
+    if (event.key === 'Escape' && this.changing !== null) {
+      this.changing = null;
+      return true;
+    }
     if (event.key !== '/') return false;
     this.renderRoot.querySelector<HTMLElement>('#search')?.focus();
     return true;
@@ -242,21 +251,48 @@ export class TkCamerasPage extends LitElement {
           >${
             edit
               ? html`<button
-                  class="tk-button ghost icon"
-                  data-delete=${device.id}
-                  aria-label="Delete ${device.name}"
-                  title="Delete ${device.name}"
-                  aria-expanded=${this.asking === device.id}
-                  @click=${() => {
-                    this.asking = this.asking === device.id ? null : device.id;
-                  }}
-                >
-                  ${icon('i-trash')}
-                </button>`
+                    class="tk-button ghost icon"
+                    aria-label="Change ${device.name}"
+                    title="Change ${device.name}"
+                    aria-expanded=${this.changing === device.id}
+                    @click=${() => {
+                      this.changing = this.changing === device.id ? null : device.id;
+                      this.asking = null;
+                    }}
+                  >
+                    ${icon('i-more')}</button
+                  ><button
+                    class="tk-button ghost icon"
+                    data-delete=${device.id}
+                    aria-label="Delete ${device.name}"
+                    title="Delete ${device.name}"
+                    aria-expanded=${this.asking === device.id}
+                    @click=${() => {
+                      this.asking = this.asking === device.id ? null : device.id;
+                      this.changing = null;
+                    }}
+                  >
+                    ${icon('i-trash')}
+                  </button>`
               : nothing
           }
         </td>
       </tr>
+      ${
+        this.changing === device.id
+          ? html`<tr class="ask">
+              <td colspan="6">
+                <tk-camera-settings
+                  .context=${this.context}
+                  .device=${device}
+                  @close=${() => {
+                    this.changing = null;
+                  }}
+                ></tk-camera-settings>
+              </td>
+            </tr>`
+          : nothing
+      }
       ${
         this.asking === device.id
           ? html`<tr class="ask">

@@ -47,26 +47,25 @@ export class Api {
   async createCamera(camera: NewCamera): Promise<DeviceCreated> {
     const { name, namespace, capture } = camera;
     const body = namespace === undefined ? { name, capture } : { name, namespace, capture };
-    const answer = await this.#call('POST', '/api/devices', body);
-    if (
-      isObject(answer) &&
-      isObject(answer['device']) &&
-      typeof answer['device']['id'] === 'string' &&
-      typeof answer['secret'] === 'string' &&
-      typeof answer['apiUrl'] === 'string'
-    ) {
-      return answer as DeviceCreated;
-    }
-    throw unreadable();
+    return withSecret(await this.#call('POST', '/api/devices', body));
+  }
+
+  async changeCamera(id: string, change: { name: string; capture: CapturePolicy }): Promise<void> {
+    await this.#call('PATCH', cameraUrl(id), change);
+  }
+
+  /** The secret of before opens nothing any more. */
+  async rotateCamera(id: string): Promise<DeviceCreated> {
+    return withSecret(await this.#call('POST', `${cameraUrl(id)}/rotate`));
   }
 
   async deleteCamera(device: Pick<Device, 'id'>): Promise<void> {
-    await this.#call('DELETE', `/api/devices/${encodeURIComponent(device.id)}`);
+    await this.#call('DELETE', cameraUrl(device.id));
   }
 
   /** The server's sentence for this browser and one camera. */
   async whyBlack(deviceId: string): Promise<string> {
-    const answer = await this.#call('GET', `/api/devices/${encodeURIComponent(deviceId)}/explain`);
+    const answer = await this.#call('GET', `${cameraUrl(deviceId)}/explain`);
     if (isObject(answer) && typeof answer['sentence'] === 'string') return answer['sentence'];
     throw unreadable();
   }
@@ -85,4 +84,21 @@ export class Api {
     }
     throw unreadable();
   }
+}
+
+function cameraUrl(id: string): string {
+  return `/api/devices/${encodeURIComponent(id)}`;
+}
+
+function withSecret(answer: unknown): DeviceCreated {
+  if (
+    isObject(answer) &&
+    isObject(answer['device']) &&
+    typeof answer['device']['id'] === 'string' &&
+    typeof answer['secret'] === 'string' &&
+    typeof answer['apiUrl'] === 'string'
+  ) {
+    return answer as DeviceCreated;
+  }
+  throw unreadable();
 }

@@ -20,6 +20,9 @@ export const card = css`
     font-size: var(--tk-size-4);
     line-height: var(--tk-lead-4);
   }
+  .tk-card > header:last-child {
+    border-bottom: 0;
+  }
   .tk-card > .body {
     padding: 16px;
   }
