@@ -1,6 +1,6 @@
 /** Lines of the audit in the console's words. Pure. */
 import type { AuditEntry, AuditVerification } from '../../../daemon/contract/audit.ts';
-import type { StateName } from './tile-view.ts';
+import type { StateName } from './tile-facts.ts';
 import { duration, grouped } from './wording.ts';
 
 /** What was done; `%` is what it was done to. */

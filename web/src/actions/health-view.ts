@@ -7,7 +7,7 @@ import type {
   Inspection,
   Severity,
 } from '../../../daemon/contract/diagnosis.ts';
-import type { StateName } from './tile-view.ts';
+import type { StateName } from './tile-facts.ts';
 import { counted, grouped } from './wording.ts';
 
 // -- Findings ----------------------------------------------------------------------------------------

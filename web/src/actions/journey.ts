@@ -2,7 +2,7 @@
 import type { FirstPicture } from '../resources/camera-feed.ts';
 import { transportName } from './path-name.ts';
 import type { StatsSample } from './statistics.ts';
-import type { SubscriptionFacts, TileView } from './tile-view.ts';
+import type { SubscriptionFacts, TileView } from './tile-facts.ts';
 import { duration } from './wording.ts';
 
 export type JourneyStep = {

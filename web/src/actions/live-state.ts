@@ -1,7 +1,7 @@
 /** What the console knows from live events, and how an event changes it. Pure: states are replaced, not edited. */
 import type { Device, LiveEvent, Namespace, Operation, User } from '../../../daemon/contract/api.ts';
 import { counted, dayAndTime, duration, shortClock } from './wording.ts';
-import type { DeviceFacts, StateName } from './tile-view.ts';
+import type { DeviceFacts, StateName } from './tile-facts.ts';
 import type { Load } from '../../../daemon/contract/load.ts';
 import type { RoomsLive } from '../../../daemon/contract/rooms.ts';
 import type { TurnLive } from '../../../daemon/contract/turn-operations.ts';

@@ -1,7 +1,7 @@
 /** Load of the host and its services over time, in numbers of a plot and in words. Pure. */
 import type { Namespace } from '../../../daemon/contract/api.ts';
 import type { HostLoad, Load, NamespaceLoad } from '../../../daemon/contract/load.ts';
-import type { StateName } from './tile-view.ts';
+import type { StateName } from './tile-facts.ts';
 import { bytes, dropText } from './turn-view.ts';
 import { bitRate, counted, dayAndTime, duration } from './wording.ts';
 

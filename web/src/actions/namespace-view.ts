@@ -1,7 +1,7 @@
 /** A namespace, its services and its operations in the console's words. Pure. */
 import type { EnableWebrtc, Namespace, Operation, WebrtcStatus } from '../../../daemon/contract/api.ts';
 import type { LiveData } from './live-state.ts';
-import type { StateName } from './tile-view.ts';
+import type { StateName } from './tile-facts.ts';
 
 export type Word = { state: StateName; label: string };
 

@@ -1,7 +1,7 @@
 /** The map of ports in the console's words. Pure. */
 import type { PortBlocks } from '../../../daemon/contract/api.ts';
 import type { PortMap } from '../../../daemon/contract/diagnosis.ts';
-import type { StateName } from './tile-view.ts';
+import type { StateName } from './tile-facts.ts';
 
 type Range = PortMap['ranges'][number];
 type Role = Range['role'];

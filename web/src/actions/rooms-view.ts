@@ -1,7 +1,7 @@
 /** Rooms as the console tells of them: names, states, what each participant sends. Pure. */
 import type { RoomParticipant, RoomTrack, RoomView } from '../../../daemon/contract/rooms.ts';
 import type { LiveData } from './live-state.ts';
-import type { StateName } from './tile-view.ts';
+import type { StateName } from './tile-facts.ts';
 import { bitRate, counted, duration, pictureName } from './wording.ts';
 
 const CAMERA = 'camera:';

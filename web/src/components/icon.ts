@@ -1,7 +1,7 @@
 /** Icons and state shapes of the sprite, as templates. The build inlines the sprite: nothing is requested. */
 import { html, svg, type TemplateResult } from 'lit';
 import { unsafeSVG } from 'lit/directives/unsafe-svg.js';
-import type { StateName } from '../actions/tile-view.ts';
+import type { StateName } from '../actions/tile-facts.ts';
 import sprite from '../styles/icons.svg?raw';
 
 const SYMBOL = /<symbol id="([\w-]+)" viewBox="([\d ]+)">(.*?)<\/symbol>/gs;

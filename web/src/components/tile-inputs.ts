@@ -1,6 +1,7 @@
 /** Gathers what the tile's one decision needs, for the wall and for the camera page. */
 import { deviceFacts } from '../actions/live-state.ts';
-import { tileView, type TileView } from '../actions/tile-view.ts';
+import type { TileView } from '../actions/tile-facts.ts';
+import { tileView } from '../actions/tile-view.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';
 

@@ -1,6 +1,6 @@
 /** One large picture with its bar and statistics. Draws a TileView; the stream comes from the feed the tile had. */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { TileAction, TileView } from '../actions/tile-view.ts';
+import type { TileAction, TileView } from '../actions/tile-facts.ts';
 import { pathText, type StatsSample } from '../actions/statistics.ts';
 import { milliseconds } from '../actions/wording.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';

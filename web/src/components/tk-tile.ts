@@ -1,6 +1,6 @@
 /** One picture of the wall: always dark inside, draws a TileView, never opens a connection itself. */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { TileAction, TileView } from '../actions/tile-view.ts';
+import type { TileAction, TileView } from '../actions/tile-facts.ts';
 import { bitRate, pictureName } from '../actions/wording.ts';
 import type { StatsSample } from '../actions/statistics.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';

@@ -2,7 +2,7 @@
 import { css, html, LitElement, type PropertyValues } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { gridFor, movedFocus, playBudget, chosenToPlay, type Box } from '../actions/wall-layout.ts';
-import type { TileAction, TileView } from '../actions/tile-view.ts';
+import type { TileAction, TileView } from '../actions/tile-facts.ts';
 import type { CameraFeed } from '../resources/camera-feed.ts';
 import { base } from '../styles/base.ts';
 import './tk-tile.ts';

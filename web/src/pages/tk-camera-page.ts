@@ -5,7 +5,7 @@ import { journeySteps, journeyText, journeyTitle } from '../actions/journey.ts';
 import { captureText, deviceState, sortedDevices } from '../actions/live-state.ts';
 import { cameraPath } from '../actions/route.ts';
 import type { StatsSample } from '../actions/statistics.ts';
-import type { TileAction, TileView } from '../actions/tile-view.ts';
+import type { TileAction, TileView } from '../actions/tile-facts.ts';
 import { bitRate, counted, dayAndTime, duration } from '../actions/wording.ts';
 import { icon, stateWord } from '../components/icon.ts';
 import { currentView, networkRequest } from '../components/tile-inputs.ts';

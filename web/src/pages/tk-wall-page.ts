@@ -3,7 +3,7 @@ import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Device } from '../../../daemon/contract/api.ts';
 import { deviceState, sortedDevices } from '../actions/live-state.ts';
 import { cameraPath, wallPath, type Route } from '../actions/route.ts';
-import type { StateName, TileAction, TileView } from '../actions/tile-view.ts';
+import type { StateName, TileAction, TileView } from '../actions/tile-facts.ts';
 import {
   DENSITIES,
   paging,

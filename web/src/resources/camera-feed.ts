@@ -11,7 +11,7 @@ import {
   type Report,
   type StatsSample,
 } from '../actions/statistics.ts';
-import type { SubscriptionFacts, VideoFacts } from '../actions/tile-view.ts';
+import type { SubscriptionFacts, VideoFacts } from '../actions/tile-facts.ts';
 import type { NamespaceViewer } from './namespace-viewer.ts';
 import { PictureSizes } from './picture-sizes.ts';
 import type { WatchedRoom } from './watched-room.ts';

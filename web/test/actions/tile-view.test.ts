@@ -1,13 +1,13 @@
 /** The tile's state table, row by row, and which row wins where two match. */
 import t from 'tap';
-import {
-  tileView,
-  type DeviceFacts,
-  type PageFacts,
-  type SubscriptionFacts,
-  type TileView,
-  type VideoFacts,
-} from '../../src/actions/tile-view.ts';
+import type {
+  DeviceFacts,
+  PageFacts,
+  SubscriptionFacts,
+  TileView,
+  VideoFacts,
+} from '../../src/actions/tile-facts.ts';
+import { tileView } from '../../src/actions/tile-view.ts';
 import { clock } from '../../src/actions/wording.ts';
 
 const NOW = Date.UTC(2026, 8, 14, 12, 2, 37);
