@@ -20,6 +20,8 @@ const ATTRIBUTE = {
   XOR_MAPPED_ADDRESS: 0x0020,
   USE_CANDIDATE: 0x0025,
   FINGERPRINT: 0x8028,
+  ICE_CONTROLLED: 0x8029,
+  ICE_CONTROLLING: 0x802a,
 } as const;
 
 export type BindingClass = 'request' | 'indication' | 'success' | 'error';
@@ -30,6 +32,9 @@ const TYPES: Readonly<Record<number, BindingClass>> = {
   0x0111: 'error',
 };
 
+/** The role the sender of a check believes to have (RFC 8445 section 7.1.3). */
+export type IceRole = 'controlling' | 'controlled';
+
 export type BindingMessage = {
   class: BindingClass;
   /** 12 bytes as latin1 text: a map key. */
@@ -37,6 +42,7 @@ export type BindingMessage = {
   /** Empty when absent. */
   username: string;
   useCandidate: boolean;
+  role: IceRole | undefined;
   /** Offset of the MESSAGE-INTEGRITY attribute's header; undefined when absent. */
   integrityAt: number | undefined;
 };
@@ -54,6 +60,7 @@ export function readBinding(datagram: Buffer): BindingMessage | undefined {
     transactionId: datagram.toString('latin1', 8, 20),
     username: '',
     useCandidate: false,
+    role: undefined,
     integrityAt: undefined,
   };
   let sawUsername = false;
@@ -74,6 +81,8 @@ export function readBinding(datagram: Buffer): BindingMessage | undefined {
       message.username = datagram.toString('utf8', at + 4, end);
     } else if (type === ATTRIBUTE.USE_CANDIDATE) {
       message.useCandidate = true;
+    } else if (type === ATTRIBUTE.ICE_CONTROLLED || type === ATTRIBUTE.ICE_CONTROLLING) {
+      message.role ??= type === ATTRIBUTE.ICE_CONTROLLED ? 'controlled' : 'controlling';
     }
     at = end + ((4 - (length % 4)) % 4);
   }

@@ -10,6 +10,7 @@ import type { Logger } from '../../kit/logger.ts';
 import type { MuxEndpoint } from './media-demux.ts';
 import type { MediaPort } from './media-port.ts';
 import type { RemoteTransport } from './secure-transport.ts';
+import type { IceRole } from './stun-binding.ts';
 import type { Address, VirtualUdpTransport } from './werift-udp.ts';
 
 /** Checks that werift keeps before it knows the remote side. */
@@ -60,6 +61,8 @@ export class WeriftIce {
   #generation = 0;
   #candidates = 0;
   #isUp = false;
+  /** A pair was found for the credentials of both sides as they are now. */
+  #isSettled = false;
   #isClosed = false;
 
   constructor(options: {
@@ -122,6 +125,7 @@ export class WeriftIce {
     const known = this.#remote;
     if (known?.ufrag === remote.ufrag && known.password === remote.password) return false;
     this.#remote = remote;
+    this.#isSettled = false;
     this.#insides.setRemoteParams({
       iceLite: false,
       usernameFragment: remote.ufrag,
@@ -144,10 +148,24 @@ export class WeriftIce {
     const before = this.#insides.localUsername;
     this.transport.restart();
     this.#generation += 1;
+    this.#isSettled = false;
     this.#candidates = 0;
     // The role of a generation is set anew while nothing is nominated (RFC 8445 section 6.1.1).
     this.#insides.iceControlling = this.#controlling;
     this.#takeFreshCredentials(before);
+  }
+
+  /** See MuxEndpoint.isSettled: a check on the pair in use, from a peer that is of the other role. */
+  isSettled(host: string, port: number, role: IceRole | undefined): boolean {
+    const { nominated, iceControlling } = this.#insides;
+    return (
+      this.#isSettled &&
+      !this.#isClosed &&
+      role === (iceControlling ? 'controlled' : 'controlling') &&
+      nominated?.state === PAIR_SUCCEEDED &&
+      nominated.remoteAddr[0] === host &&
+      nominated.remoteAddr[1] === port
+    );
   }
 
   /** A connectivity check. @returns the address the peer nominated with it, when it is another one now. */
@@ -180,6 +198,7 @@ export class WeriftIce {
         }
         if (generation !== this.#generation) return;
         this.#isUp = true;
+        this.#isSettled = true;
         this.#events.up();
       },
       (error: unknown) => {

@@ -21,6 +21,7 @@ import type {
   SecureTransportFactory,
   TransportState,
 } from './secure-transport.ts';
+import type { IceRole } from './stun-binding.ts';
 import { WeriftDtls, type DtlsRole } from './werift-dtls.ts';
 import { WeriftIce } from './werift-ice.ts';
 import { WeriftSctp } from './werift-sctp.ts';
@@ -185,6 +186,10 @@ class WeriftTransport implements SecureTransport, MuxEndpoint {
   onStun(datagram: Buffer, host: string, port: number, useCandidate: boolean): void {
     const moved = this.#ice.onStun(datagram, host, port, useCandidate);
     if (moved !== undefined) this.#target = moved;
+  }
+
+  isSettled(host: string, port: number, role: IceRole | undefined): boolean {
+    return this.#ice.isSettled(host, port, role);
   }
 
   onDtls(datagram: Buffer, host: string, port: number): void {

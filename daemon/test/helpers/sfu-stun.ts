@@ -5,11 +5,14 @@ import { createHmac, randomBytes } from 'node:crypto';
 export function bindingRequest(
   username: string | undefined,
   password: string | undefined,
-  options: { useCandidate?: boolean } = {},
+  options: { useCandidate?: boolean; role?: 'controlling' | 'controlled' } = {},
 ): Buffer {
   const attributes: Buffer[] = [];
   if (username !== undefined) attributes.push(attribute(0x0006, Buffer.from(username)));
   if (options.useCandidate === true) attributes.push(attribute(0x0025, Buffer.alloc(0)));
+  if (options.role !== undefined) {
+    attributes.push(attribute(options.role === 'controlling' ? 0x802a : 0x8029, Buffer.alloc(8, 1)));
+  }
   const header = Buffer.alloc(20);
   header.writeUInt16BE(0x0001, 0);
   header.writeUInt32BE(0x2112a442, 4);

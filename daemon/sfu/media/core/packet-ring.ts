@@ -13,9 +13,11 @@ export const RING_MS = 3000;
 const MARKER = 0x80;
 const MAX_RESENDS = 0x7f;
 
-/** What is known of the packets, by index modulo capacity. */
+/** What is known of the packets, by index modulo capacity: a power of two. */
 class Columns {
   readonly capacity: number;
+  /** Takes an index, of any size, to its place. */
+  readonly mask: number;
   readonly payloads: (Buffer | undefined)[];
   /** Last time it left, by whichever way. */
   readonly sentMs: Float64Array;
@@ -24,6 +26,7 @@ class Columns {
 
   constructor(capacity: number) {
     this.capacity = capacity;
+    this.mask = capacity - 1;
     this.payloads = new Array<Buffer | undefined>(capacity).fill(undefined);
     const numbers = new ArrayBuffer(capacity * 13);
     this.sentMs = new Float64Array(numbers, 0, capacity);
@@ -32,8 +35,8 @@ class Columns {
   }
 
   copy(from: Columns, index: number): void {
-    const at = index % this.capacity;
-    const before = index % from.capacity;
+    const at = index & this.mask;
+    const before = index & from.mask;
     this.payloads[at] = from.payloads[before];
     this.sentMs[at] = from.sentMs[before] ?? 0;
     this.timestamps[at] = from.timestamps[before] ?? 0;
@@ -74,7 +77,7 @@ export class PacketRing {
       else this.#dropOldest();
     }
     const columns = this.#columns;
-    const at = index % columns.capacity;
+    const at = index & columns.mask;
     if (columns.payloads[at] !== undefined) return;
     columns.payloads[at] = payload;
     columns.sentMs[at] = nowMs;
@@ -87,7 +90,7 @@ export class PacketRing {
   /** The payload of the packet with this index, or undefined when it is gone or was never sent. */
   payload(index: number): Buffer | undefined {
     if (index < this.#oldest || index >= this.#end) return undefined;
-    return this.#columns.payloads[index % this.#columns.capacity];
+    return this.#columns.payloads[index & this.#columns.mask];
   }
 
   // --- of a packet that has a payload here ---
@@ -98,12 +101,12 @@ export class PacketRing {
 
   /** RTP timestamp: 32 bits. */
   timestamp(index: number): number {
-    return this.#columns.timestamps[index % this.#columns.capacity] ?? 0;
+    return this.#columns.timestamps[index & this.#columns.mask] ?? 0;
   }
 
   /** Last time it left, by whichever way. */
   sentMs(index: number): number {
-    return this.#columns.sentMs[index % this.#columns.capacity] ?? 0;
+    return this.#columns.sentMs[index & this.#columns.mask] ?? 0;
   }
 
   /** How often it left again. */
@@ -112,7 +115,7 @@ export class PacketRing {
   }
 
   noteResend(index: number, nowMs: number): void {
-    const at = index % this.#columns.capacity;
+    const at = index & this.#columns.mask;
     this.#columns.sentMs[at] = nowMs;
     if (this.resends(index) < MAX_RESENDS) this.#columns.flags[at] = this.#flags(index) + 1;
   }
@@ -124,12 +127,12 @@ export class PacketRing {
   }
 
   #flags(index: number): number {
-    return this.#columns.flags[index % this.#columns.capacity] ?? 0;
+    return this.#columns.flags[index & this.#columns.mask] ?? 0;
   }
 
   #trim(nowMs: number): void {
     while (this.#oldest < this.#end) {
-      const at = this.#oldest % this.#columns.capacity;
+      const at = this.#oldest & this.#columns.mask;
       const isOld =
         this.#columns.payloads[at] === undefined || nowMs - (this.#columns.sentMs[at] ?? 0) > RING_MS;
       if (!isOld && this.#bytes <= MAX_RING_BYTES) return;
@@ -138,7 +141,7 @@ export class PacketRing {
   }
 
   #dropOldest(): void {
-    const at = this.#oldest % this.#columns.capacity;
+    const at = this.#oldest & this.#columns.mask;
     this.#bytes -= this.#columns.payloads[at]?.length ?? 0;
     this.#columns.payloads[at] = undefined;
     this.#oldest += 1;

@@ -11,6 +11,11 @@ const RELAY = '10.0.0.9';
 
 class Recorder implements MuxEndpoint {
   readonly got: string[] = [];
+  /** The pair in use, once there is one, with the role of the other side. */
+  settled: string | undefined;
+  isSettled(address: string, port: number, role: string | undefined): boolean {
+    return this.settled === `${address}:${port} ${role}`;
+  }
   onStun(_datagram: Buffer, address: string, port: number, useCandidate: boolean): void {
     this.got.push(`stun ${address}:${port}${useCandidate ? ' nominates' : ''}`);
   }
@@ -99,6 +104,30 @@ t.test('a verified request binds its address; the next one there may take it ove
   demux.receive(MEDIA, RELAY, 1500);
   demux.receive(bindingRequest('other:theirs', 'other-secret'), RELAY, 1500);
   t.equal(other.got.length, 2, 'nothing after it is removed');
+  t.end();
+});
+
+t.test('a check that only keeps the path in use alive is answered here', (t) => {
+  const { demux, drops, replies, endpoint } = bench();
+  const role = 'controlled';
+  demux.receive(bindingRequest('ours:theirs', 'secret', { role }), RELAY, 1500);
+  t.equal(endpoint.got.length, 1, 'before there is a path');
+  endpoint.settled = `${RELAY}:1500 controlled`;
+  const request = bindingRequest('ours:theirs', 'secret', { role });
+  demux.receive(request, RELAY, 1500);
+  t.same([endpoint.got.length, replies.length], [1, 1]);
+  t.same(replies[0], {
+    datagram: bindingSuccess(request, RELAY, 1500, 'secret'),
+    port: 1500,
+    address: RELAY,
+  });
+  demux.receive(bindingRequest('ours:theirs', 'guess', { role }), RELAY, 1500);
+  t.equal(drops.get('stun-unauthenticated'), 1);
+  demux.receive(bindingRequest('ours:theirs', 'secret', { role, useCandidate: true }), RELAY, 1500);
+  demux.receive(bindingRequest('ours:theirs', 'secret', { role: 'controlling' }), RELAY, 1500);
+  demux.receive(bindingRequest('ours:theirs', 'secret'), RELAY, 1500);
+  demux.receive(bindingRequest('ours:theirs', 'secret', { role }), RELAY, 1501);
+  t.same([endpoint.got.length, replies.length], [5, 1], 'a nomination, a conflict of roles, another address');
   t.end();
 });
 
