@@ -40,13 +40,11 @@ export class StreamListener {
 
   async open(): Promise<void> {
     const { address, port, onError } = this.#options;
-    const server = this.#createServer();
-    // Raw connections are counted before they are served; TLS wraps first and is unwound by destroy().
-    const count = (socket: Socket): void => {
-      this.#count(socket);
-    };
-    if (this.#tls === undefined) server.prependListener('connection', count);
-    else server.on('connection', count);
+    const serve = this.#connectionHandler();
+    // What is above a bound costs no TLS: a flood of connections is counted away before.
+    const server = createTcpServer((socket) => {
+      if (this.#count(socket)) serve(socket);
+    });
     await new Promise<void>((resolve, reject) => {
       server.on('error', (error) => {
         reject(error); // After listening the promise is settled and this does nothing.
@@ -74,34 +72,37 @@ export class StreamListener {
     });
   }
 
-  #createServer(): Server {
+  /** What is done with a connection that counts. */
+  #connectionHandler(): (socket: Socket) => void {
     const { transport, certificate, core } = this.#options;
     if (transport === 'tcp') {
-      return createTcpServer((socket) => {
+      return (socket) => {
         this.#serve(socket);
-      });
+      };
     }
     if (certificate === undefined) throw new InvalidStateError('a tls listener needs a certificate');
-    this.#tls = createTlsServer(
+    const tls = createTlsServer(
       { ...certificate, minVersion: 'TLSv1.2', handshakeTimeout: NO_SOONER_MS },
       (socket) => {
         this.#serve(socket);
       },
     );
-    this.#tls.on('tlsClientError', (_error: Error, socket: TLSSocket) => {
+    tls.on('tlsClientError', (_error: Error, socket: TLSSocket) => {
       core.drops.add('tls-handshake');
       socket.destroy();
     });
-    return this.#tls;
+    this.#tls = tls;
+    return (socket) => tls.emit('connection', socket);
   }
 
-  #count(socket: Socket): void {
+  /** @returns false when it is above a bound, and gone. */
+  #count(socket: Socket): boolean {
     const { limits, core, transport, clock } = this.#options;
     const slot = limits.enter(socket.remoteAddress ?? '', { handshake: transport === 'tls' });
     if (typeof slot === 'string') {
       core.drops.add(slot === 'halfOpenConnections' ? 'half-open-limit' : 'connection-limit');
       socket.destroy();
-      return;
+      return false;
     }
     this.#sockets.add(socket);
     const key = remoteOf(socket);
@@ -109,7 +110,7 @@ export class StreamListener {
       this.#sockets.delete(socket);
       slot.leave();
     });
-    if (transport !== 'tls') return;
+    if (transport !== 'tls') return true;
     const cancelTimeout = clock.after(limits.handshakeMs, () => {
       limits.countEnded('handshakeSeconds');
       socket.destroy();
@@ -120,6 +121,7 @@ export class StreamListener {
       cancelTimeout();
       if (this.#handshakes.get(key) === handshake) this.#handshakes.delete(key);
     });
+    return true;
   }
 
   #serve(socket: Socket): void {
