@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: each work beside a peer in the same run on the same machine, as CPU time per packet from the
  * kernel's accounting. Figures are ratios to quote, not limits to assert. Parts: `npm run bench -- turn|sfu
- * |pair|late|storm [--quick]`, one or several; the whole of a part writes its section of daemon/BENCHMARKS.md.
+ * |pair|late|storm|wall [--quick]`, one or several; the whole of a part writes its section of daemon/BENCHMARKS.md.
  */
 import { cpus } from 'node:os';
 import { lateCommand, stormCommand } from './bench/joins.ts';
@@ -9,6 +9,7 @@ import { pairCommand } from './bench/pair.ts';
 import { preferBench } from './bench/preference.ts';
 import { sfuCommand } from './bench/sfu.ts';
 import { turnCommand } from './bench/turn.ts';
+import { wallCommand } from './bench/wall.ts';
 
 const [first, ...others] = process.argv.slice(2);
 const parts: Record<string, () => Promise<void>> = {
@@ -17,6 +18,7 @@ const parts: Record<string, () => Promise<void>> = {
   pair: () => pairCommand(rest),
   late: () => lateCommand(rest),
   storm: () => stormCommand(rest),
+  wall: () => wallCommand(rest),
 };
 const wanted = first === undefined ? Object.keys(parts) : [first, ...others.filter((one) => one in parts)];
 const rest = others.filter((one) => !(one in parts));

@@ -6,6 +6,9 @@ import type { Box } from './box.ts';
 import { untilServed } from './installed-box.ts';
 import { WatchedPicture, type Seen } from './watched-picture.ts';
 
+/** Of /proc/PID/stat. */
+const TICKS_PER_SECOND = 100;
+
 /** What each of the two saw meanwhile. */
 export type Row = { what: string; seconds: number; exhausted: Seen; other: Seen };
 /** Facts of the service manager. */
@@ -72,13 +75,18 @@ export class BlastWall {
   }
 
   /** What the slice of a namespace takes now. */
-  async taken(namespace: string): Promise<{ tasks: number; memoryBytes: number; cpuSeconds: number }> {
-    const [tasks, memory, cpu] = await this.#show(sliceOf(namespace), [
-      'TasksCurrent',
-      'MemoryCurrent',
-      'CPUUsageNSec',
-    ]);
-    return { tasks: Number(tasks), memoryBytes: Number(memory), cpuSeconds: Number(cpu) / 1e9 };
+  async taken(namespace: string): Promise<{ tasks: number; memoryBytes: number }> {
+    const [tasks, memory] = await this.#show(sliceOf(namespace), ['TasksCurrent', 'MemoryCurrent']);
+    return { tasks: Number(tasks), memoryBytes: Number(memory) };
+  }
+
+  /** CPU time of the processes that a unit in its slice has now. */
+  async cpuSecondsOf(namespace: string, unit: string): Promise<number> {
+    const group = `turnkeep.slice/${sliceOf(namespace)}/${unit}.service`;
+    const ticks = await this.box.sh(`
+      root=/sys/fs/cgroup/systemd; [ -d $root ] || root=/sys/fs/cgroup
+      for p in $(cat "$root/${group}/cgroup.procs"); do cat /proc/$p/stat || true; done | awk '{ sum += $14 + $15 } END { print sum + 0 }'`);
+    return Number(ticks) / TICKS_PER_SECOND;
   }
 
   async #show(unit: string, properties: readonly string[]): Promise<string[]> {

@@ -39,7 +39,9 @@ function open(): void {
   });
   let resuming = resumeToken !== undefined;
   socket.on('message', (text: Buffer) => {
-    const frame = JSON.parse(text.toString()) as Frame;
+    const raw = JSON.parse(text.toString()) as Frame & { data?: Record<string, unknown> };
+    // The first frames leave before the server knows the client's form.
+    const frame: Frame = raw.data === undefined ? raw : { type: raw.type, ...raw.data };
     if (frame.type === 'session') {
       // A socket is greeted with a session of its own before its first frame is read.
       if (resuming && frame['resumed'] !== true) return;
@@ -49,10 +51,12 @@ function open(): void {
       iceServers = frame['iceServers'] as IceServer[];
     } else if (frame.type === 'error') {
       say(`error ${String(frame['code'])} ${String(frame['message'])}`);
-      if (!resuming) return;
+      // A session that is not there any more, or a connection that ended: werift knows no restart of ICE.
+      if (!resuming && frame['connection'] !== 'subscribe') return;
       resuming = false;
       say('lost');
-      begin();
+      resumeToken = undefined;
+      socket.close();
     } else if (frame.type === 'offer') {
       const sdp = frame['sdp'] as string;
       tail = tail.then(async () => {
