@@ -4,6 +4,7 @@ import { firewallManagerSchema } from './firewall.ts';
 import { loadSchema } from './load.ts';
 import { namespaceNameSchema, portSchema, relayScopeSchema, roomIdSchema } from './names.ts';
 import { quotaViewSchema } from './quota.ts';
+import { sfuWorkerStatusSchema } from './sfu-workers.ts';
 import { roomRightSchema } from './signaling.ts';
 import { roomsLiveSchema } from './rooms.ts';
 import { turnLiveSchema } from './turn-operations.ts';
@@ -114,6 +115,8 @@ export const webrtcStatusSchema = z.object({
   state: webrtcStateSchema,
   turn: serviceStatusSchema.nullable(),
   sfu: serviceStatusSchema.nullable(),
+  /** The processes that the SFU spreads its rooms over; left out where it is one process. */
+  workers: z.array(sfuWorkerStatusSchema).optional(),
   ports: portBlocksSchema.nullable(),
   uris: z.array(z.string()),
   sessions: z.number().nullable(),

@@ -80,7 +80,8 @@ export class TkCameraSettings extends LitElement {
         .fields=${fieldsOf(device)}
         .run=${(values: FormValues) => this.#change(values)}
         @close=${() => {
-          this.dispatchEvent(new Event('close'));
+          // A secret that is not copied yet stays until it is hidden.
+          if (this.rotated === null) this.dispatchEvent(new Event('close'));
         }}
       ></tk-form>
       ${rotated === null ? this.#secret(device) : this.#rotated(rotated)}`;

@@ -140,7 +140,7 @@ export function servicesCard(status: WebrtcStatus, nowMs: number): TemplateResul
       <div class="tk-wallbox">
         <span class="cap">${status.namespace}</span>
         ${unit('turnkeep-turn', status.namespace, status.turn, nowMs)}
-        ${unit('turnkeep-sfu', status.namespace, status.sfu, nowMs)}
+        ${unit('turnkeep-sfu', status.namespace, status.sfu, nowMs, status.workers)}
       </div>
       ${quota(status.quota)}
     </div>
@@ -186,7 +186,13 @@ function quota(view: WebrtcStatus['quota']): TemplateResult | typeof nothing {
     ${problem === '' ? nothing : html`<p class="tiny muted problem">${problem}</p>`}`;
 }
 
-function unit(name: string, namespace: string, service: Service, nowMs: number): TemplateResult {
+function unit(
+  name: string,
+  namespace: string,
+  service: Service,
+  nowMs: number,
+  workers: WebrtcStatus['workers'] = [],
+): TemplateResult {
   const { state, label } = serviceWord(service);
   const since = service === null || service.since === null ? null : Date.parse(service.since);
   const running =
@@ -202,6 +208,14 @@ function unit(name: string, namespace: string, service: Service, nowMs: number):
             ${service.pid === null ? nothing : html`process ${service.pid}, `}${counted(service.restarts, 'restart')}
           </div>`
     }
+    ${workers.map(
+      ({ index, pid, rooms, subscriptions, restarts }) =>
+        html`<div class="v tiny">
+          worker ${index}: ${counted(rooms, 'room')}, ${counted(subscriptions, 'track')} watched,
+          ${pid === null ? html`<span class="connecting">being started again</span>` : html`process ${pid}`},
+          ${counted(restarts, 'restart')}
+        </div>`,
+    )}
   </div>`;
 }
 
