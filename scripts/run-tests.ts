@@ -41,7 +41,8 @@ const files = globSync([
 ])
   .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
   .sort();
-const phases = phasesOf(files, levels, root);
+const networks = root && spawnSync('unshare', ['--net', '--mount', 'true']).status === 0;
+const phases = phasesOf(files, levels, { root, networks });
 const boxes = root && phases.some((phase) => phase.files.some(({ file }) => needsBox(file)));
 const fileSystem = boxes ? prepare('rootfs') : Promise.resolve();
 let testBed: Promise<void> | undefined;
