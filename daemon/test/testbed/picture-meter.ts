@@ -51,8 +51,9 @@ function open(): void {
       iceServers = frame['iceServers'] as IceServer[];
     } else if (frame.type === 'error') {
       say(`error ${String(frame['code'])} ${String(frame['message'])}`);
-      // A session that is not there any more, or a connection that ended: werift knows no restart of ICE.
-      if (!resuming && frame['connection'] !== 'subscribe') return;
+      // No session any more, an SFU that is being started again, or a connection that ended: werift knows no restart of ICE.
+      const isOver = frame['connection'] === 'subscribe' || frame['code'] === 'unavailable';
+      if (!resuming && !isOver) return;
       resuming = false;
       say('lost');
       resumeToken = undefined;
