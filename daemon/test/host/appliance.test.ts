@@ -78,7 +78,7 @@ t.test('an installed appliance', async (t) => {
       fault: 'firewall rules that a stranger removed',
       broken: 'nft delete table inet turnkeep 2>/dev/null || true',
       mend: '',
-      told: /The table inet turnkeep of nftables is gone\.\s+They are set anew within two minutes/,
+      told: /The table inet turnkeep of nftables is gone\.\s+`turnkeep repair` sets them anew now/,
     },
     {
       round: 1,
