@@ -89,6 +89,7 @@ export class IngestLeg implements SourceOwner {
       version: 1,
       transport: this.#link.local,
       setup: 'actpass',
+      extmapAllowMixed: false,
       rtcpMuxOnly: true,
       sections: this.#kinds.map((kind, index) => ({
         mid: String(index),

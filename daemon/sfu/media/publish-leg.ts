@@ -94,6 +94,7 @@ export class PublishLeg implements SourceOwner {
       transport: this.#link.local,
       setup: 'passive',
       sections,
+      extmapAllowMixed: offer.media.some((media) => media.extmapAllowMixed),
       rtcpMuxOnly: false,
     });
   }
@@ -214,7 +215,7 @@ function section(media: SdpMedia, choice: Choice, direction: 'recvonly' | 'inact
     formats: [],
     direction,
     codecs: [answeredCodec(media, choice.sdp, choice.track)],
-    extensions: knownExtensions(media),
+    extensions: knownExtensions(media, choice.track.name),
     msid: undefined,
     rids: encodingsOf(media, choice.track),
     sender: undefined,

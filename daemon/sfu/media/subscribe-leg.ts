@@ -372,6 +372,7 @@ export class SubscribeLeg {
       transport: link.local,
       setup: 'actpass',
       sections: data === undefined ? media : media.toSpliced(data.index, 0, dataSection(data)),
+      extmapAllowMixed: true,
       rtcpMuxOnly: false,
     });
     const offerId = `${this.#sessionId}.${String(this.#version)}`;

@@ -9,12 +9,18 @@ import type { LocalCodec, LocalSection } from './sdp/write-sdp.ts';
 
 export const MID_EXTENSION_ID = 1;
 export const TRANSPORT_CC_EXTENSION_ID = 2;
+/** An id means one extension in the whole BUNDLE group (RFC 9143 section 9.2). */
+const AUDIO_LEVEL_EXTENSION_ID = 3;
+const DEPENDENCY_DESCRIPTOR_EXTENSION_ID = 4;
 const PROTOCOL = 'UDP/TLS/RTP/SAVPF';
 
 /** `new`: not in an answered offer yet; `live`: the viewer takes it; `rejected`: the viewer cannot. */
 export type SlotState = 'new' | 'live' | 'rejected';
 
-type Negotiated = Pick<DownlinkOptions, 'midExtensionId' | 'transportCcExtensionId' | 'nack'> & {
+type Negotiated = Pick<
+  DownlinkOptions,
+  'midExtensionId' | 'transportCcExtensionId' | 'elementExtensionId' | 'nack'
+> & {
   hasRtx: boolean;
 };
 
@@ -198,8 +204,24 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
       transportCcExtensionId: feedback.includes('transport-cc')
         ? extension(EXTENSION_URI.transportCc)
         : undefined,
+      elementExtensionId: this.#elementExtensionId(media),
       nack: feedback.includes('nack'),
     };
+  }
+
+  /** What its publishers may say in headers that viewers have use for. */
+  #handedOn(): { id: number; uri: string }[] {
+    if (this.#kind === 'audio') return [{ id: AUDIO_LEVEL_EXTENSION_ID, uri: EXTENSION_URI.audioLevel }];
+    if (this.#codec.name !== 'AV1') return [];
+    return [{ id: DEPENDENCY_DESCRIPTOR_EXTENSION_ID, uri: EXTENSION_URI.dependencyDescriptor }];
+  }
+
+  /** The id of what the viewer takes of that; of what may need the two-byte form, only when it takes both forms. */
+  #elementExtensionId(media: SdpMedia): number | undefined {
+    if (this.#kind === 'video' && !media.extmapAllowMixed) return undefined;
+    return this.#handedOn()
+      .map(({ uri }) => media.extensions.find((one) => one.uri === uri)?.id)
+      .find((id) => id !== undefined);
   }
 
   /** Sends by what the viewer took from now on; with another decoder it needs a key frame. */
@@ -232,6 +254,7 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
       mid: this.mid,
       midExtensionId: negotiated.midExtensionId,
       transportCcExtensionId: negotiated.transportCcExtensionId,
+      elementExtensionId: negotiated.elementExtensionId,
       cname: this.#cname,
       nack: negotiated.nack,
     };
@@ -260,6 +283,7 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
       extensions: [
         { id: MID_EXTENSION_ID, uri: EXTENSION_URI.mid },
         { id: TRANSPORT_CC_EXTENSION_ID, uri: EXTENSION_URI.transportCc },
+        ...this.#handedOn(),
       ],
       msid: this.#msid,
       sender: { ssrc: this.#ssrc, rtxSsrc: this.#rtxSsrc, cname: this.#cname },

@@ -5,6 +5,8 @@ export type MediaPacket = {
   /** Without padding, never changed. */
   readonly payload: Buffer;
   readonly marker: boolean;
+  /** What its header says for viewers too; undefined when nothing. Never changed. */
+  readonly element: Buffer | undefined;
   /** Extended: counts on over 65535. */
   readonly sequence: number;
   /** Extended timestamp on `clock`. */

@@ -7,7 +7,7 @@ import { SOON, type Pace, type SealedOutlet } from '../../../datagrams/sealed-fl
 import { randomBelow, type CoreContext } from './core-context.ts';
 import { PacketRing } from './packet-ring.ts';
 import { writeSenderReport } from './rtcp-packet.ts';
-import { RtpHeaderTemplate } from './rtp-packet.ts';
+import { RtpHeaderTemplate } from './rtp-header-template.ts';
 import { extendSequence } from './sequence-number.ts';
 import type { SrtpSender } from './srtp-context.ts';
 import type { DownlinkOptions } from './types.ts';
@@ -57,7 +57,8 @@ export class OutboundStream {
     const { mid, midExtensionId, ssrc, rtxSsrc, payloadType, rtxPayloadType } = options;
     const hasRtx = rtxSsrc !== undefined && rtxPayloadType !== undefined;
     const transportCcExtensionId = options.nack && !hasRtx ? undefined : options.transportCcExtensionId;
-    const shared = { mid, midExtensionId, transportCcExtensionId };
+    const { elementExtensionId } = options;
+    const shared = { mid, midExtensionId, transportCcExtensionId, elementExtensionId };
     this.#media = new RtpHeaderTemplate({ payloadType, ssrc, ...shared });
     this.#retransmission = hasRtx
       ? new RtpHeaderTemplate({ payloadType: rtxPayloadType, ssrc: rtxSsrc, ...shared })
@@ -94,11 +95,13 @@ export class OutboundStream {
 
   /**
    * Sends a packet.
-   * @param index `nextIndex`, or for audio any other that was never used. @returns bytes on the wire.
+   * @param index `nextIndex`, or for audio any other that was never used. @param element What its header says of it,
+   *   for viewers that want that. @returns bytes on the wire.
    */
   send(
     index: number,
     payload: Buffer,
+    element: Buffer | undefined,
     marker: boolean,
     timestamp: number,
     pace: Pace,
@@ -107,8 +110,9 @@ export class OutboundStream {
     if (index >= this.#nextIndex) this.#nextIndex = index + 1;
     this.#packets += 1;
     this.#bytes += payload.length;
-    if (this.#options.nack) this.#ring.add(index, payload, marker, timestamp, nowMs);
-    return this.#transmit(index, payload, marker, timestamp, pace, nowMs);
+    const own = this.#options.elementExtensionId === undefined ? undefined : element;
+    if (this.#options.nack) this.#ring.add(index, payload, own, marker, timestamp, nowMs);
+    return this.#transmit(index, payload, own, marker, timestamp, pace, nowMs);
   }
 
   /** From the next packet on. The ring is emptied: a copy with another header would repeat the cipher's nonce. */
@@ -142,7 +146,7 @@ export class OutboundStream {
     const [marker, timestamp] = [ring.marker(index), ring.timestamp(index)];
     this.#resendBytes +=
       this.#retransmission === undefined
-        ? this.#transmit(index, payload, marker, timestamp, SOON, nowMs)
+        ? this.#transmit(index, payload, ring.element(index), marker, timestamp, SOON, nowMs)
         : this.#wrap(this.#retransmission, index, payload, marker, timestamp, nowMs);
     return 'sent';
   }
@@ -170,12 +174,14 @@ export class OutboundStream {
   #transmit(
     index: number,
     payload: Buffer,
+    element: Buffer | undefined,
     marker: boolean,
     timestamp: number,
     pace: Pace,
     nowMs: number,
   ): number {
     const { ssrc } = this.#options;
+    this.#media.carry(element);
     return this.#protectAndSend(this.#media, payload, true, ssrc, index, marker, timestamp, pace, nowMs);
   }
 
@@ -189,6 +195,7 @@ export class OutboundStream {
     nowMs: number,
   ): number {
     const { retransmissionScratch } = this.#context;
+    template.carry(this.#ring.element(index));
     retransmissionScratch.view.setUint16(0, index);
     retransmissionScratch.buffer.set(payload, 2);
     const own = this.#nextRetransmissionIndex;

@@ -19,6 +19,8 @@ class Columns {
   /** Takes an index, of any size, to its place. */
   readonly mask: number;
   readonly payloads: (Buffer | undefined)[];
+  /** What the headers said; made with the first that said something. */
+  elements: (Buffer | undefined)[] | undefined;
   /** Last time it left, by whichever way. */
   readonly sentMs: Float64Array;
   readonly timestamps: Uint32Array;
@@ -38,9 +40,15 @@ class Columns {
     const at = index & this.mask;
     const before = index & from.mask;
     this.payloads[at] = from.payloads[before];
+    if (from.elements !== undefined) this.say(at, from.elements[before]);
     this.sentMs[at] = from.sentMs[before] ?? 0;
     this.timestamps[at] = from.timestamps[before] ?? 0;
     this.flags[at] = from.flags[before] ?? 0;
+  }
+
+  say(at: number, element: Buffer | undefined): void {
+    this.elements ??= new Array<Buffer | undefined>(this.capacity).fill(undefined);
+    this.elements[at] = element;
   }
 }
 
@@ -62,8 +70,15 @@ export class PacketRing {
     return this.#end - this.#oldest;
   }
 
-  /** Remembers a packet. Indexes may leave gaps and overtake each other a little. */
-  add(index: number, payload: Buffer, marker: boolean, timestamp: number, nowMs: number): void {
+  /** Remembers a packet. Indexes may leave gaps and overtake each other a little. @param element of its header. */
+  add(
+    index: number,
+    payload: Buffer,
+    element: Buffer | undefined,
+    marker: boolean,
+    timestamp: number,
+    nowMs: number,
+  ): void {
     if (this.#columns.capacity === 0) this.#columns = new Columns(FIRST_CAPACITY);
     if (this.#end === this.#oldest || index - this.#oldest >= MAX_RING_PACKETS * 2) {
       this.clear();
@@ -80,6 +95,7 @@ export class PacketRing {
     const at = index & columns.mask;
     if (columns.payloads[at] !== undefined) return;
     columns.payloads[at] = payload;
+    if (element !== undefined || columns.elements !== undefined) columns.say(at, element);
     columns.sentMs[at] = nowMs;
     columns.timestamps[at] = timestamp;
     columns.flags[at] = marker ? MARKER : 0;
@@ -94,6 +110,11 @@ export class PacketRing {
   }
 
   // --- of a packet that has a payload here ---
+
+  /** What its header said besides. */
+  element(index: number): Buffer | undefined {
+    return this.#columns.elements?.[index % this.#columns.capacity];
+  }
 
   marker(index: number): boolean {
     return (this.#flags(index) & MARKER) !== 0;
@@ -122,6 +143,7 @@ export class PacketRing {
 
   clear(): void {
     this.#columns.payloads.fill(undefined);
+    this.#columns.elements?.fill(undefined);
     this.#oldest = this.#end;
     this.#bytes = 0;
   }

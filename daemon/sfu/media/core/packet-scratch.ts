@@ -5,8 +5,8 @@
 
 /** Largest datagram the core builds: above any path MTU of a WebRTC session. */
 export const MAX_DATAGRAM_BYTES = 2048;
-/** Room for header, extension, RTX number and authentication tag. */
-export const MAX_PAYLOAD_BYTES = MAX_DATAGRAM_BYTES - 320;
+/** Room for header, extensions, RTX number and authentication tag. */
+export const MAX_PAYLOAD_BYTES = MAX_DATAGRAM_BYTES - 400;
 
 export class PacketScratch {
   readonly buffer = Buffer.alloc(MAX_DATAGRAM_BYTES);

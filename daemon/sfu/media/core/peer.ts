@@ -201,15 +201,24 @@ export class Peer implements CorePeer, SourceLink {
     this.#noteArrival(datagram, header, binding, nowMs);
     const payload = stripPadding(opened, header.hasPadding);
     if (payload === undefined) drops.add('bad-padding');
-    else if (binding.isRetransmission) this.#unwrap(binding.source, header, payload, nowMs);
     else {
-      const { timestamp, marker } = header;
-      binding.source.receive(sequenceNumber, timestamp, marker, payload, false, nowMs);
+      const element = binding.source.elementOf(datagram, header);
+      if (binding.isRetransmission) this.#unwrap(binding.source, header, payload, element, nowMs);
+      else {
+        const { timestamp, marker } = header;
+        binding.source.receive(sequenceNumber, timestamp, marker, payload, element, false, nowMs);
+      }
     }
   }
 
   /** RFC 4588 section 4: the payload begins with the number the packet had. */
-  #unwrap(source: CoreSource, header: RtpHeader, payload: Buffer, nowMs: number): void {
+  #unwrap(
+    source: CoreSource,
+    header: RtpHeader,
+    payload: Buffer,
+    element: Buffer | undefined,
+    nowMs: number,
+  ): void {
     // Empty: the sender probes the path with padding on its RTX stream.
     if (payload.length === 0) return;
     if (payload.length < 3 || source.ssrc === undefined) {
@@ -217,7 +226,8 @@ export class Peer implements CorePeer, SourceLink {
       return;
     }
     const { timestamp, marker } = header;
-    source.receive(payload.readUInt16BE(0), timestamp, marker, payload.subarray(2), true, nowMs);
+    const original = payload.subarray(2);
+    source.receive(payload.readUInt16BE(0), timestamp, marker, original, element, true, nowMs);
   }
 
   #noteArrival(datagram: Buffer, header: RtpHeader, binding: Binding, nowMs: number): void {

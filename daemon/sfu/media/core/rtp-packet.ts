@@ -1,11 +1,11 @@
 /**
  * RTP headers as bytes (RFC 3550 section 5.1, RFC 8285 extensions): parsing with bounds before every read
- * into one reusable object, and the header words a downlink writes.
+ * into one reusable object.
  */
 
 export const RTP_FIXED_HEADER_BYTES = 12;
-const ONE_BYTE_PROFILE = 0xbede;
-const TWO_BYTE_PROFILE = 0x1000;
+export const ONE_BYTE_PROFILE = 0xbede;
+export const TWO_BYTE_PROFILE = 0x1000;
 
 /** A parsed header. Filled by `parseRtpHeader`; one object serves every packet of a peer. */
 export type RtpHeader = {
@@ -120,88 +120,4 @@ export function stripPadding(payload: Buffer, hasPadding: boolean): Buffer | und
   const count = payload[payload.length - 1] ?? 0;
   if (count === 0 || count > payload.length) return undefined;
   return payload.subarray(0, payload.length - count);
-}
-
-/**
- * The constant part of the headers of one SSRC: written per packet with three or a few word stores.
- * Extensions are written in the one-byte form, or in the two-byte form when an id or the MID needs it.
- */
-export class RtpHeaderTemplate {
-  readonly headerBytes: number;
-  readonly #firstByte: number;
-  #payloadType: number;
-  readonly #ssrc: number;
-  readonly #extensionWords: number[];
-  /** Where the transport-wide number goes; 0 without one. */
-  readonly transportNumberAt: number;
-
-  /** @throws RangeError for an extension id or MID that cannot be written. */
-  constructor(options: {
-    payloadType: number;
-    ssrc: number;
-    mid: string;
-    midExtensionId: number | undefined;
-    transportCcExtensionId?: number | undefined;
-  }) {
-    this.#payloadType = options.payloadType;
-    this.#ssrc = options.ssrc;
-    const { bytes: extension, transportNumberAt } = writeExtensions(options);
-    this.transportNumberAt = transportNumberAt === 0 ? 0 : RTP_FIXED_HEADER_BYTES + transportNumberAt;
-    this.#extensionWords = [];
-    for (let at = 0; extension !== undefined && at < extension.length; at += 4) {
-      this.#extensionWords.push(extension.readUInt32BE(at));
-    }
-    this.#firstByte = extension === undefined ? 0x80 : 0x90;
-    this.headerBytes = RTP_FIXED_HEADER_BYTES + (extension?.length ?? 0);
-  }
-
-  setPayloadType(payloadType: number): void {
-    this.#payloadType = payloadType;
-  }
-
-  /** Writes the header into `out` at `start`. Sequence number and timestamp are taken modulo their size. */
-  write(out: DataView, start: number, marker: boolean, sequenceNumber: number, timestamp: number): void {
-    out.setUint8(start, this.#firstByte);
-    out.setUint8(start + 1, marker ? this.#payloadType | 0x80 : this.#payloadType);
-    out.setUint16(start + 2, sequenceNumber);
-    out.setUint32(start + 4, timestamp);
-    out.setUint32(start + 8, this.#ssrc);
-    const words = this.#extensionWords;
-    for (let at = 0; at < words.length; at += 1) out.setUint32(start + 12 + at * 4, words[at] ?? 0);
-  }
-}
-
-/** The extension block with its header; `transportNumberAt` is 0 without that element. */
-function writeExtensions(options: {
-  mid: string;
-  midExtensionId: number | undefined;
-  transportCcExtensionId?: number | undefined;
-}): { bytes: Buffer | undefined; transportNumberAt: number } {
-  const { mid, midExtensionId, transportCcExtensionId } = options;
-  const elements: { id: number; content: Buffer }[] = [];
-  // The number first: its place does not depend on the MID.
-  if (transportCcExtensionId !== undefined) {
-    elements.push({ id: transportCcExtensionId, content: Buffer.alloc(2) });
-  }
-  if (midExtensionId !== undefined) elements.push({ id: midExtensionId, content: Buffer.from(mid, 'utf8') });
-  if (elements.length === 0) return { bytes: undefined, transportNumberAt: 0 };
-  for (const { id, content } of elements) {
-    if (id < 1 || id > 255 || content.length === 0 || content.length > 255) {
-      throw new RangeError(`MID "${mid}" cannot be written as extension ${String(id)}`);
-    }
-  }
-  const isOneByte = elements.every(({ id, content }) => id <= 14 && content.length <= 16);
-  const body = Buffer.concat(
-    elements.flatMap(({ id, content }) => [
-      isOneByte ? Buffer.from([(id << 4) | (content.length - 1)]) : Buffer.from([id, content.length]),
-      content,
-    ]),
-  );
-  const words = Math.ceil(body.length / 4);
-  const bytes = Buffer.alloc(4 + words * 4);
-  bytes.writeUInt16BE(isOneByte ? ONE_BYTE_PROFILE : TWO_BYTE_PROFILE, 0);
-  bytes.writeUInt16BE(words, 2);
-  body.copy(bytes, 4);
-  const transportNumberAt = transportCcExtensionId === undefined ? 0 : isOneByte ? 5 : 6;
-  return { bytes, transportNumberAt };
 }

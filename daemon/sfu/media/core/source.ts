@@ -7,6 +7,7 @@ import { createCodecEye } from './codec-eye.ts';
 import { CACHE_VOID, KEY_FRAME_START, NOTHING, PARAMETERS_CHANGED, type CodecEye } from './codec-facts.ts';
 import type { CoreContext, Timed } from './core-context.ts';
 import { GopCache, type Gop } from './gop-cache.ts';
+import { HeaderElements } from './header-element.ts';
 import { KeyFrameRequest } from './key-frame-request.ts';
 import type { MediaPacket } from './media-packet.ts';
 import { MAX_PAYLOAD_BYTES } from './packet-scratch.ts';
@@ -14,6 +15,7 @@ import { RateMeter } from './rate-meter.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { ReceptionStatistics } from './reception-statistics.ts';
 import { ReplayWindow } from './replay-window.ts';
+import type { RtpHeader } from './rtp-packet.ts';
 import { extendSequence } from './sequence-number.ts';
 import { SourceClock } from './source-clock.ts';
 import { STALL_AFTER_MS, type MediaSource, type SourceOptions, type SourceStats } from './types.ts';
@@ -42,6 +44,7 @@ type Pending = {
   timestamp: number;
   marker: boolean;
   payload: Buffer;
+  element: Buffer | undefined;
   arrivalMs: number;
   isKeyFrameStart: boolean;
 };
@@ -61,6 +64,7 @@ export class CoreSource implements MediaSource, Timed {
   readonly #link: SourceLink;
   readonly #eye: CodecEye | undefined;
   readonly #audioLevel = new AudioLevel();
+  readonly #elements = new HeaderElements();
   readonly #bitRate = new RateMeter();
   readonly #frameRate = new RateMeter();
   readonly #gops = new GopCache();
@@ -140,6 +144,13 @@ export class CoreSource implements MediaSource, Timed {
     this.#audioLevel.note(element, nowMs);
   }
 
+  /** What the header of one of its packets says for viewers too. */
+  elementOf(packet: Buffer, header: RtpHeader): Buffer | undefined {
+    const { audioLevelExtensionId, dependencyDescriptorExtensionId } = this.options;
+    const id = audioLevelExtensionId ?? dependencyDescriptorExtensionId;
+    return id === undefined ? undefined : this.#elements.take(packet, header, id);
+  }
+
   loudness(nowMs: number): number {
     return this.#audioLevel.at(nowMs);
   }
@@ -169,13 +180,15 @@ export class CoreSource implements MediaSource, Timed {
 
   /**
    * One decrypted packet of this source. `payload` is kept; it is empty for a packet of padding only.
-   * @param isRetransmission it came unwrapped from RTX, so receiver reports do not count it.
+   * @param element See `elementOf`. @param isRetransmission it came unwrapped from RTX, so receiver reports do not
+   *   count it.
    */
   receive(
     sequenceNumber: number,
     timestamp: number,
     marker: boolean,
     payload: Buffer,
+    element: Buffer | undefined,
     isRetransmission: boolean,
     nowMs: number,
   ): void {
@@ -199,7 +212,8 @@ export class CoreSource implements MediaSource, Timed {
     this.#lastPacketAtMs = nowMs;
     if (this.#state !== 'flowing') this.#onFlowing(nowMs);
     const isKeyFrameStart = this.#eye !== undefined && this.#eye.startsKeyFrame(payload);
-    const pending: Pending = { sequence, timestamp, marker, payload, arrivalMs: nowMs, isKeyFrameStart };
+    const arrivalMs = nowMs;
+    const pending: Pending = { sequence, timestamp, marker, payload, element, arrivalMs, isKeyFrameStart };
     if (this.#eye === undefined) {
       this.#release(pending, nowMs);
       return;
@@ -352,6 +366,7 @@ export class CoreSource implements MediaSource, Timed {
     const packet: MediaPacket = {
       payload: pending.payload,
       marker: pending.marker,
+      element: pending.element,
       sequence: pending.sequence,
       timestamp,
       clock,

@@ -37,8 +37,10 @@ export type SourceOptions = {
   /** RFC 8285 ids negotiated on this leg. */
   midExtensionId: number | undefined;
   transportCcExtensionId: number | undefined;
-  /** RFC 6464, audio only. */
+  /** RFC 6464, audio only; handed on to viewers. */
   audioLevelExtensionId: number | undefined;
+  /** Video whose layers are told by it only (AV1); handed on to viewers. */
+  dependencyDescriptorExtensionId?: number | undefined;
   feedback: { nack: boolean; pli: boolean; transportCc: boolean };
   /**
    * One encoding of several of this section (RFC 8853): only packets with this RtpStreamId are its own.
@@ -64,6 +66,8 @@ export type DownlinkOptions = {
    * on its own SSRC: such a copy must be the same packet to the bit, or the cipher's nonce repeats.
    */
   transportCcExtensionId?: number | undefined;
+  /** The viewer's id of what its source hands on: audio level, or dependency descriptor. Undefined: it wants neither. */
+  elementExtensionId?: number | undefined;
   /** RTCP CNAME of the SDES we send. */
   cname: string;
   nack: boolean;

@@ -89,7 +89,7 @@ export class ViewerOutput implements Timed {
       // A lost first packet is never asked for again, so it exists twice.
       this.#noteSent(nowMs);
       const pace = isLive ? PATIENT : SOON;
-      this.stream.send(this.stream.nextIndex, preamble, false, timestamp, pace, nowMs);
+      this.stream.send(this.stream.nextIndex, preamble, undefined, false, timestamp, pace, nowMs);
     }
   }
 
@@ -101,7 +101,8 @@ export class ViewerOutput implements Timed {
     // A burst has a pace of its own.
     const pace = isLive ? (packet.marker ? PICTURE_END : PATIENT) : SOON;
     this.#noteSent(nowMs);
-    return this.stream.send(this.stream.nextIndex, payload, packet.marker, timestamp, pace, nowMs);
+    const { element, marker } = packet;
+    return this.stream.send(this.stream.nextIndex, payload, element, marker, timestamp, pace, nowMs);
   }
 
   sendSound(packet: MediaPacket, nowMs: number): void {
@@ -118,7 +119,7 @@ export class ViewerOutput implements Timed {
     if (isRestart && this.stream.packets === 0) this.sendReport(nowMs);
     const timestamp = this.#timeline.ofAudio(packet, isRestart);
     this.#noteSent(nowMs);
-    this.stream.send(index, packet.payload, packet.marker, timestamp, SOON, nowMs);
+    this.stream.send(index, packet.payload, packet.element, packet.marker, timestamp, SOON, nowMs);
   }
 
   /** Now, and again while something is sent. */

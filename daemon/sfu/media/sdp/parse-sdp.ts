@@ -32,6 +32,7 @@ export function parseSdp(text: string): SessionDescription {
   const session: Level = { ufrag: '', password: '', fingerprints: [], setup: '' };
   const description: SessionDescription = { bundle: [], media: [] };
   let sessionDirection: MediaDirection = 'sendrecv';
+  let allowsMixed = false;
   let media: SdpMedia | undefined;
   for (const line of lines) {
     if (line.startsWith('m=')) {
@@ -43,6 +44,7 @@ export function parseSdp(text: string): SessionDescription {
       readTransport(media ?? session, name, value);
       if (media !== undefined) readMedia(media, name, value);
       else if (isDirection(name)) sessionDirection = name;
+      else if (name === 'extmap-allow-mixed') allowsMixed = true;
       else if (name === 'group' && description.bundle.length === 0 && value.startsWith('BUNDLE')) {
         description.bundle = value.split(' ').slice(1, MAX_MEDIA + 1);
       }
@@ -57,6 +59,7 @@ export function parseSdp(text: string): SessionDescription {
     one.ufrag ||= session.ufrag;
     one.password ||= session.password;
     one.setup ||= session.setup;
+    one.extmapAllowMixed ||= allowsMixed;
     if (one.fingerprints.length === 0) one.fingerprints = session.fingerprints;
   }
   return description;
@@ -82,6 +85,7 @@ function startMedia(text: string, direction: MediaDirection): SdpMedia {
     direction,
     codecs,
     extensions: [],
+    extmapAllowMixed: false,
     ssrcs: [],
     fidGroups: [],
     rids: [],
@@ -180,6 +184,9 @@ function readMedia(media: SdpMedia, name: string, value: string): void {
       media.extensions.push({ id, uri: match[2] ?? '' });
       return;
     }
+    case 'extmap-allow-mixed':
+      media.extmapAllowMixed = true;
+      return;
     case 'ssrc': {
       const ssrc = uint32(value.split(' ', 1)[0]);
       if (ssrc !== undefined && !media.ssrcs.includes(ssrc) && media.ssrcs.length < MAX_LIST) {

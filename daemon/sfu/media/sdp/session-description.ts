@@ -28,6 +28,8 @@ export type SdpMedia = {
   direction: MediaDirection;
   codecs: SdpCodec[];
   extensions: { id: number; uri: string }[];
+  /** RFC 8285 section 6: both forms of header extensions may be mixed in one stream. */
+  extmapAllowMixed: boolean;
   ssrcs: number[];
   /** `a=ssrc-group:FID`: media and its RTX. */
   fidGroups: { ssrc: number; rtxSsrc: number }[];
@@ -54,6 +56,9 @@ export const EXTENSION_URI = {
   mid: 'urn:ietf:params:rtp-hdrext:sdes:mid',
   transportCc: 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
   audioLevel: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level',
+  /** AV1 RTP payload format, appendix A. */
+  dependencyDescriptor:
+    'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension',
   /** RFC 8852. */
   rid: 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id',
   repairedRid: 'urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id',

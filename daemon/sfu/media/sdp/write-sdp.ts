@@ -49,6 +49,8 @@ export type LocalDescription = {
   transport: LocalTransport;
   setup: 'actpass' | 'passive';
   sections: readonly (LocalSection | LocalDataSection)[];
+  /** Header extensions of both forms in one stream (RFC 8285 section 6). */
+  extmapAllowMixed: boolean;
   /** Adds `a=rtcp-mux-only` (RFC 8858): strict producers ask for it. */
   rtcpMuxOnly: boolean;
 };
@@ -61,6 +63,7 @@ export function writeSdp(description: LocalDescription): string {
     's=-',
     't=0 0',
     ...(bundle.length > 0 ? [`a=group:BUNDLE ${bundle.join(' ')}`] : []),
+    ...(description.extmapAllowMixed ? ['a=extmap-allow-mixed'] : []),
     'a=msid-semantic: WMS *',
   ];
   for (const section of description.sections) {

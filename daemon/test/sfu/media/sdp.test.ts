@@ -1,4 +1,5 @@
 /** Reading and writing session descriptions, codecs, and the relay-only rule for candidates. */
+import { EXTENSION_URI } from '../../../sfu/media/sdp/session-description.ts';
 import fc from 'fast-check';
 import t from 'tap';
 import {
@@ -12,7 +13,7 @@ import {
   trackCodecOf,
   usableCodecs,
 } from '../../../sfu/media/codecs.ts';
-import { encodingsOf, sourceOptions } from '../../../sfu/media/receive-section.ts';
+import { encodingsOf, knownExtensions, sourceOptions } from '../../../sfu/media/receive-section.ts';
 import { admitCandidate } from '../../../sfu/media/relay-candidate.ts';
 import { RelaySet } from '../../../sfu/media/relay-set.ts';
 import { parseSdp, SdpError } from '../../../sfu/media/sdp/parse-sdp.ts';
@@ -96,6 +97,7 @@ t.test('what we write can be read again, with everything receivers look for', (t
     version: 1,
     transport: TRANSPORT,
     setup: 'actpass',
+    extmapAllowMixed: true,
     rtcpMuxOnly: true,
     sections: [
       {
@@ -287,6 +289,7 @@ t.test('an offer with several encodings (RFC 8853)', (t) => {
     version: 1,
     transport: TRANSPORT,
     setup: 'passive',
+    extmapAllowMixed: false,
     rtcpMuxOnly: false,
     sections: [
       {
@@ -305,5 +308,27 @@ t.test('an offer with several encodings (RFC 8853)', (t) => {
     ],
   });
   t.match(written, 'a=rid:h recv\r\na=rid:m recv\r\na=rid:l recv\r\na=simulcast:recv h;m;l\r\n');
+  t.end();
+});
+
+t.test('the dependency descriptor is taken of AV1 only, and only where both forms may be mixed', (t) => {
+  const descriptor = `a=extmap:12 ${EXTENSION_URI.dependencyDescriptor}\r\n`;
+  const offer = (codec: string, mixed: string): string =>
+    `v=0\r\n${mixed}m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 ${codec}/90000\r\n${descriptor}`;
+  const idOf = (sdp: string): number | undefined => {
+    const media = parseSdp(sdp).media[0]!;
+    const { sdp: codec, track } = usableCodecs(media)[0]!;
+    const options = sourceOptions(media, codec, track, { trackId: 't', bindBySsrc: true });
+    t.same(
+      knownExtensions(media, track.name).map(({ id }) => id),
+      options.dependencyDescriptorExtensionId === undefined ? [] : [12],
+      'what is answered is what is read',
+    );
+    return options.dependencyDescriptorExtensionId;
+  };
+  t.equal(idOf(offer('AV1', 'a=extmap-allow-mixed\r\n')), 12);
+  t.equal(idOf(`${offer('AV1', '')}a=extmap-allow-mixed\r\n`), 12, 'said by the section');
+  t.equal(idOf(offer('AV1', '')), undefined, 'it could come in part only');
+  t.equal(idOf(offer('VP8', 'a=extmap-allow-mixed\r\n')), undefined);
   t.end();
 });

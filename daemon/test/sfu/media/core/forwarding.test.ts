@@ -1,6 +1,16 @@
 /** A publisher, the core and viewers in fake time: joins, live, source changes, pauses, reports. */
 import t, { type Test } from 'tap';
-import { frameNumber, framesOf, Publisher, START_MS, Viewer, World, type Received } from './loopback.ts';
+import {
+  ELEMENT_ID,
+  VIEWERS_ELEMENT_ID,
+  frameNumber,
+  framesOf,
+  Publisher,
+  START_MS,
+  Viewer,
+  World,
+  type Received,
+} from './loopback.ts';
 import { PPS, SPS_360, SPS_720, stapA } from './streams.ts';
 
 /** Continuous numbers, strictly increasing timestamps per frame, and frames in order without a hole. */
@@ -486,3 +496,45 @@ t.test('a camera that restarts: other SSRC, other level and size, its clock and 
   t.ok(Math.abs(gapMs - (after[0]!.atMs - before.atMs)) < 60, `${gapMs} ms on the timeline`);
   t.end();
 });
+
+for (const rtx of [true, false]) {
+  t.test(
+    `a header element is handed on by the viewer's id, ${rtx ? 'with RTX' : 'repeated as it was'}`,
+    (t) => {
+      const world = new World(3);
+      // As long as the structure of a dependency descriptor with each 30th frame, short with the others.
+      const elementOf = ({ timestamp }: { timestamp: number }): Buffer => {
+        const bytes = Buffer.alloc((timestamp / 3000) % 30 < 1 ? 90 : 3, timestamp & 0xff);
+        bytes.writeUInt16BE((timestamp / 3000) & 0xffff, 0);
+        return bytes;
+      };
+      const publisher = new Publisher(world, {
+        ...{ codec: 'VP8', rtx, firstTimestamp: 0, element: elementOf },
+        up: { delayMs: 20, loss: 0.03 },
+        source: { dependencyDescriptorExtensionId: ELEMENT_ID },
+      });
+      publisher.start();
+      world.run(1500);
+      const down = { delayMs: 20, loss: 0.05 };
+      const options = { codec: 'VP8', rtx, feedback: rtx, down } as const;
+      const viewer = new Viewer(world, { ...options, downlink: { elementExtensionId: VIEWERS_ELEMENT_ID } });
+      const plain = new Viewer(world, options);
+      for (const one of [viewer, plain]) one.downlink.setSource(publisher.source, world.nowMs);
+      world.run(6000);
+      const frames = framesOf(viewer.ordered.slice(0, -100));
+      t.ok(frames.length > 150);
+      t.ok(viewer.arrivals.some((one) => one.isRetransmission) || !rtx);
+      const first = viewer.ordered[0]!.element!.readUInt16BE(0);
+      const wrong = frames.filter(({ packets }, at) =>
+        packets.some(({ element }) => !element?.equals(elementOf({ timestamp: (first + at) * 3000 }))),
+      );
+      t.equal(wrong.length, 0, 'each packet has that of its frame, the cached and the repeated ones too');
+      t.equal(
+        plain.arrivals.every(({ element }) => element === undefined),
+        true,
+        'who did not take it does not get it',
+      );
+      t.end();
+    },
+  );
+}

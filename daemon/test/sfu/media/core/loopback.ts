@@ -37,6 +37,9 @@ import { h264Frame, seeded, vp8Frame, type StreamOptions } from './streams.ts';
 export const START_MS = 1_700_000_000_000;
 const MID_ID = 1;
 const TRANSPORT_CC_ID = 3;
+/** What publishers call the element that is handed on, and viewers. */
+export const ELEMENT_ID = 12;
+export const VIEWERS_ELEMENT_ID = 7;
 
 /** Keys of one association, from both ends. */
 export function keyPair(profile: SrtpProfile, fill: number): { ours: SrtpKeys; theirs: SrtpKeys } {
@@ -168,6 +171,8 @@ export type PublisherOptions = {
   rtx?: boolean;
   announced?: boolean;
   trackId?: string;
+  /** Header element 12 of a packet, in the two-byte form. */
+  element?: (packet: { payload: Buffer; timestamp: number }) => Buffer | undefined;
   source?: Partial<SourceOptions>;
 };
 
@@ -312,7 +317,7 @@ export class Publisher {
     index: number,
     packet: { payload: Buffer; marker: boolean; timestamp: number },
   ): void {
-    const out = Buffer.alloc(1500);
+    const out = Buffer.alloc(1800);
     out.writeUInt8(0x90, 0);
     out.writeUInt8(payloadType | (packet.marker ? 0x80 : 0), 1);
     out.writeUInt16BE(index & 0xffff, 2);
@@ -325,7 +330,9 @@ export class Publisher {
     out.writeUInt8((TRANSPORT_CC_ID << 4) | 1, 19);
     out.writeUInt16BE(this.transportNumber & 0xffff, 20);
     this.transportNumber += 1;
-    const bytes = this.sender.protectRtp(out, out.subarray(0, 24), packet.payload, ssrc, index);
+    const element = this.#options.element?.(packet);
+    const headerBytes = element === undefined ? 24 : writeTwoByteForm(out, element);
+    const bytes = this.sender.protectRtp(out, out.subarray(0, headerBytes), packet.payload, ssrc, index);
     this.world.carry(this.#up, out.subarray(0, bytes), (copy) => {
       this.peer.receive(copy, this.world.nowMs);
     });
@@ -358,12 +365,26 @@ export class Publisher {
   }
 }
 
+/** The same extensions and one more, in the two-byte form. @returns the length of the header. */
+function writeTwoByteForm(out: Buffer, element: Buffer): number {
+  const number = out.readUInt16BE(20);
+  const words = Math.ceil((10 + element.length) / 4);
+  out.fill(0, 12, 16 + words * 4);
+  out.writeUInt16BE(0x1000, 12);
+  out.writeUInt16BE(words, 14);
+  Buffer.from([MID_ID, 2, 0x76, 0x30, TRANSPORT_CC_ID, 2, number >> 8, number & 0xff]).copy(out, 16);
+  Buffer.from([ELEMENT_ID, element.length]).copy(out, 24);
+  element.copy(out, 26);
+  return 16 + words * 4;
+}
+
 export type Received = {
   index: number;
   timestamp: number;
   marker: boolean;
   payload: Buffer;
   mid: string | undefined;
+  element: Buffer | undefined;
   atMs: number;
   isRetransmission: boolean;
 };
@@ -494,12 +515,17 @@ export class Viewer {
     const number = isRetransmission ? payload.readUInt16BE(0) : header.sequenceNumber;
     const index = this.#highest === -1 ? number : extendSequence(number, this.#highest);
     const found = findExtension(datagram, header, 4);
+    const elementAt = findExtension(datagram, header, VIEWERS_ELEMENT_ID);
     const received: Received = {
       index,
       timestamp: header.timestamp,
       marker: header.marker,
       payload: isRetransmission ? payload.subarray(2) : payload,
       mid: found === -1 ? undefined : datagram.toString('utf8', found >> 8, (found >> 8) + (found & 255)),
+      element:
+        elementAt === -1
+          ? undefined
+          : Buffer.from(datagram.subarray(elementAt >> 8, (elementAt >> 8) + (elementAt & 255))),
       atMs: nowMs,
       isRetransmission,
     };

@@ -8,7 +8,14 @@ import {
   RING_MS,
 } from '../../../../sfu/media/core/packet-ring.ts';
 
-type Sent = { payload: Buffer; marker: boolean; timestamp: number; sentMs: number; resends: number };
+type Sent = {
+  payload: Buffer;
+  element: Buffer | undefined;
+  marker: boolean;
+  timestamp: number;
+  sentMs: number;
+  resends: number;
+};
 
 t.test('what was sent in the last second is there as it was sent, and as often sent again', (t) => {
   const step = fc.record({
@@ -31,11 +38,12 @@ t.test('what was sent in the last second is there as it was sent, and as often s
           const index = Math.max(next + gap, first);
           const payload = Buffer.alloc(bytes);
           const timestamp = (index * 3000) >>> 0;
-          ring.add(index, payload, marker, timestamp, nowMs);
+          const element = bytes % 3 === 0 ? Buffer.from([index & 0xff]) : undefined;
+          ring.add(index, payload, element, marker, timestamp, nowMs);
           // One that was overtaken by all that are there may be too late for the ring.
           const isTaken = index >= next || ring.payload(index) !== undefined;
           if (isTaken && !sent.has(index))
-            sent.set(index, { payload, marker, timestamp, sentMs: nowMs, resends: 0 });
+            sent.set(index, { payload, element, marker, timestamp, sentMs: nowMs, resends: 0 });
           next = Math.max(next, index + 1);
           const old = again === null ? undefined : sent.get(next - again);
           if (old !== undefined && ring.payload(next - again!) !== undefined) {
@@ -51,6 +59,7 @@ t.test('what was sent in the last second is there as it was sent, and as often s
             if (nowMs - one.sentMs < RING_MS / 3 && next - index < MAX_RING_PACKETS) return false;
             continue;
           }
+          if (ring.element(index) !== one.element) return false;
           if (payload !== one.payload || ring.marker(index) !== one.marker) return false;
           if (ring.timestamp(index) !== one.timestamp || ring.sentMs(index) !== one.sentMs) return false;
           if (ring.resends(index) !== Math.min(one.resends, 127)) return false;

@@ -9,16 +9,18 @@ import {
   writeReceiverReport,
   writeSenderReport,
 } from '../../../../sfu/media/core/rtcp-packet.ts';
+import { RtpHeaderTemplate } from '../../../../sfu/media/core/rtp-header-template.ts';
 import {
   emptyRtpHeader,
   findExtension,
   isRtcp,
   parseRtpHeader,
-  RtpHeaderTemplate,
   stripPadding,
 } from '../../../../sfu/media/core/rtp-packet.ts';
 import { extendSequence, extendTimestamp } from '../../../../sfu/media/core/sequence-number.ts';
 import { FUZZ_RUNS, hex } from './streams.ts';
+
+const NO_MID = { payloadType: 1, ssrc: 1, mid: '', midExtensionId: undefined };
 
 t.test('a header with CSRC and one-byte extensions', (t) => {
   const packet = hex('b1e0ffff00000001deadbeef' + '00000007' + 'bede0002' + '10610032abcd0000' + 'aabb');
@@ -79,6 +81,61 @@ t.test('the header template writes what the parser reads', (t) => {
     t.equal(out.toString('utf8', found >> 8, (found >> 8) + (found & 255)), mid);
   }
   t.throws(() => new RtpHeaderTemplate({ payloadType: 1, ssrc: 1, mid: '', midExtensionId: 1 }), RangeError);
+  t.end();
+});
+
+t.test('an element of a packet goes into the form it needs, and only that packet has it', (t) => {
+  const template = new RtpHeaderTemplate({
+    ...{ payloadType: 102, ssrc: 0x11223344, mid: '3', midExtensionId: 1 },
+    ...{ transportCcExtensionId: 2, elementExtensionId: 4 },
+  });
+  const written = (element: Buffer | undefined): string => {
+    const out = Buffer.alloc(400, 0xee);
+    template.carry(element);
+    template.write(new DataView(out.buffer, out.byteOffset, 400), 0, false, 7, 9);
+    out.writeUInt16BE(0xabcd, template.transportNumberAt);
+    return out.toString('hex', 0, template.headerBytes);
+  };
+  const fixed = '90660007' + '00000009' + '11223344';
+  const plain = fixed + 'bede0002' + '21abcd10' + '33000000';
+  t.equal(written(undefined), plain);
+  t.equal(written(hex('c0ffee')), fixed + 'bede0003' + '21abcd10' + '3342c0ff' + 'ee000000');
+  t.equal(written(hex('85')), fixed + 'bede0002' + '21abcd10' + '33408500'.slice(0, 8));
+  t.equal(
+    written(Buffer.alloc(17, 0x5a)),
+    fixed + '10000007' + '0202abcd' + '01013304' + '115a5a5a' + '5a'.repeat(14) + '0000',
+  );
+  t.equal(
+    written(Buffer.alloc(0)),
+    fixed + '10000003' + '0202abcd' + '01013304' + '00000000',
+    'an empty one',
+  );
+  t.equal(written(undefined), plain, 'the next packet has none');
+  t.equal(written(Buffer.alloc(256)), plain, 'one that no form can say');
+
+  const header = emptyRtpHeader();
+  for (const elementExtensionId of [3, 14, 15, 200]) {
+    for (const mid of ['7', 'longer than sixteen bytes', undefined]) {
+      for (const bytes of [1, 2, 3, 4, 16, 17, 100, 255]) {
+        const one = new RtpHeaderTemplate({
+          ...{ payloadType: 1, ssrc: 1, mid: mid ?? '', elementExtensionId },
+          midExtensionId: mid === undefined ? undefined : 1,
+        });
+        const out = Buffer.alloc(500, 0xee);
+        const element = Buffer.alloc(bytes, bytes);
+        one.carry(element);
+        one.write(new DataView(out.buffer, out.byteOffset, 500), 0, false, 0, 0);
+        if (!parseRtpHeader(out, header) || header.headerBytes !== one.headerBytes) t.fail('no header');
+        const found = findExtension(out, header, elementExtensionId);
+        const read = out.subarray(found >> 8, (found >> 8) + (found & 255));
+        const said = mid === undefined ? -1 : findExtension(out, header, 1);
+        if (!read.equals(element) || (mid !== undefined && said === -1)) {
+          t.fail(`${elementExtensionId}, ${mid}, ${bytes}`);
+        }
+      }
+    }
+  }
+  t.throws(() => new RtpHeaderTemplate({ ...NO_MID, elementExtensionId: 256 }), RangeError);
   t.end();
 });
 
