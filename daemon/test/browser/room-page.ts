@@ -17,6 +17,10 @@ export type Entrance = {
   picture: 'numbers' | 'ball';
   /** Publishes several encodings (simulcast): by how much each is scaled down, by rid. */
   encodings?: Record<string, number>;
+  /** Publishes layers in one stream (SVC), as `RTCRtpEncodingParameters.scalabilityMode` names them. */
+  scalability?: string;
+  /** Looks at what came with each picture before it is decoded; Chromium only. */
+  inspects?: boolean;
   /** Publishes a lasting tone: the browser's test tone is too short to pass for speech. */
   speaks?: boolean;
   /** The lines a viewer asks for. */
@@ -47,6 +51,8 @@ export type Side = {
   repair: Repair;
   /** Of the video that is sent: packets, those of them that were sent again, and pictures. */
   sent: { packets: number; retransmitted: number; frames: number };
+  /** Of the video that is sent, as `scalabilityMode` names it; empty where nothing says it. */
+  scalability: string;
 };
 
 /** The browser's own figures of one received video. */
@@ -72,6 +78,12 @@ export type Seen = {
   /** Pictures that were shown, whatever is on them. */
   shown: number;
   size: string;
+  /** `spatial.temporal` layers of the pictures that came, where something told them. */
+  layers: string[];
+  /** Pictures that came with the frames they depend on: by a dependency descriptor. */
+  described: number;
+  /** The level of the sound that came last, as its packets said: 0 is silence; null when they did not say. */
+  loudness: number | null;
   /** Who spoke last, as the room was told; empty before anybody did. */
   speaker: string;
   viewer: Side | null;
@@ -85,6 +97,8 @@ type Room = {
   pictures: Set<string>;
   shown: number;
   size: string;
+  layers: Set<string>;
+  described: number;
   speaker: string;
   viewer: RTCPeerConnection | null;
   publisher: RTCPeerConnection | null;
@@ -109,6 +123,8 @@ export function enterRoom(entrance: Entrance): void {
     pictures: new Set(),
     shown: 0,
     size: '',
+    layers: new Set(),
+    described: 0,
     speaker: '',
     viewer: null,
     publisher: null,
@@ -228,7 +244,11 @@ export function enterRoom(entrance: Entrance): void {
     const media = canvas.captureStream();
     for (const track of [...media.getTracks(), ...sound.getTracks()]) {
       const scaled = Object.entries(track.kind === 'video' ? (entrance.encodings ?? {}) : {});
-      const sendEncodings = scaled.map(([rid, scaleResolutionDownBy]) => ({ rid, scaleResolutionDownBy }));
+      const layered = track.kind === 'video' ? entrance.scalability : undefined;
+      const sendEncodings: (RTCRtpEncodingParameters & { scalabilityMode?: string })[] =
+        layered === undefined
+          ? scaled.map(([rid, scaleResolutionDownBy]) => ({ rid, scaleResolutionDownBy }))
+          : [{ scalabilityMode: layered }];
       if (sendEncodings.length === 0) peer.addTrack(track, media);
       else peer.addTransceiver(track, { direction: 'sendonly', streams: [media], sendEncodings });
     }
@@ -252,13 +272,18 @@ export function enterRoom(entrance: Entrance): void {
   }
 
   function watch(): RTCPeerConnection {
-    const peer = new RTCPeerConnection(configuration);
+    const inspects = entrance.inspects === true;
+    const peer = new RTCPeerConnection({
+      ...configuration,
+      ...(inspects ? { encodedInsertableStreams: true } : {}),
+    });
     follow('viewer', peer);
     peer.onicecandidate = ({ candidate }) => {
       send('ice-candidate', { candidate });
     };
     if (entrance.recovers === true) restartWhenStill();
-    peer.ontrack = ({ track }) => {
+    peer.ontrack = ({ track, receiver }) => {
+      if (inspects) inspect(receiver);
       room.tracks.push(track.kind);
       const element = document.createElement(track.kind === 'video' ? 'video' : 'audio');
       element.muted = track.kind === 'video';
@@ -268,6 +293,23 @@ export function enterRoom(entrance: Entrance): void {
       if (element instanceof HTMLVideoElement) look(element);
     };
     return peer;
+  }
+
+  function inspect(receiver: RTCRtpReceiver): void {
+    type Encoded = { getMetadata: () => { frameId?: number; spatialIndex?: number; temporalIndex?: number } };
+    type Streams = { readable: ReadableStream<Encoded>; writable: WritableStream<Encoded> };
+    const { readable, writable } = (
+      receiver as unknown as { createEncodedStreams: () => Streams }
+    ).createEncodedStreams();
+    const transform = new TransformStream<Encoded, Encoded>({
+      transform: (frame, controller) => {
+        const { frameId, spatialIndex, temporalIndex } = frame.getMetadata();
+        if (frameId !== undefined) room.described += 1;
+        if (spatialIndex !== undefined) room.layers.add(`${spatialIndex}.${temporalIndex ?? 0}`);
+        controller.enqueue(frame);
+      },
+    });
+    readable.pipeThrough(transform).pipeTo(writable).catch(fail);
   }
 
   /** As the client library does it: two seconds without a new picture, then every five. */
@@ -366,7 +408,12 @@ export async function lookAround(): Promise<Seen> {
         retransmitted: of(outbound ?? {}, 'retransmittedPacketsSent'),
         frames: of(outbound ?? {}, 'framesSent'),
       },
+      scalability: word(outbound?.['scalabilityMode']),
     };
+  }
+  function loudness(peer: RTCPeerConnection | null): number | null {
+    const sound = peer?.getReceivers().find((one) => one.track.kind === 'audio');
+    return sound?.getSynchronizationSources()[0]?.audioLevel ?? null;
   }
   return {
     errors: room.errors,
@@ -375,6 +422,9 @@ export async function lookAround(): Promise<Seen> {
     pictures: room.pictures.size,
     shown: room.shown,
     size: room.size,
+    layers: [...room.layers].sort(),
+    described: room.described,
+    loudness: loudness(room.viewer),
     speaker: room.speaker,
     viewer: await side(room.viewer),
     publisher: await side(room.publisher),
