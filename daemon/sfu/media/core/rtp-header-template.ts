@@ -77,11 +77,8 @@ export class RtpHeaderTemplate {
       this.headerBytes = this.#plainBytes;
     } else {
       const isShort =
-        element.length > 0 &&
-        element.length <= MAX_ONE_BYTE_LENGTH &&
-        this.#elementId <= MAX_ONE_BYTE_ID &&
-        this.#oneByte !== undefined;
-      const form = isShort ? (this.#oneByte ?? this.#twoByte) : this.#twoByte;
+        element.length > 0 && element.length <= MAX_ONE_BYTE_LENGTH && this.#elementId <= MAX_ONE_BYTE_ID;
+      const form = (isShort ? this.#oneByte : undefined) ?? this.#twoByte;
       const bytes = form.endAt + (form.isOneByte ? 1 : 2) + element.length;
       this.#element = element;
       this.#form = form;
