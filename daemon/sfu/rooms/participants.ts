@@ -152,6 +152,7 @@ export class Participants {
       connected: true,
       wanted: new Set(),
       unwanted: new Set(),
+      undecodable: new Set(),
       watching: new Set(),
     };
     room.members.set(member.participantId, member);

@@ -28,6 +28,8 @@ export type Member = {
   /** Tracks asked for one by one, and tracks of an `auto` member that it does not want. */
   wanted: Set<string>;
   unwanted: Set<string>;
+  /** Of those, the ones that its browser has said it cannot decode. */
+  undecodable: Set<string>;
   /** Tracks this member is given now. */
   watching: Set<string>;
 };

@@ -20,12 +20,14 @@ export class Watching {
     if (trackId === undefined) {
       member.subscribe = 'auto';
       member.unwanted.clear();
+      member.undecodable.clear();
       return this.settle(room);
     }
     const track = room.tracks.get(trackId);
     if (track === undefined || track.participantId === member.participantId) throw trackNotFound();
     if (!member.watching.has(trackId) && this.#full(sessionId)) throw this.#tooMany();
     member.unwanted.delete(trackId);
+    member.undecodable.delete(trackId);
     member.wanted.add(trackId);
     return this.settle(room);
   }
@@ -37,6 +39,7 @@ export class Watching {
       member.subscribe = 'none';
       member.wanted.clear();
       member.unwanted.clear();
+      member.undecodable.clear();
     } else {
       member.wanted.delete(trackId);
       if (member.subscribe === 'auto' && room.tracks.has(trackId)) member.unwanted.add(trackId);
@@ -51,6 +54,7 @@ export class Watching {
     if (room === undefined || member === undefined) return [];
     member.wanted.delete(trackId);
     member.unwanted.add(trackId);
+    member.undecodable.add(trackId);
     return this.settle(room);
   }
 
@@ -90,6 +94,7 @@ export class Watching {
     return [...room.members.values()].flatMap((member) => {
       member.wanted.delete(trackId);
       member.unwanted.delete(trackId);
+      member.undecodable.delete(trackId);
       return this.#unwatch(room, member, trackId);
     });
   }

@@ -25,6 +25,8 @@ export type ViewerFacts = {
   };
   /** It has left the track out itself, or cannot play it. */
   unwanted: boolean;
+  /** The codec of the track, where its browser has answered that it cannot decode that. */
+  undecodable: string | null;
   paused: boolean;
   /** Its path does not carry the track at all. */
   held: boolean;
@@ -116,10 +118,14 @@ function notDecoded({ reports, source: { problem } }: ViewerFacts): string {
 }
 
 /** Why there is nothing to send to anybody, or not to this one. */
-function nothingToSend({ trackId, source, unwanted, paused, held, nowMs }: ViewerFacts): string | null {
+function nothingToSend(facts: ViewerFacts): string | null {
+  const { trackId, source, unwanted, undecodable, paused, held, nowMs } = facts;
   if (source.lost !== null) return source.lost;
   if (trackId === null) return 'Nobody publishes in this room.';
-  if (unwanted) return 'It does not watch this track: it left it out, or cannot play its codec.';
+  if (undecodable !== null) {
+    return `Its browser cannot decode ${undecodable}, the codec of this track: it needs a decoder for that, or the camera another codec.`;
+  }
+  if (unwanted) return 'It does not watch this track: it left it out.';
   if (source.mutedBy === 'moderator') return 'A moderator has muted the track.';
   if (source.mutedBy === 'publisher') return 'Its publisher has muted the track.';
   if (source.lastPacketAtMs === null) return 'The publisher has sent nothing yet.';

@@ -82,6 +82,8 @@ function factsOf({
       problem: problemOf(stats, media?.declared) ?? null,
     },
     unwanted: track !== null && !wants(member, track),
+    undecodable:
+      track !== null && member.undecodable.has(track.trackId) ? (media?.codec.name ?? 'this codec') : null,
     connection: session.connectionFacts(),
     ...(track === null ? nothing : session.trackFacts(track.trackId)),
   };

@@ -9,7 +9,7 @@ const LINK: ConnectionFacts = {
 const SEEN: ViewerFacts = {
   ...{ nowMs: 5000, trackId: 't', kind: 'video', sessionAtMs: 1000, connected: true },
   source: { lost: null, mutedBy: null, lastPacketAtMs: 4990, keyFrames: 3, problem: null },
-  ...{ unwanted: false, paused: false, held: false, connection: LINK },
+  ...{ unwanted: false, undecodable: null, paused: false, held: false, connection: LINK },
   ...{ packetAtMs: 1060, keyFrameAtMs: 1061, decodedAtMs: 1100, reports: true },
 };
 const before = (step: 'allocation' | 'ice' | 'dtls' | 'packet' | 'key-frame' | 'decoded'): ViewerFacts => {
@@ -85,6 +85,7 @@ t.test('causes behind a step', (t) => {
   t.match(sentence(packet, source({ lastPacketAtMs: null })), /sent nothing yet/);
   t.match(sentence(packet, source({ lastPacketAtMs: 1000 })), /nothing for 4 s/);
   t.match(sentence(packet, { unwanted: true }), /does not watch/);
+  t.match(sentence(packet, { unwanted: true, undecodable: 'H264' }), /browser cannot decode H264/);
   t.match(sentence(packet, { paused: true }), /has paused/);
   t.match(sentence(packet, { held: true }), /too slow/);
   t.match(sentence(before('key-frame'), source({ keyFrames: 0 })), /encoder does not answer/);
