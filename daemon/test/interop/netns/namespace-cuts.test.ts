@@ -6,11 +6,11 @@
  * `npm run test:cuts` cuts everywhere, also while an enable is being taken back; without it at some points.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { WebrtcStatus } from '../../../contract/api.ts';
-import type { Inspection } from '../../../contract/diagnosis.ts';
+import type { DoctorReport, Inspection } from '../../../contract/diagnosis.ts';
 import { DISABLE_PLAN, ENABLE_PLAN } from '../../../namespaces/saga.ts';
 import { decodeStateFile } from '../../../namespaces/state-file.ts';
 import { nsupdateScript } from '../../../system/dns/nsupdate-script.ts';
@@ -21,7 +21,9 @@ import { KilledDaemon, operationEnd, type Cut } from '../../helpers/killed-daemo
 const ALL = process.env['TURNKEEP_TEST_CUTS'] === 'all';
 const LIMIT_MS = ALL ? 3_000_000 : 290_000;
 const SHIELD = '127.0.74.1';
-const PUBLIC = process.env['TURNKEEP_TEST_NETWORK_ADDRESS'] ?? '';
+/** What the services bind, and what viewers are sent to: that of a NAT in front of the host. */
+const OWN = process.env['TURNKEEP_TEST_NETWORK_ADDRESS'] ?? '';
+const PUBLIC = '198.41.0.9';
 const missing = ['/usr/sbin/nft', '/usr/bin/ss'].filter((file) => !existsSync(file));
 const skip = bindSkip === false && missing.length > 0 ? `needs ${missing.join(' ')}` : bindSkip;
 
@@ -56,7 +58,7 @@ class World {
     this.daemon = new KilledDaemon(t, {
       api: { listen: `${SHIELD}:8080` },
       public: { addresses: [PUBLIC] },
-      turn: { bindAddresses: [PUBLIC], hostName: `turn.ns-{namespace}.${ZONE}` },
+      turn: { bindAddresses: [OWN], hostName: `turn.ns-{namespace}.${ZONE}` },
       shield: { address: SHIELD },
       tunnels: { embedded: { listen: `${SHIELD}:8443` } },
       firewall: { manager: 'nftables' },
@@ -142,18 +144,18 @@ const ON = {
     'turn-demo.sock',
   ],
   listeners: [
-    `tcp ${PUBLIC}:3480`,
-    `tcp ${PUBLIC}:5351`,
+    `tcp ${OWN}:3480`,
+    `tcp ${OWN}:5351`,
     `tcp ${SHIELD}:30001`,
-    `udp ${PUBLIC}:3480`,
-    `udp ${PUBLIC}:5351`,
+    `udp ${OWN}:3480`,
+    `udp ${OWN}:5351`,
     `udp ${SHIELD}:20500`,
   ],
   rules: [
-    `ip daddr ${PUBLIC} udp dport 3480`,
-    `ip daddr ${PUBLIC} tcp dport 3480`,
-    `ip daddr ${PUBLIC} tcp dport 5351`,
-    `ip daddr ${PUBLIC} udp dport 5351`,
+    `ip daddr ${OWN} udp dport 3480`,
+    `ip daddr ${OWN} tcp dport 3480`,
+    `ip daddr ${OWN} tcp dport 5351`,
+    `ip daddr ${OWN} udp dport 5351`,
   ],
   names: [PUBLIC],
 };
@@ -177,6 +179,22 @@ async function check(t: Test, world: World, state: 'enabled' | 'disabled', what:
   t.same(neighbours, world.neighbours, `${what}: the neighbour's processes are the same`);
 }
 
+function nft(rules: string): void {
+  execFileSync('nft', ['-f', '-'], { input: `${rules}\n` });
+}
+
+/** Hands on what this host sends to the public address, as a router in front of it does, and names lead there. */
+function natInFront(folder: string): void {
+  execFileSync('ip', ['route', 'add', `${PUBLIC}/32`, 'dev', 'tk0']);
+  nft(`table ip nat {
+    chain output { type nat hook output priority -100; ip daddr ${PUBLIC} dnat to ${OWN}; }
+    chain forward { type filter hook output priority 0; }
+  }`);
+  const hosts = join(folder, 'hosts');
+  writeFileSync(hosts, `127.0.0.1 localhost\n${PUBLIC} turn.ns-beside.${ZONE}\n`);
+  execFileSync('mount', ['--bind', hosts, '/etc/hosts']);
+}
+
 function textOf(kind: Kind, cut: Cut): string {
   return `${kind}, cut before ${cut === 'end' ? 'its end' : `"${cut.step} ${cut.state}"`}`;
 }
@@ -187,6 +205,7 @@ t.test('the daemon is killed between any two steps', { skip, timeout: LIMIT_MS }
   const bind = await bindServer(t);
   const world = new World(t, bind);
   const { daemon } = world;
+  natInFront(daemon.dir);
   await daemon.start();
   for (const name of ['beside', 'demo']) await daemon.api.post('/v1/namespaces', { name });
   await t.test('two enables at once: one wins', async (t) => {
@@ -223,6 +242,46 @@ t.test('the daemon is killed between any two steps', { skip, timeout: LIMIT_MS }
       t.match(await inspect(), [{ severity: 'ok' }]);
     },
   );
+
+  await t.test('a NAT that does not hand everything on, and an address that is not of a NAT', async (t) => {
+    const address = async (): Promise<object[]> =>
+      (await daemon.api.get<Inspection>('/v1/inspect')).findings.filter(({ check }) => check === 'addresses');
+    const doctor = async (): Promise<[string, boolean, string | null][]> =>
+      (await daemon.api.post<DoctorReport>('/v1/doctor', { probes: 2 })).transports.map(
+        ({ transport, ok, sentence }) => [transport, ok, sentence],
+      );
+    const behind = {
+      severity: 'warning',
+      sentence: /198\.41\.0\.9 .* must be of a NAT/,
+      remedy: /`turnkeep doctor`/,
+    };
+    t.match(await address(), [behind]);
+    t.same(
+      (await doctor()).map(([transport, ok]) => [transport, ok]),
+      [
+        ['udp', true],
+        ['tcp', true],
+        ['tls', true],
+      ],
+    );
+    nft(
+      `insert rule ip nat forward ip daddr ${OWN} ct original ip daddr ${PUBLIC} tcp dport 3478 reject with tcp reset`,
+    );
+    const [udp, tcp, tls] = await doctor();
+    t.match([udp?.[1], tcp?.[1], tls?.[1]], [true, false, true]);
+    t.match(tcp?.[2], /\S+ \S+/, 'it says why');
+    execFileSync('ip', ['address', 'add', '198.41.0.20/32', 'dev', 'tk0']);
+    t.match(await address(), [
+      {
+        severity: 'failure',
+        sentence:
+          'Viewers are sent to 198.41.0.9 (public.addresses), which this host does not have; it has 198.41.0.20.',
+        remedy: 'Correct public.addresses, then restart turnkeepd.',
+      },
+    ]);
+    execFileSync('ip', ['address', 'del', '198.41.0.20/32', 'dev', 'tk0']);
+    t.match(await address(), [behind]);
+  });
 
   /** Ends with the daemon killed in the midst of the operation. */
   const cutOff = async (kind: Kind, cut: Cut): Promise<void> => {
