@@ -132,7 +132,8 @@ async function fullHost(t: Test): Promise<void> {
   const times: number[] = [];
   for (const name of names) {
     const startedMs = performance.now();
-    t.match(await enable(appliance, name), { state: 'succeeded' }, name);
+    const { state, error } = await enable(appliance, name);
+    t.equal(state, 'succeeded', `${name} ${error?.message ?? ''}`);
     times.push(performance.now() - startedMs);
   }
   await t.rejects(api.post('/v1/namespaces/late/webrtc/enable'), {
@@ -162,8 +163,8 @@ async function fullHost(t: Test): Promise<void> {
   const restartedMs = performance.now();
   process.kill(appliance.daemon.pid ?? 0, 'SIGKILL');
   await appliance.until('every namespace is back', async () => {
-    const { namespaces } = await api.get<{ namespaces: { webrtc: string }[] }>('/v1/namespaces');
-    return namespaces.filter(({ webrtc }) => webrtc === 'enabled').length === FILL;
+    const { items } = await api.get<{ items: { webrtc: string }[] }>('/v1/namespaces');
+    return items.filter(({ webrtc }) => webrtc === 'enabled').length === FILL;
   });
   t.comment(`the daemon killed, all adopted after ${seconds(performance.now() - restartedMs)} s`);
   t.same(
