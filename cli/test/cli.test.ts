@@ -86,6 +86,18 @@ void t.test('--dry-run prints the plan, --no-wait returns at once', async (t) =>
   t.match(await cli(...enable, '--relay', 'public'), { code: 0, out: /op-1/ });
   t.match(bench.namespaces.enableAsked, { relay: 'public' });
   t.match(await cli('namespace', 'webrtc-status', '-n', 'a'), { code: 0, out: /TURN +not there/ });
+  const before = await bench.namespaces.status('a');
+  const withWorkers = {
+    ...before,
+    workers: [
+      { index: 0, pid: 71, rooms: 2, subscriptions: 5, restarts: 0 },
+      { index: 1, pid: null, rooms: 0, subscriptions: 0, restarts: 3 },
+    ],
+  };
+  bench.namespaces.status = () => Promise.resolve(withWorkers);
+  const { out } = await cli('namespace', 'webrtc-status', '-n', 'a');
+  t.match(out, /SFU workers +0: rooms 2, subscriptions 5, restarts 0 +\(pid 71\)/);
+  t.match(out, /1: rooms 0, subscriptions 0, restarts 3 +\(being started again\)/);
 });
 
 void t.test('cameras: add prints the secret once; list, rotate and remove by name or id', async (t) => {

@@ -22,6 +22,7 @@ import { openListeners } from './listeners.ts';
 import type { TlsMaterial } from './server.ts';
 import type { CameraService, Diagnosis, IssuedCertificates, NamespaceService } from './services.ts';
 import { SignalingGateway } from './signaling-gateway.ts';
+import { ModerationTrail } from './moderation-trail.ts';
 import { WatchTrail } from './watch-trail.ts';
 
 export type ControlPlaneOptions = {
@@ -66,6 +67,8 @@ export async function openControlPlane(
   const parts = openParts(options, part('identity'));
   if (parts !== undefined) live.attachCameras(parts.cameras);
   const watches = parts && openWatchTrail(options, parts.audit, part('audit'));
+  const moderation =
+    parts && new ModerationTrail({ audit: parts.audit, sfus: options.rooms, log: part('audit') });
   const { port } = options.port;
   const context: ApiContext = {
     configuration,
@@ -90,6 +93,7 @@ export async function openControlPlane(
   };
   const closeSockets = (): void => {
     watches?.close();
+    moderation?.close();
     live.close();
     gateway.close();
   };

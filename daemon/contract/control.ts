@@ -263,6 +263,15 @@ export const sfuControlEvents = {
   demand: z.object({ roomId: z.string(), subscribers: z.number() }),
   /** A moderator has said something of somebody, or it was undone: all that holds of them now. */
   moderation: moderationEntrySchema,
+  /** A participant with the right to has moderated a room over its own socket: for the audit. */
+  moderated: z.object({
+    action: z.enum(['kick', 'mute', 'close']),
+    roomId: z.string(),
+    /** The moderator's identity. */
+    actor: z.string(),
+    /** What it said, and of whom. */
+    detail: z.record(z.string().max(40), z.union([z.string(), z.number(), z.boolean()])),
+  }),
   /** A room has come into being or is gone. */
   room: z.object({ roomId: z.string(), state: z.enum(['opened', 'closed']) }),
   ingest: z.object({
@@ -272,6 +281,8 @@ export const sfuControlEvents = {
     reason: z.string(),
   }),
 } as const;
+
+export type Moderated = z.infer<typeof sfuControlEvents.moderated>;
 
 export type ControlMethods = Record<string, { params: z.ZodType; result: z.ZodType }>;
 export type ControlEvents = Record<string, z.ZodType>;

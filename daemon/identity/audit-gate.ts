@@ -12,6 +12,8 @@ const LIMITS = {
   refused: { perSecond: 1 / 20, burst: 100 },
   /** Credentials and tickets of one caller in one namespace: fetched again every few minutes. */
   grant: { perSecond: 1 / 300, burst: 20 },
+  /** One moderator of a room, over the socket. */
+  moderation: { perSecond: 1, burst: 60 },
 } as const satisfies Record<string, RateLimit>;
 export type GateKind = keyof typeof LIMITS;
 
@@ -29,6 +31,7 @@ export class AuditGate {
       stranger: limiter('stranger'),
       refused: limiter('refused'),
       grant: limiter('grant'),
+      moderation: limiter('moderation'),
     };
   }
 

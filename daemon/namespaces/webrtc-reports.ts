@@ -65,6 +65,7 @@ export class WebrtcReports {
       ...common,
       turn: serviceView('turn', turn, turnAnswer),
       sfu: serviceView('sfu', sfu, sfuAnswer),
+      ...(sfuAnswer?.workers && { workers: sfuAnswer.workers }),
       sessions: sfuAnswer?.sessions ?? null,
       rooms: sfuAnswer?.rooms ?? null,
       allocations: turnAnswer?.allocations ?? null,

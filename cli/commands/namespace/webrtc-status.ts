@@ -40,6 +40,17 @@ function dnsRows({ dns }: WebrtcStatus): string[][] {
   return [['DNS', `${title}${records.join(', ')}`], ...(problem === '' ? [] : [['', printable(problem)]])];
 }
 
+function workerRows({ workers = [] }: WebrtcStatus): string[][] {
+  return workers.map(({ index, pid, rooms, subscriptions, restarts }, at) => {
+    const process = pid === null ? 'being started again' : `pid ${String(pid)}`;
+    const load = `rooms ${String(rooms)}, subscriptions ${String(subscriptions)}`;
+    return [
+      at === 0 ? 'SFU workers' : '',
+      `${String(index)}: ${load}, restarts ${String(restarts)}  (${process})`,
+    ];
+  });
+}
+
 function describe(status: WebrtcStatus): string {
   const { ports } = status;
   const count = (value: number | null): string => (value === null ? 'unknown' : String(value));
@@ -54,6 +65,7 @@ function describe(status: WebrtcStatus): string {
     ['WebRTC', status.state],
     ['TURN', service(status.turn)],
     ['SFU', service(status.sfu)],
+    ...workerRows(status),
     ['Sessions', count(status.sessions)],
     ['Rooms', count(status.rooms)],
     ['Allocations', count(status.allocations)],

@@ -153,7 +153,7 @@ export class IngestService {
 
   #onEvent(namespace: string, event: SfuControlEvent): void {
     const link = this.#links.get(namespace);
-    if (link === undefined || event.name === 'watch') return;
+    if (link === undefined || event.name === 'watch' || event.name === 'moderated') return;
     const deviceId = deviceIdOfRoom(event.data.roomId);
     const camera = deviceId === undefined ? undefined : this.#cameras.get(deviceId);
     // A room of another namespace's camera is nobody's business here.

@@ -52,6 +52,9 @@ export class NamespaceSfu {
       onModeration: (entry) => {
         emit('moderation', entry);
       },
+      onModerated: (moderated) => {
+        emit('moderated', moderated);
+      },
       onWatch: (effect) => {
         this.watches[effect.type](effect);
       },

@@ -2,6 +2,7 @@
  * Carries out what the rooms decide: frames to sessions, tracks to viewers' connections, demand to the
  * daemon. It owns the media tracks of the namespace.
  */
+import type { Moderated } from '../../contract/control.ts';
 import type { ModerationEntry, RoomPolicy } from '../../contract/rooms.ts';
 import type { RoomTicket, ServerFrame, TrackInfo } from '../../contract/signaling.ts';
 import { randomToken } from '../../kit/secret.ts';
@@ -40,6 +41,7 @@ export class RoomDirector {
   readonly #tracks = new Map<string, { track: MediaTrack; owner: TrackOwner }>();
   readonly #onWatch: ((effect: WatchEffect) => void) | undefined;
   readonly #onDemand: (roomId: string, subscribers: number) => void;
+  readonly #onModerated: (moderated: Moderated) => void;
   readonly #onRoom: (roomId: string, state: 'opened' | 'closed') => void;
 
   constructor(options: {
@@ -49,6 +51,7 @@ export class RoomDirector {
     onWatch?: (effect: WatchEffect) => void;
     onRoom?: (roomId: string, state: 'opened' | 'closed') => void;
     onModeration?: (entry: ModerationEntry) => void;
+    onModerated?: (moderated: Moderated) => void;
   }) {
     const { limits, policy } = options;
     this.moderation = new Moderation(options.onModeration);
@@ -60,6 +63,7 @@ export class RoomDirector {
     });
     this.#onDemand = options.onDemand;
     this.#onWatch = options.onWatch;
+    this.#onModerated = options.onModerated ?? (() => undefined);
     this.#onRoom = options.onRoom ?? (() => undefined);
   }
 
@@ -142,6 +146,11 @@ export class RoomDirector {
       throw error;
     }
     return track;
+  }
+
+  /** A session has moderated a room. */
+  noteModerated(moderated: Moderated): void {
+    this.#onModerated(moderated);
   }
 
   /** Who speaks, by what is heard now. */

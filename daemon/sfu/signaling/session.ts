@@ -257,8 +257,10 @@ export class Session implements Audience {
   #moderate(frame: Extract<ClientFrame, { type: 'kick' | 'mute' | 'close' }>, nowMs: number): void {
     const { director } = this.#options;
     const { rooms } = director;
-    const { roomId } = frame;
+    const { type: action, requestId, roomId, ...said } = frame;
     rooms.moderators.require(this.sessionId, roomId);
+    const participantId = 'participantId' in said ? said.participantId : '';
+    const of = rooms.get(roomId)?.members.get(participantId)?.identity;
     switch (frame.type) {
       case 'kick':
         director.apply(rooms.moderators.kick(roomId, frame, nowMs).effects);
@@ -269,7 +271,12 @@ export class Session implements Audience {
       case 'close':
         director.apply(rooms.close(roomId, frame.reason));
     }
-    this.send({ type: 'done', ...echo(frame.requestId) });
+    const known = Object.entries({ ...said, identity: of }).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const],
+    );
+    const detail = Object.fromEntries(known);
+    director.noteModerated({ action, roomId, actor: this.identity, detail });
+    this.send({ type: 'done', ...echo(requestId) });
   }
 
   #sideOf(connection: 'subscribe' | 'publish'): SessionViewing | SessionPublishing {

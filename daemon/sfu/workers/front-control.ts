@@ -24,8 +24,11 @@ export type FrontControlDependencies = {
 /** Handlers by method name; the caller adds `reload`, which belongs to the process. */
 export function frontControlMethods(options: FrontControlDependencies) {
   const { pool, sessions } = options;
-  const all = <Result>(ask: (control: WorkerControl) => Promise<Result>): Promise<Result[]> =>
-    Promise.all(pool.controls.map(ask));
+  // A worker that dies meanwhile has nothing any more that could be told.
+  const all = async <Result>(ask: (control: WorkerControl) => Promise<Result>): Promise<Result[]> => {
+    const answers = await Promise.allSettled(pool.controls.map(ask));
+    return answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  };
   const ofRoom = (roomId: string): WorkerControl => {
     const worker = pool.workerOf(roomId);
     if (worker === undefined) throw new AppError('room_not_found', `There is no room "${roomId}".`);
@@ -45,10 +48,7 @@ export function frontControlMethods(options: FrontControlDependencies) {
       startedAtMs: options.startedAtMs,
     }),
     status: async (): Promise<SfuStatus> => {
-      const answers = await Promise.allSettled(
-        pool.controls.map((control) => control.call('status', {}, { timeoutMs: STATUS_TIMEOUT_MS })),
-      );
-      const each = answers.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      const each = await all((control) => control.call('status', {}, { timeoutMs: STATUS_TIMEOUT_MS }));
       return {
         ...sumOf(each),
         ready: true,

@@ -4,7 +4,7 @@
  * purpose are made again elsewhere then.
  */
 import { AppError } from '../../contract/errors.ts';
-import type { RoomSettings } from '../../contract/rooms.ts';
+import type { ModerationEntry, RoomSettings } from '../../contract/rooms.ts';
 import { messageOf } from '../../kit/errors.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { SfuEvent, WorkerControl, WorkerProcess } from './system.ts';
@@ -14,6 +14,10 @@ import { WorkerRooms } from './worker-rooms.ts';
 const UNOPENED_MS = 60_000;
 /** Of such names at a time, beside the rooms there are. */
 const MAX_UNOPENED = 1000;
+/** Who was in a room of a worker that died is back long before. */
+const MUTES_KEPT_MS = 60_000;
+/** Of one room; what the control socket takes in one message. */
+const MAX_MUTES = 1000;
 
 type Place = { worker: WorkerProcess; placedAtMs: number };
 
@@ -30,6 +34,8 @@ export class WorkerPool {
   readonly #places = new Map<string, Place>();
   /** Rooms that were made on purpose. */
   readonly #made = new Map<string, RoomSettings>();
+  /** Of rooms whose worker has died, until they are opened again: at most what that worker remembered. */
+  readonly #mutes = new Map<string, { entries: ModerationEntry[]; keptUntilMs: number }>();
 
   constructor(options: {
     workers: readonly WorkerProcess[];
@@ -88,8 +94,10 @@ export class WorkerPool {
     this.inside(worker).take(event);
     if (event.name === 'room') {
       const { roomId, state } = event.data;
-      if (state === 'opened') this.#places.set(roomId, { worker, placedAtMs: this.#options.nowMs() });
-      else if (this.#places.get(roomId)?.worker === worker) {
+      if (state === 'opened') {
+        this.#places.set(roomId, { worker, placedAtMs: this.#options.nowMs() });
+        this.#muteAgain(worker, roomId);
+      } else if (this.#places.get(roomId)?.worker === worker) {
         this.#places.delete(roomId);
         this.#made.delete(roomId);
       }
@@ -100,7 +108,11 @@ export class WorkerPool {
   /** A worker has died: its rooms are gone. Who was in them comes back to another worker. */
   ended(worker: WorkerProcess): void {
     for (const [roomId, place] of this.#places) if (place.worker === worker) this.#places.delete(roomId);
-    for (const event of this.inside(worker).end(this.#options.nowMs())) {
+    const nowMs = this.#options.nowMs();
+    for (const { roomId, entries } of this.inside(worker).mutes) {
+      this.#mutes.set(roomId, { entries: entries.slice(-MAX_MUTES), keptUntilMs: nowMs + MUTES_KEPT_MS });
+    }
+    for (const event of this.inside(worker).end(nowMs)) {
       // A room that was made on purpose goes on to exist for the daemon.
       if (event.name !== 'room' || !this.#made.has(event.data.roomId)) this.#options.emit(event);
     }
@@ -120,6 +132,20 @@ export class WorkerPool {
         this.#places.delete(roomId);
       }
     }
+    for (const [roomId, { keptUntilMs }] of this.#mutes) {
+      if (nowMs >= keptUntilMs) this.#mutes.delete(roomId);
+    }
+  }
+
+  /** A room that was lost with its worker is there again: who was muted in it still is. */
+  #muteAgain(worker: WorkerProcess, roomId: string): void {
+    const known = this.#mutes.get(roomId);
+    this.#mutes.delete(roomId);
+    if (known === undefined || worker.control === undefined) return;
+    const entries = known.entries.map(({ identity, ban, muted }) => ({ identity, ban, muted }));
+    worker.control.call('moderation.restore', { roomId, entries }).catch((error: unknown) => {
+      this.#options.log.warn({ roomId, reason: messageOf(error) }, 'mutes were not handed over');
+    });
   }
 
   #checkLimit(): void {

@@ -3,6 +3,7 @@
  * is what has to be told to have ended.
  */
 import type { Watch } from '../../contract/control.ts';
+import type { ModerationEntry } from '../../contract/rooms.ts';
 import type { SfuEvent } from './system.ts';
 
 export class WorkerRooms {
@@ -11,6 +12,8 @@ export class WorkerRooms {
   /** ingestId -> roomId. */
   readonly #ingests = new Map<string, string>();
   readonly #watches = new Map<string, Watch>();
+  /** By room, then by identity: as many as a worker remembers. */
+  readonly #mutes = new Map<string, Map<string, ModerationEntry>>();
 
   get subscriptions(): number {
     let sum = 0;
@@ -26,7 +29,10 @@ export class WorkerRooms {
     switch (event.name) {
       case 'room':
         if (event.data.state === 'opened') this.rooms.add(event.data.roomId);
-        else this.rooms.delete(event.data.roomId);
+        else {
+          this.rooms.delete(event.data.roomId);
+          this.#mutes.delete(event.data.roomId);
+        }
         return;
       case 'demand':
         if (event.data.subscribers > 0) this.#demand.set(event.data.roomId, event.data.subscribers);
@@ -41,8 +47,24 @@ export class WorkerRooms {
         else this.#watches.delete(event.data.watchId);
         return;
       case 'moderation':
-      // It does not end with the worker: the daemon remembers it.
+        this.#noteMutes(event.data);
+        return;
+      case 'moderated':
+      // It is over when it is told.
     }
+  }
+
+  /** Who is muted in which room. The worker's end does not end that; bans the daemon remembers. */
+  get mutes(): { roomId: string; entries: ModerationEntry[] }[] {
+    return [...this.#mutes].map(([roomId, people]) => ({ roomId, entries: [...people.values()] }));
+  }
+
+  #noteMutes(entry: ModerationEntry): void {
+    const people = this.#mutes.get(entry.roomId) ?? new Map<string, ModerationEntry>();
+    people.delete(entry.identity);
+    if (entry.muted.length > 0) people.set(entry.identity, { ...entry, ban: null });
+    if (people.size > 0) this.#mutes.set(entry.roomId, people);
+    else this.#mutes.delete(entry.roomId);
   }
 
   /** The worker has died. @returns what has ended with it, in the order it would have told. */
@@ -62,6 +84,7 @@ export class WorkerRooms {
     this.#ingests.clear();
     this.#demand.clear();
     this.rooms.clear();
+    this.#mutes.clear();
     return events;
   }
 }

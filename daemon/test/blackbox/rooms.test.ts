@@ -3,6 +3,7 @@ import t from 'tap';
 import type { RoomList, RoomView } from '../../contract/rooms.ts';
 import type { ApiError } from '../../../cli/api-client.ts';
 import { Appliance } from '../helpers/appliance.ts';
+import type { AuditList } from '../../contract/audit.ts';
 import { SignalingClient } from '../helpers/sfu-signaling-client.ts';
 
 t.setTimeout(170_000);
@@ -112,6 +113,11 @@ t.test('rooms', async (t) => {
     admin.send('close', { roomId: 'short', reason: 'The visit is over.', requestId: 'c' });
     t.match(await guest.next('kicked'), { roomId: 'short', reason: 'The visit is over.' });
     t.match(await admin.next('done'), { requestId: 'c' });
+    await box.until('what moderators did over their sockets is in the audit', async () => {
+      const { items } = await box.api.get<AuditList>('/v1/audit?namespace=demo&limit=100');
+      const said = items.filter(({ detail }) => detail['by'] === 'signaling');
+      return ['room.close', 'room.kick', 'room.mute'].every((name, at) => said[at]?.action === name);
+    });
     await box.until('the room is gone', async () => !(await list()).includes('short'));
   });
 

@@ -2,7 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { RTCPeerConnection } from 'werift';
-import { DRAINED_EXIT_CODE } from '../../contract/control.ts';
+import { DRAINED_EXIT_CODE, sfuControlMethods } from '../../contract/control.ts';
+import { ControlClient } from '../../system/control-client.ts';
+import { DataPeer, say } from '../helpers/sfu-data-peer.ts';
 import { SfuProcess } from '../helpers/sfu-process.ts';
 import { SignalingClient, type Frame } from '../helpers/sfu-signaling-client.ts';
 import { answerOffer, Picture, relayOf, startCamera, weriftPeer } from '../helpers/sfu-werift-peer.ts';
@@ -74,6 +76,22 @@ async function wall(t: Test) {
 }
 
 const workers = async () => (await sfu.control.call('status', {})).workers ?? [];
+/** The index of the worker that has a room. */
+async function workerOf(roomId: string): Promise<number> {
+  for (const { index } of await workers()) {
+    const path = sfu.config.controlSocket.replace(/\.sock$/, `.w${index}.sock`);
+    const { client } = await ControlClient.open({
+      path,
+      methods: sfuControlMethods,
+      events: {},
+      onEvent: () => undefined,
+    });
+    const { rooms } = await client.call('rooms.list', {});
+    client.close();
+    if (rooms.some((room) => room.roomId === roomId)) return index;
+  }
+  throw new Error(`no worker has the room ${roomId}`);
+}
 /** Status as soon as it is so. */
 async function workersWhen(are: (all: Awaited<ReturnType<typeof workers>>) => boolean) {
   for (let turn = 0; turn < 600; turn += 1) {
@@ -151,6 +169,66 @@ t.test('a wall has one connection for each worker, and outlives one', async (t) 
   t.match(after[doomed.index], { restarts: 1 });
   t.not(after[doomed.index]!.pid, doomed.pid);
   t.match(await sfu.control.call('rooms.get', { roomId: 'made' }), { roomId: 'made' }, 'made again');
+});
+
+t.test('who is muted stays so when the room’s worker dies', async (t) => {
+  const { client } = await wall(t);
+  const loud = await SignalingClient.open(sfu.url(sfu.ticket({ identity: 'loud' })));
+  t.teardown(() => loud.close());
+  loud.send('join', { roomId: 'choir', connections: 'many' });
+  const { participantId } = await loud.next('welcome');
+  client.send('join', { roomId: 'choir', connections: 'many' });
+  await client.next('welcome');
+  const mute = {
+    roomId: 'choir',
+    participantId: participantId as string,
+    kind: 'audio' as const,
+    muted: true,
+  };
+  await sfu.control.call('rooms.mute', mute);
+  const mutesOf = async (): Promise<unknown[]> => {
+    const { entries } = await sfu.control.call('moderation.list', {});
+    return entries.filter(({ roomId, muted }) => roomId === 'choir' && muted.length > 0);
+  };
+  t.match(await mutesOf(), [{ identity: 'loud', muted: ['audio'] }]);
+  const home = await workersWhen((all) => all.every(({ pid }) => pid !== null));
+  process.kill(home[await workerOf('choir')]!.pid!, 'SIGKILL');
+  for (let turn = 0; (await mutesOf()).length > 0; turn += 1) {
+    if (turn > 600) throw new Error('the worker lives on');
+    await pause(20);
+  }
+  // Its session is over with its only worker; it comes back as a new one.
+  const again = await SignalingClient.open(sfu.url(sfu.ticket({ identity: 'loud' })));
+  t.teardown(() => again.close());
+  again.send('join', { roomId: 'choir' });
+  await again.next('welcome');
+  for (let turn = 0; (await mutesOf()).length === 0; turn += 1) {
+    if (turn > 600) throw new Error('nobody is muted any more');
+    await pause(20);
+  }
+  t.match(await mutesOf(), [{ identity: 'loud', muted: ['audio'] }]);
+  await workersWhen((all) => all.every(({ pid }) => pid !== null));
+});
+
+t.test('data messages reach the others of a room in its worker', async (t) => {
+  const join = async (identity: string): Promise<DataPeer> => {
+    const one = await DataPeer.join(sfu, VIEWER, ['talk'], { identity });
+    t.teardown(() => one.close());
+    one.signaling.send('open-data', {});
+    await one.signaling.next('data-open');
+    return one;
+  };
+  const [ada, bob] = [await join('ada'), await join('bob')];
+  const [fromAda] = await Promise.all([ada.open('a'), bob.open('a')]);
+  say(fromAda, 'hello');
+  await bob.until('Ada', () => bob.heard.some(({ text }) => text === 'hello'));
+  t.match(bob.heard, [{ roomId: 'talk', participantId: ada.participantId, text: 'hello' }]);
+  // A client with a connection for each worker cannot, and is told why.
+  const { client } = await wall(t);
+  client.send('join', { roomId: 'talk', connections: 'many' });
+  await client.next('welcome');
+  client.send('open-data', { requestId: 'data', roomId: 'talk' });
+  t.match(await client.next('error'), { code: 'conflict', requestId: 'data', message: /sfu\.workers to 1/ });
 });
 
 t.test('a session is resumed in all its workers, and ends in all', async (t) => {
