@@ -353,6 +353,10 @@ roll_back() {
   for unit in "$PREFIX/current/systemd"/*.service "$PREFIX/current/systemd"/*.slice; do
     install -m 0644 "$unit" "$UNITS/$(basename "$unit")"
   done
+  # What the former version has no unit for.
+  for unit in "$PREFIX/releases/$RELEASE/systemd"/*.service; do
+    [ -e "$PREFIX/current/systemd/$(basename "$unit")" ] || rm -f "$UNITS/$(basename "$unit")"
+  done
   systemctl daemon-reload
   systemctl reset-failed turnkeepd.service 2>/dev/null || true
   systemctl start turnkeepd.service || true

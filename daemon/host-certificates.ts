@@ -12,15 +12,15 @@ import { AcmeAuthority } from './system/acme/acme-authority.ts';
 import { AcmeCertificates } from './system/acme/acme-certificates.ts';
 import { Dns01Responder } from './system/acme/dns01-responder.ts';
 import { Http01Responder } from './system/acme/http01-responder.ts';
-import { loadOrCreateLocalCa, type LocalCertificate } from './system/local-ca.ts';
+import { LocalCertificateKeeper } from './system/local-certificate-keeper.ts';
 import { FileTurnCertificates } from './system/turn-certificates.ts';
 
 /** How the users of issued certificates call the API. */
 export const API_OWNER = 'api';
 
 export type HostCertificates = {
-  /** Of the local CA: the tunnel engine's. */
-  server: LocalCertificate;
+  /** Of the local CA, renewed while the daemon runs: the tunnel engine's. */
+  server: LocalCertificateKeeper;
   turn: TurnCertificates;
   /** Undefined while no authority issues. */
   acme: AcmeCertificates | undefined;
@@ -35,11 +35,13 @@ export async function openHostCertificates(options: Options): Promise<HostCertif
   const { config, log, clock } = options;
   const { certFile, keyFile } = config.turn.certificate;
   const caDirectory = join(config.dataDir, 'ca');
-  const addresses = Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).map((one) => one.address),
-  );
-  const subject = certificateSubject(config, { hostname: hostname(), addresses });
-  const server = await loadOrCreateLocalCa(caDirectory, { ...subject, nowMs: clock.nowMs() });
+  const names = () => {
+    const addresses = Object.values(networkInterfaces()).flatMap((list) =>
+      (list ?? []).map((one) => one.address),
+    );
+    return certificateSubject(config, { hostname: hostname(), addresses });
+  };
+  const server = await LocalCertificateKeeper.open({ directory: caDirectory, names, clock, log });
   const acme = config.certificates.source === 'acme' ? openAcme(options) : undefined;
   return {
     server,
@@ -59,18 +61,25 @@ export async function openHostCertificates(options: Options): Promise<HostCertif
 /** The local CA's serves until the authority's first one is there: the console opens, with a warning. */
 async function apiCertificate(
   { api }: DaemonConfig,
-  server: LocalCertificate,
+  server: LocalCertificateKeeper,
   acme: AcmeCertificates | undefined,
 ): Promise<HostCertificates['api']> {
   if (api.tls === 'off') return undefined;
-  const local = { cert: server.certPem, key: server.keyPem };
+  const local = (): TlsMaterial => ({ cert: server.current.certPem, key: server.current.keyPem });
   if (api.tls === 'local-ca' || acme === undefined || api.publicUrl === null) {
-    return { current: local, onChange: () => undefined };
+    return {
+      current: local(),
+      onChange(listener) {
+        server.onChange(() => {
+          listener(local());
+        });
+      },
+    };
   }
   const name = new URL(api.publicUrl).hostname;
   const material = async (): Promise<TlsMaterial> => {
     const { pair } = await acme.want(API_OWNER, name);
-    return pair === undefined ? local : { cert: pair.certPem, key: pair.keyPem };
+    return pair === undefined ? local() : { cert: pair.certPem, key: pair.keyPem };
   };
   return {
     current: await material(),
@@ -78,6 +87,7 @@ async function apiCertificate(
       acme.onChange((changed) => {
         if (changed === name) void material().then(listener);
       });
+      server.onChange(() => void material().then(listener));
     },
   };
 }

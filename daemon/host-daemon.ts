@@ -59,16 +59,21 @@ export async function openDaemon(options: {
   const { acme } = certificates;
   const diagnosis = new HostDiagnosis({ config, database, problems, namespaces, acme, clock });
   stack.push('certificates', () => acme?.stop());
+  stack.push('local CA', () => certificates.server.stop());
   stack.push('namespaces', () => namespaces.stop());
   await namespaces.start();
   configuration.follow((changed) => namespaces.retune(nodeSettings(changed)));
+  configuration.follow(({ services: { quota } }) => namespaces.retuneQuotas(quota));
   stack.push('reload', reloadOnHangup(configuration, part('config')));
 
   const engine = await openTunnelEngine({
-    ...{ config, certificate: certificates.server, log: part('tunnels'), clock, port: ports.tunnels },
+    ...{ config, certificate: certificates.server.current, log: part('tunnels'), clock, port: ports.tunnels },
   });
   stack.push('tunnel engine', () => engine.stop());
   await engine.start();
+  certificates.server.onChange((renewed) => {
+    engine.setCertificate(renewed);
+  });
 
   const sfus = namespaces.sfuDirectory();
   const identity = await openIdentity({ dataDir, database, namespaces, clock });

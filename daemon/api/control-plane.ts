@@ -34,7 +34,7 @@ export type ControlPlaneOptions = {
   database:
     { cameras: CameraService; identityStore: IdentityStore; tokens: TokenIssuers; audit: Audit } | undefined;
   certificates: {
-    server: { caPem: string };
+    server: { current: { caPem: string } };
     /** Undefined without TLS. */
     api: { current: TlsMaterial; onChange: (listener: (material: TlsMaterial) => void) => void } | undefined;
     /** Undefined while no authority issues certificates. */
@@ -83,7 +83,7 @@ export async function openControlPlane(
     apiUrl: () => apiUrlOf(config, port),
     publicUrl: config.api.publicUrl,
     trustedProxies: config.api.trustedProxies,
-    caPem: certificates.server.caPem,
+    caPem: certificates.server.current.caPem,
     certificates: certificates.acme,
     tunnelCaPem: options.tunnelCaPem,
     problems: options.problems,

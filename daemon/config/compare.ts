@@ -22,6 +22,7 @@ const RESTARTS: Record<string, ConfigChange['restarts']> = {
   rooms: 'nothing',
   'viewers.credentialTtlSeconds': 'nothing',
   'services.manager': 'everything',
+  'services.quota': 'nothing',
   'logging.level': 'nothing',
 };
 

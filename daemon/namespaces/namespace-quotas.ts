@@ -28,9 +28,18 @@ export type NamespaceQuotasOptions = {
 
 export class NamespaceQuotas {
   readonly #options: NamespaceQuotasOptions;
+  #defaults: Quota;
 
   constructor(options: NamespaceQuotasOptions) {
     this.#options = options;
+    this.#defaults = options.defaults;
+  }
+
+  /** What counts without a quota of its own is something else now, in force at once for these. Never rejects. */
+  async retune(defaults: Quota, namespaces: readonly string[]): Promise<void> {
+    if (JSON.stringify(defaults) === JSON.stringify(this.#defaults)) return;
+    this.#defaults = defaults;
+    await Promise.all(namespaces.map((namespace) => this.apply(namespace)));
   }
 
   /** Throws namespace_not_found. Asks the service manager what counts really. */
@@ -92,7 +101,7 @@ export class NamespaceQuotas {
   }
 
   #with(own: OwnQuota): Quota {
-    return quotaSchema.parse({ ...this.#options.defaults, ...own });
+    return quotaSchema.parse({ ...this.#defaults, ...own });
   }
 }
 

@@ -7,6 +7,7 @@ import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { Repair } from '../contract/diagnosis.ts';
 import { AppError } from '../contract/errors.ts';
 import type { TurnCredentials } from '../contract/ice.ts';
+import type { Quota } from '../contract/quota.ts';
 import { Lifecycle } from '../kit/lifecycle.ts';
 import type { CertificateRenewal } from './certificate-renewal.ts';
 import { coldBoot } from './cold-boot.ts';
@@ -132,6 +133,11 @@ export class Namespaces extends Lifecycle {
   /** Settings of the whole node, as the configuration has them now. Resolves when the running services were told. */
   retune(settings: NodeSettings): Promise<void> {
     return this.#parts.settings.retune(settings);
+  }
+
+  /** What a namespace without a quota of its own may take, as the configuration has it now. Never rejects. */
+  retuneQuotas(quota: Quota): Promise<void> {
+    return this.quotas.retune(quota, this.#parts.enabled.names());
   }
 
   // -- What others ask ---------------------------------------------------------------------------------

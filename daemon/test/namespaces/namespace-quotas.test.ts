@@ -38,6 +38,18 @@ t.test('a quota in which its services could not run is refused', async (t) => {
   t.strictSame((await daemon.quotas.view('demo')).own, {});
 });
 
+t.test('what is configured anew is in force at once, but for what is its own', async (t) => {
+  const world = new World(t);
+  const daemon = await enabled(t, world);
+  await daemon.quotas.change('demo', { tasks: 99 });
+  await daemon.retuneQuotas({ ...DEFAULT_QUOTA, memoryMiB: 700, tasks: 300 });
+  t.strictSame(world.services.quotas.get('demo'), { ...DEFAULT_QUOTA, memoryMiB: 700, tasks: 99 });
+  t.equal((await daemon.quotas.view('demo')).problem, '');
+  world.services.quotas.clear();
+  await daemon.retuneQuotas({ ...DEFAULT_QUOTA, memoryMiB: 700, tasks: 300 });
+  t.equal(world.services.quotas.size, 0, 'the same again asks systemd for nothing');
+});
+
 t.test('before WebRTC is on it is only noted', async (t) => {
   const world = new World(t);
   const daemon = world.daemon();
