@@ -169,7 +169,9 @@ export class PeerLink {
     const ufrag = init.usernameFragment;
     const ahead = typeof ufrag === 'string' && ufrag !== '' && ufrag !== this.#remote?.ufrag;
     if (this.#remote === undefined || ahead) {
-      if (this.#early.length < MAX_EARLY_CANDIDATES) this.#early.push(init);
+      this.#early.push(init);
+      // Those of a restart that was given up are never asked for: the oldest go first.
+      if (this.#early.length > MAX_EARLY_CANDIDATES) this.#early.shift();
       return;
     }
     this.#take(init.candidate);

@@ -79,12 +79,18 @@ export class RoomTable {
     this.#roomOfTrack.delete(trackId);
   }
 
-  /** A room that nobody is in yet. `makeSpace` is called when there are as many as may be. @throws AppError room_limit. */
-  add(roomId: string, settings: RoomSettings | null, nowMs: number, makeSpace: () => void): Room {
-    if (this.#rooms.size >= this.limits.rooms) makeSpace();
-    if (this.#rooms.size >= this.limits.rooms) {
-      throw new AppError('room_limit', 'This namespace has as many rooms as it may.');
-    }
+  get isFull(): boolean {
+    return this.#rooms.size >= this.limits.rooms;
+  }
+
+  /** That there is a place for one more when `ending` rooms go. @throws AppError room_limit. */
+  requireSpace(ending: number): void {
+    if (this.#rooms.size - ending < this.limits.rooms) return;
+    throw new AppError('room_limit', 'This namespace has as many rooms as it may.');
+  }
+
+  /** A room that nobody is in yet. */
+  add(roomId: string, settings: RoomSettings | null, nowMs: number): Room {
     const room = newRoom(roomId, nowMs, settings);
     this.#rooms.set(roomId, room);
     return room;

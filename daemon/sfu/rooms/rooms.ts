@@ -101,14 +101,8 @@ export class Rooms {
 
   /** Removes rooms that have been empty for as long as they are kept. To be called now and then. */
   sweep(nowMs: number): RoomEffect[] {
-    const effects: RoomEffect[] = [];
     this.#moderation.sweep(nowMs);
-    for (const room of this.#table.values()) {
-      if (!isOver(room, nowMs, this.#table.policy.emptyTimeoutSeconds * 1000)) continue;
-      this.#remove(room);
-      effects.push({ type: 'room', roomId: room.roomId, state: 'closed' });
-    }
-    return effects;
+    return this.#end(this.#over(nowMs));
   }
 
   /** Tells the room's viewers that its source is away, or back. Says nothing twice. */
@@ -126,9 +120,23 @@ export class Rooms {
   }
 
   #add(roomId: string, settings: RoomSettings | null, nowMs: number, effects: RoomEffect[]): Room {
-    const room = this.#table.add(roomId, settings, nowMs, () => effects.push(...this.sweep(nowMs)));
-    effects.push({ type: 'room', roomId, state: 'opened' });
+    // Rooms that are over make space, but only where that is enough: a refusal changes nothing.
+    const over = this.#table.isFull ? this.#over(nowMs) : [];
+    this.#table.requireSpace(over.length);
+    const room = this.#table.add(roomId, settings, nowMs);
+    effects.push(...this.#end(over), { type: 'room', roomId, state: 'opened' });
     return room;
+  }
+
+  #over(nowMs: number): Room[] {
+    return this.list().filter((room) => isOver(room, nowMs, this.#table.policy.emptyTimeoutSeconds * 1000));
+  }
+
+  #end(rooms: readonly Room[]): RoomEffect[] {
+    return rooms.map((room) => {
+      this.#remove(room);
+      return { type: 'room', roomId: room.roomId, state: 'closed' };
+    });
   }
 
   #remove(room: Room): void {

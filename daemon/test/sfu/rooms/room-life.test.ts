@@ -100,3 +100,13 @@ t.test('caps: participants of one room, publishers of a room, rooms', (t) => {
   );
   t.end();
 });
+
+t.test('a room that is refused ends none of those that are over', (t) => {
+  const { rooms, join } = bench({ emptyTimeoutSeconds: 10 }, { rooms: 3 });
+  for (const roomId of ['over', 'held', 'held too']) join(`in ${roomId}`, roomId);
+  rooms.participants.leave('in over', 'over', 0);
+  rooms.setLimits({ ...DEFAULT_SFU_LIMITS, rooms: 2 });
+  t.throws(() => join('a', 'another', PUBLISHER, 20_000), { code: 'room_limit' });
+  t.same(told(rooms.sweep(20_000)), ['over closed'], 'its end is still told');
+  t.end();
+});
