@@ -150,6 +150,13 @@ void t.test('rooms: create, list, show, close', async (t) => {
   bench.namespaces.rooms.viewing = [
     {
       ...{ participantId: 'p_1', identity: 'ada', figures: {} },
+      sent: {
+        t_1: {
+          ...{ packets: 900, bytes: 1_000_000, nacksReceived: 12, retransmitted: 11, nacksUnanswerable: 1 },
+          ...{ plisReceived: 1, framesSpared: 0, layerSwitches: 0, rid: null },
+          ...{ roundTripMs: 48.4, fractionLost: 0.0125 },
+        },
+      },
       timelines: [
         {
           ...{ trackId: 't_1', kind: 'video', missing: 'allocation', sentence: 'It has no relay.' },
@@ -163,7 +170,13 @@ void t.test('rooms: create, list, show, close', async (t) => {
   ];
   t.equal(
     (await cli('room', 'why', 'lobby', '-n', 'a')).out,
-    'ada (p_1), track t_1\n  ✓ credential  +0 ms\n  · relay\n  It has no relay.\n',
+    [
+      'ada (p_1), track t_1',
+      '  ✓ credential  +0 ms',
+      '  · relay',
+      '  900 packets sent, 12 asked for again (NACK), 11 sent again, 1 key frames asked for (PLI), 1.3 % lost, round trip 48 ms',
+      '  It has no relay.\n',
+    ].join('\n'),
   );
   const kicked = await cli('room', 'kick', 'lobby', 'p_1', '-n', 'a', '--for', '60', '--reason', 'Quiet.');
   t.match(kicked, { code: 0, out: '1 participant sent away.\n' });

@@ -184,11 +184,37 @@ export const viewerTimelineSchema = z.object({
 });
 export type ViewerTimeline = z.infer<typeof viewerTimelineSchema>;
 
+/**
+ * What the SFU sent one viewer of a track, and what came back. Counted since the section of its connection was opened,
+ * which may have carried another track before.
+ */
+export const sentTrackSchema = z.object({
+  packets: z.number(),
+  bytes: z.number(),
+  /** Packets asked for again (NACK, RFC 4585 section 6.2.1), those of them sent again, and those no longer there. */
+  nacksReceived: z.number(),
+  retransmitted: z.number(),
+  nacksUnanswerable: z.number(),
+  /** Picture loss indications (RFC 4585 section 6.3.1). */
+  plisReceived: z.number(),
+  /** Whole pictures left out because its path carries no more. */
+  framesSpared: z.number(),
+  /** Moves from one encoding to another, and the one it has: null when there is only one. */
+  layerSwitches: z.number(),
+  rid: z.string().nullable(),
+  /** From its receiver reports; null before the first. `fractionLost`: 0 to 1. */
+  roundTripMs: z.number().nullable(),
+  fractionLost: z.number().nullable(),
+});
+export type SentTrack = z.infer<typeof sentTrackSchema>;
+
 export const roomViewerSchema = z.object({
   participantId: z.string(),
   identity: z.string(),
   /** What its browser last reported, by track. */
   figures: z.record(z.string(), z.record(z.string(), z.number())).default({}),
+  /** What was sent to it, by track. */
+  sent: z.record(z.string(), sentTrackSchema).default({}),
   timelines: z.array(viewerTimelineSchema),
 });
 export type RoomViewer = z.infer<typeof roomViewerSchema>;

@@ -1,5 +1,10 @@
 import { Command } from 'commander';
-import { roomViewersSchema, type RoomViewer, type ViewerStep } from '../../../daemon/contract/rooms.ts';
+import {
+  roomViewersSchema,
+  type RoomViewer,
+  type SentTrack,
+  type ViewerStep,
+} from '../../../daemon/contract/rooms.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { printable } from '../../output.ts';
 import { roomPath } from './room-path.ts';
@@ -42,7 +47,7 @@ export function whyCommand(contextOf: ContextOf): Command {
     );
 }
 
-function describe({ participantId, identity, timelines }: RoomViewer): string {
+function describe({ participantId, identity, timelines, sent }: RoomViewer): string {
   return timelines
     .map(({ trackId, steps, sentence }) => {
       const started = steps[0]?.atMs ?? 0;
@@ -51,7 +56,23 @@ function describe({ participantId, identity, timelines }: RoomViewer): string {
         const after = atMs === null ? '' : `  +${String(Math.max(0, atMs - started))} ms`;
         return `  ${done ? '✓' : '·'} ${LABELS[id]}${after}`;
       });
-      return [head, ...lines, `  ${printable(sentence)}`].join('\n');
+      const figures = trackId === null ? undefined : sent[trackId];
+      const told = figures === undefined ? [] : [`  ${pathLine(figures)}`];
+      return [head, ...lines, ...told, `  ${printable(sentence)}`].join('\n');
     })
     .join('\n');
+}
+
+/** How its path takes what is sent. */
+function pathLine({ packets, nacksReceived, retransmitted, plisReceived, ...sent }: SentTrack): string {
+  const loss = sent.fractionLost === null ? [] : [`${(sent.fractionLost * 100).toFixed(1)} % lost`];
+  const trip = sent.roundTripMs === null ? [] : [`round trip ${sent.roundTripMs.toFixed(0)} ms`];
+  const spared =
+    sent.framesSpared === 0 ? [] : [`${String(sent.framesSpared)} pictures left out for its path`];
+  return [
+    `${String(packets)} packets sent`,
+    `${String(nacksReceived)} asked for again (NACK), ${String(retransmitted)} sent again`,
+    `${String(plisReceived)} key frames asked for (PLI)`,
+    ...[...loss, ...trip, ...spared],
+  ].join(', ');
 }

@@ -9,7 +9,7 @@ import { AppError } from '../../contract/errors.ts';
 import type { Cancel } from '../../kit/clock.ts';
 import { messageOf } from '../../kit/errors.ts';
 import { hasSameProfile, PayloadTypes, slotKeyOf } from './codecs.ts';
-import type { HeldTrack, PathStats } from './core/types.ts';
+import type { DownlinkStats, HeldTrack, PathStats } from './core/types.ts';
 import type { MediaEngine } from './media-engine.ts';
 import type { MediaTrack } from './media-track.ts';
 import { PeerLink, type LinkMilestones } from './peer-link.ts';
@@ -153,6 +153,10 @@ export class SubscribeLeg {
   }
 
   /** When a track's first packet and key frame were sent; `held`: its path does not carry it now. */
+  sent(trackId: string): DownlinkStats | undefined {
+    return this.#slotOf(trackId)?.sent();
+  }
+
   sentAtMs(trackId: string): { packetAtMs: number | null; keyFrameAtMs: number | null; held: boolean } {
     return this.#slotOf(trackId)?.sentAtMs() ?? { packetAtMs: null, keyFrameAtMs: null, held: false };
   }

@@ -1,6 +1,13 @@
 /** One sending media section of a viewer's connection: what is offered, and which track it carries now. */
 import { randomInt } from 'node:crypto';
-import type { CorePeer, Downlink, DownlinkOptions, HeldTrack, MediaSource } from './core/types.ts';
+import type {
+  CorePeer,
+  Downlink,
+  DownlinkOptions,
+  DownlinkStats,
+  HeldTrack,
+  MediaSource,
+} from './core/types.ts';
 import { covers, slotKeyOf, type TrackCodec } from './codecs.ts';
 import type { DownlinkOwner, MediaEngine } from './media-engine.ts';
 import type { MediaTrack, TrackSink } from './media-track.ts';
@@ -113,6 +120,11 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
       packetAtMs: first(sent.firstPacketAtMs, sent.packets > packets),
       keyFrameAtMs: first(sent.firstKeyFrameAtMs, sent.bursts > bursts),
     };
+  }
+
+  /** What its section of the connection has carried; undefined before the connection is up. */
+  sent(): DownlinkStats | undefined {
+    return this.#downlink?.stats();
   }
 
   sourcesChanged(sources: readonly MediaSource[]): void {

@@ -2,7 +2,7 @@
 import { AppError } from '../../contract/errors.ts';
 import type { IceCandidateInit } from '../../contract/ice.ts';
 import { RateLimiter } from '../../kit/rate-limiter.ts';
-import type { HeldTrack, PathStats } from '../media/core/types.ts';
+import type { DownlinkStats, HeldTrack, PathStats } from '../media/core/types.ts';
 import type { DataLink } from '../media/data/data-link.ts';
 import type { MediaEngine } from '../media/media-engine.ts';
 import type { MediaTrack } from '../media/media-track.ts';
@@ -86,6 +86,10 @@ export class SessionViewing implements ViewerSession {
       decodedAtMs: this.#decodedAtMs.get(trackId) ?? null,
       reports: this.figures.has(trackId),
     };
+  }
+
+  sentOf(trackId: string): DownlinkStats | undefined {
+    return this.#leg?.sent(trackId);
   }
 
   watch(track: MediaTrack): void {

@@ -1,6 +1,7 @@
 /** Facts of one viewer in one room, for the sentence that says why it is black. */
-import type { RoomViewer, ViewerTimeline } from '../../contract/rooms.ts';
+import type { RoomViewer, SentTrack, ViewerTimeline } from '../../contract/rooms.ts';
 import type { TrackInfo } from '../../contract/signaling.ts';
+import type { DownlinkStats } from '../media/core/types.ts';
 import { wants, type Member, type Room } from '../rooms/room.ts';
 import { viewerTimeline, type ConnectionFacts, type ViewerFacts } from '../rooms/why-black.ts';
 import type { RoomDirector } from './room-director.ts';
@@ -17,6 +18,7 @@ export interface ViewerSession {
   trackFacts(
     trackId: string,
   ): Pick<ViewerFacts, 'paused' | 'held' | 'packetAtMs' | 'keyFrameAtMs' | 'decodedAtMs' | 'reports'>;
+  sentOf(trackId: string): DownlinkStats | undefined;
 }
 
 /** @param session of this member. */
@@ -36,9 +38,22 @@ export function viewerView(
     const figures = session.figures.get(trackId);
     return figures === undefined ? [] : [[trackId, figures] as const];
   });
+  const sent = shown.flatMap(({ trackId }) => {
+    const stats = session.sentOf(trackId);
+    return stats === undefined ? [] : [[trackId, sentTrack(stats)] as const];
+  });
   return {
-    ...{ participantId, identity, figures: Object.fromEntries(own) },
+    ...{ participantId, identity, figures: Object.fromEntries(own), sent: Object.fromEntries(sent) },
     timelines: shown.length === 0 ? [line(null)] : shown.map(line),
+  };
+}
+
+function sentTrack(stats: DownlinkStats): SentTrack {
+  const { packets, bytes, nacksReceived, retransmitted, nacksUnanswerable, plisReceived } = stats;
+  const { framesSpared, layerSwitches, rid, roundTripMs, fractionLost } = stats;
+  return {
+    ...{ packets, bytes, nacksReceived, retransmitted, nacksUnanswerable, plisReceived },
+    ...{ framesSpared, layerSwitches, rid, roundTripMs, fractionLost },
   };
 }
 

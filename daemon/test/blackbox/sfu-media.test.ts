@@ -119,10 +119,12 @@ t.test(
         [{ identity: 'ada', participantId: welcome['participantId'] }],
         'a camera is no viewer',
       );
-      return viewers[0]!.timelines[0]!;
+      return { ...viewers[0]!.timelines[0]!, sent: viewers[0]!.sent[received.trackId]! };
     };
     const before = await why();
     t.match(before, { missing: 'decoded', sentence: /has not reported a decoded frame/ });
+    t.match(before.sent, { rid: null, nacksUnanswerable: 0 });
+    t.ok(before.sent.packets > 0 && before.sent.bytes > before.sent.packets, 'what was sent to it is told');
     const times = before.steps.slice(0, -1).map(({ atMs }) => atMs ?? NaN);
     t.same(times, [...times].sort(), 'every step was seen, in order');
     view.client.send('stats', { trackId: received.trackId, figures: { framesDecoded: 3 } });

@@ -6,7 +6,7 @@ import { waitsForRelay, withRefusal } from '../../namespaces/refused-allocations
 
 const SINCE_MS = Date.UTC(2026, 0, 2, 14, 0, 0);
 const viewer = (missing: 'allocation' | 'packet' | null = 'allocation'): RoomViewer => ({
-  ...{ participantId: 'p', identity: 'key:4711', figures: {} },
+  ...{ participantId: 'p', identity: 'key:4711', figures: {}, sent: {} },
   timelines: [
     {
       ...{ trackId: 't', kind: 'video', missing, sentence: 'It has no relay.' },

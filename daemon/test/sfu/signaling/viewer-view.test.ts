@@ -14,12 +14,13 @@ function sentence(hasBFrames: boolean, profileLevelId: string, decodedAtMs: numb
   const room = { tracks: new Map([['t', track]]), sourceLost: null } as unknown as Room;
   const member = {
     ...{ participantId: 'p', identity: 'i', sessionId: 's', connected: true },
-    ...{ rights: new Set(['subscribe']), wanted: new Set(['t']) },
+    ...{ rights: new Set(['subscribe']), wanted: new Set(['t']), undecodable: new Set() },
   } as unknown as Member;
   const session: ViewerSession = {
     openedAtMs: 100,
     figures: new Map(),
     connectionFacts: () => null,
+    sentOf: () => undefined,
     trackFacts: () => ({
       ...{ paused: false, held: false, packetAtMs: 200, keyFrameAtMs: 200 },
       ...{ decodedAtMs, reports: true },
