@@ -5,7 +5,7 @@ import type { Moderation } from './moderation.ts';
 import type { PublishedTracks } from './published-tracks.ts';
 import { requireEntry, rightsOf, type Who } from './rights.ts';
 import { memberOfSession, participantInfo, type Member, type Room } from './room.ts';
-import { toOthers, welcomeFrame, type RoomEffect } from './room-effects.ts';
+import { toOthers, welcomeFrames, type RoomEffect } from './room-effects.ts';
 import type { RoomTable } from './room-table.ts';
 import type { Watching } from './watching.ts';
 
@@ -60,14 +60,16 @@ export class Participants {
     return [
       ...effects,
       ...toOthers(room, sessionId, { type: 'peer-joined', roomId, participant }),
-      { type: 'frame', sessionId, frame: welcomeFrame(room, member, options.requestId) },
+      ...welcomeFrames(room, member, options.requestId).map(
+        (frame) => ({ type: 'frame', sessionId, frame }) as const,
+      ),
       ...this.#watching.settle(room),
     ];
   }
 
-  /** What `welcome` would say now: for a client that has resumed. */
+  /** What it would be told now as it joins: for a client that has resumed. */
   welcomeAgain(sessionId: string): ServerFrame[] {
-    return this.#table.ofSession(sessionId).map(({ room, member }) => welcomeFrame(room, member));
+    return this.#table.ofSession(sessionId).flatMap(({ room, member }) => welcomeFrames(room, member));
   }
 
   /** @throws AppError not_joined. */

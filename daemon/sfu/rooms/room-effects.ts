@@ -35,17 +35,22 @@ export function toMember({ sessionId }: Member, frame: ServerFrame): RoomEffect[
   return sessionId === null ? [] : [{ type: 'frame', sessionId, frame }];
 }
 
-/** The answer to `join`, or what it would be now. */
-export function welcomeFrame(room: Room, member: Member, requestId?: string): ServerFrame {
-  return {
-    type: 'welcome',
-    ...(requestId === undefined ? {} : { requestId }),
-    roomId: room.roomId,
-    participantId: member.participantId,
-    participants: [...room.members.values()].map(participantInfo),
-    tracks: [...room.tracks.values()],
-    sourceLost: room.sourceLost?.message ?? null,
-  };
+/** The answer to `join`, or what it would be now, and who speaks: otherwise that is told only when it changes. */
+export function welcomeFrames(room: Room, member: Member, requestId?: string): ServerFrame[] {
+  const { roomId } = room;
+  const speaker = room.speaker.current;
+  return [
+    {
+      type: 'welcome',
+      ...(requestId === undefined ? {} : { requestId }),
+      roomId,
+      participantId: member.participantId,
+      participants: [...room.members.values()].map(participantInfo),
+      tracks: [...room.tracks.values()],
+      sourceLost: room.sourceLost?.message ?? null,
+    },
+    ...(speaker === null ? [] : [{ type: 'active-speaker' as const, roomId, participantId: speaker }]),
+  ];
 }
 
 /** A moderator mutes a track, or undoes that; what its publisher has muted stays muted. */

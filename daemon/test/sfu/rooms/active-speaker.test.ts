@@ -74,6 +74,12 @@ t.test('a room is told once; muted tracks are not heard', (t) => {
     { type: 'frame', sessionId: 's1', frame },
   ]);
   t.same(told(100, 2000), []);
+  const late = { sessionId: 's2', who: { identity: 's2', name: '', role: 'viewer' as const, rooms: null } };
+  const entered = rooms.participants.join(late, { roomId: 'r', subscribe: 'none' }, 2500);
+  const own = entered.flatMap((one) => (one.type === 'frame' && one.sessionId === 's2' ? [one.frame] : []));
+  t.match(own, [{ type: 'welcome' }, frame], 'who comes later is told who speaks');
+  t.match(rooms.participants.welcomeAgain('s2'), [{ type: 'welcome' }, frame], 'who resumes, too');
+  rooms.participants.leave('s2', 'r', 2500);
   rooms.tracks.setMuted('s0', 'voice', true);
   t.equal(told(100, 3000).length, 2);
   t.same(told(100, 4000), []);
