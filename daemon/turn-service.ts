@@ -10,6 +10,7 @@ import { systemClock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
 import { createLogger } from './kit/logger.ts';
 import { ControlServer } from './system/control-server.ts';
+import { openOnLateAddress } from './system/late-address.ts';
 import { portHolder } from './system/port-holder.ts';
 import { openServiceNotifier } from './system/notify/service-notifier.ts';
 import { reloadConfig, turnControlHandlers } from './turn/server/control-methods.ts';
@@ -21,6 +22,8 @@ const { values } = parseArgs({
 });
 if (values['compile-only'] === true) process.exit(0);
 
+/** The unit grants 30 s. */
+const ADDRESS_WAIT_MS = 25_000;
 const startedAtMs = systemClock.nowMs();
 const log = createLogger({ name: 'turnkeep-turn', level: 'info' });
 const notifier = openServiceNotifier({ environment: process.env, clock: systemClock, log });
@@ -48,9 +51,15 @@ async function start(): Promise<void> {
   const configFile = values.config;
   if (configFile === undefined) throw new Error('Usage: node daemon/turn-service.ts --config FILE');
   const { config, certificate } = await loadServiceConfig(configFile);
-  const server = new TurnServer({ config, certificate, clock: systemClock, log, portHolder });
+  const server = await openOnLateAddress(
+    async () => {
+      const one = new TurnServer({ config, certificate, clock: systemClock, log, portHolder });
+      await one.open();
+      return one;
+    },
+    { environment: process.env, waitMs: ADDRESS_WAIT_MS, clock: systemClock, log },
+  );
   cleanup.push('turn server', () => server.close());
-  await server.open();
 
   const drain = (deadlineMs: number): void => {
     const cancel = systemClock.after(deadlineMs, () => void end('drain deadline', DRAINED_EXIT_CODE));

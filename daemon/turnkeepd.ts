@@ -11,9 +11,12 @@ import { CleanupStack } from './kit/cleanup-stack.ts';
 import { systemClock as clock } from './kit/clock.ts';
 import { messageOf } from './kit/errors.ts';
 import { createLogger } from './kit/logger.ts';
+import { openOnLateAddress } from './system/late-address.ts';
 import { openServiceNotifier, type ServiceNotifier } from './system/notify/service-notifier.ts';
 
 const STOP_DEADLINE_MS = 10_000;
+/** The unit grants 90 s. */
+const ADDRESS_WAIT_MS = 60_000;
 const { values: args } = parseArgs({ options: { config: { type: 'string' } } });
 const stack = new CleanupStack();
 let stopping = false;
@@ -33,7 +36,9 @@ async function start(): Promise<void> {
   const configuration = new RunningConfig(() => loadConfig({ path: args.config, environment: process.env }));
   const { current: config } = configuration;
   const log = createLogger({ name: 'turnkeepd', level: () => configuration.current.logging.level });
-  const ports = await holdPorts(config);
+  const ports = await openOnLateAddress(() => holdPorts(config), {
+    ...{ environment: process.env, waitMs: ADDRESS_WAIT_MS, clock, log },
+  });
   stack.push('ports', () => ports.close());
   notifier ??= openServiceNotifier({ environment: process.env, clock, log });
   // Most of the program is read here, while those who dial wait at the ports.
