@@ -24,7 +24,10 @@ export type HostCertificates = {
   turn: TurnCertificates;
   /** Undefined while no authority issues. */
   acme: AcmeCertificates | undefined;
-  /** What the API shows now, and whenever that changes; undefined without TLS. */
+  /**
+   * What the API shows now, and whenever that changes; undefined without TLS. A listener is told at once, too: what came
+   * since `current` was read would be shown at the next renewal only.
+   */
   api: { current: TlsMaterial; onChange: (listener: (material: TlsMaterial) => void) => void } | undefined;
 };
 
@@ -70,9 +73,11 @@ async function apiCertificate(
     return {
       current: local(),
       onChange(listener) {
-        server.onChange(() => {
+        const tell = (): void => {
           listener(local());
-        });
+        };
+        server.onChange(tell);
+        tell();
       },
     };
   }
@@ -84,10 +89,12 @@ async function apiCertificate(
   return {
     current: await material(),
     onChange(listener) {
+      const tell = (): void => void material().then(listener);
       acme.onChange((changed) => {
-        if (changed === name) void material().then(listener);
+        if (changed === name) tell();
       });
-      server.onChange(() => void material().then(listener));
+      server.onChange(tell);
+      tell();
     },
   };
 }
