@@ -1,11 +1,12 @@
 /**
  * `npm run bench`: each work beside a peer in the same run on the same machine, as CPU time per packet from the
  * kernel's accounting. Figures are ratios to quote, not limits to assert. Parts: `npm run bench -- turn|sfu
- * |pair|late|storm|wall [--quick]`, one or several; the whole of a part writes its section of daemon/BENCHMARKS.md.
+ * |pair|late|storm|wall|power [--quick]`, one or several; the whole of a part writes its section of daemon/BENCHMARKS.md.
  */
 import { cpus } from 'node:os';
 import { lateCommand, stormCommand } from './bench/joins.ts';
 import { pairCommand } from './bench/pair.ts';
+import { powerCommand } from './bench/power.ts';
 import { preferBench } from './bench/preference.ts';
 import { sfuCommand } from './bench/sfu.ts';
 import { turnCommand } from './bench/turn.ts';
@@ -19,6 +20,7 @@ const parts: Record<string, () => Promise<void>> = {
   late: () => lateCommand(rest),
   storm: () => stormCommand(rest),
   wall: () => wallCommand(rest),
+  power: () => powerCommand(rest),
 };
 const wanted = first === undefined ? Object.keys(parts) : [first, ...others.filter((one) => one in parts)];
 const rest = others.filter((one) => !(one in parts));

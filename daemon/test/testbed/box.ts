@@ -221,7 +221,7 @@ export class Box {
   }
 
   /** The power fails: PID 1 and everything below it is gone at once. Then it boots again. @param meanwhile what happens to the disk while it is off. @returns when it began to boot. */
-  async cutPower(meanwhile: () => void = () => undefined): Promise<number> {
+  async cutPower(meanwhile: () => void | Promise<void> = () => undefined): Promise<number> {
     const nspawn = this.#nspawn;
     const leader = this.#leader();
     if (nspawn === undefined || leader === undefined) throw new Error('The box is not running.');
@@ -231,7 +231,7 @@ export class Box {
     // What lived in the kernel's memory of the box.
     sh(`ip netns exec ${this.name} nft flush ruleset 2>/dev/null || true`);
     sh(`ip -n ${this.name} link delete turnkeep0 2>/dev/null || true`);
-    meanwhile();
+    await meanwhile();
     const startedMs = performance.now();
     await this.boot();
     return startedMs;

@@ -79,6 +79,12 @@ export class WatchedPicture {
     }
   }
 
+  /** When the first of ten frames within a second came, of those after `fromMs` (Unix time): a picture that goes on. */
+  movedMs(fromMs: number): number | undefined {
+    const since = this.#framesMs.filter((ms) => ms > fromMs);
+    return since.find((ms, at) => (since[at + 9] ?? Infinity) - ms < 1000);
+  }
+
   /** Between two moments of Unix time in ms; the wait for a first and after a last frame counts as a gap. */
   seen(fromMs: number, toMs: number): Seen {
     const inside = this.#framesMs.filter((ms) => ms > fromMs && ms <= toMs);
