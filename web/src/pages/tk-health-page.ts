@@ -1,4 +1,4 @@
-/** Health of the host: one sentence, what failed and its remedy, what a viewer gets, ports. */
+/** Health of the host: one sentence, what failed and its remedy or repair, what a viewer gets, ports. */
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { DoctorReport, Inspection, PortMap } from '../../../daemon/contract/diagnosis.ts';
 import { headline, joinedReport } from '../actions/health-view.ts';
@@ -11,6 +11,7 @@ import { icon } from '../components/icon.ts';
 import { LoadController } from '../components/load-controller.ts';
 import { meter, meterStyles } from '../components/meter.ts';
 import { saveFile } from '../components/save-file.ts';
+import { RepairController } from '../components/repair-controller.ts';
 import '../components/tk-notice.ts';
 import { WatchController } from '../components/watch-controller.ts';
 import type { ConsoleContext } from '../console-context.ts';
@@ -21,7 +22,11 @@ import { card } from '../styles/card.ts';
 import { page } from '../styles/page.ts';
 import { forbidden } from './forbidden.ts';
 import { loadCardStyles, nowCards } from './load-cards.ts';
-import { attackCard, findingCards, healthStyles, portMapCard, summary, viewerCard } from './health-cards.ts';
+import { attackCard, viewerCard } from './doctor-cards.ts';
+import { findingCards, summary } from './finding-cards.ts';
+import { healthStyles } from './health-styles.ts';
+import { portMapCard } from './port-map-card.ts';
+import { repairCard } from './repair-card.ts';
 
 /** The doctor visits one namespace after the other: that is how far it is. */
 type Run = { attack: boolean; done: number; of: number; namespace: string };
@@ -50,6 +55,7 @@ export class TkHealthPage extends LitElement {
   declare allOk: boolean;
   #begun = false;
   readonly #load: LoadController;
+  readonly #repair = new RepairController(this, () => this.context);
 
   constructor() {
     super();
@@ -101,6 +107,20 @@ export class TkHealthPage extends LitElement {
     }
   }
 
+  /** Then looks again: what was mended is no finding any more, and its button may be gone with the focus. */
+  async #mend(): Promise<void> {
+    if (this.#busy) return;
+    if (await this.#repair.start()) await this.#inspect();
+    await this.updateComplete;
+    if (this.shadowRoot?.activeElement === null) {
+      this.renderRoot.querySelector<HTMLElement>('#repair')?.focus();
+    }
+  }
+
+  get #busy(): boolean {
+    return this.inspecting || this.run !== null || this.#repair.busy;
+  }
+
   async #ports(): Promise<void> {
     try {
       this.ports = await this.context.api.host.ports();
@@ -112,7 +132,7 @@ export class TkHealthPage extends LitElement {
 
   async #visit(attack: boolean): Promise<void> {
     const { data } = this.context.live;
-    if (this.run !== null || data === null) return;
+    if (this.run !== null || this.#repair.busy || data === null) return;
     const names = visited(data);
     const reports: DoctorReport[] = [];
     try {
@@ -156,7 +176,7 @@ export class TkHealthPage extends LitElement {
     const { context } = this;
     const { data } = context.live;
     if (data !== null && !context.mayOperate) return forbidden(context, 'Health');
-    const busy = this.inspecting || this.run !== null;
+    const busy = this.#busy;
     return html`<header class="tk-header">
         <h1>Health</h1>
         <span class="faint small nowrap desk">${this.#load.newest?.load.host?.name ?? ''}</span>
@@ -219,9 +239,14 @@ export class TkHealthPage extends LitElement {
               this.allOk = true;
             },
             open: (name) => open(name, `Open ${name}`),
+            busy: this.#busy,
+            repair: () => {
+              void this.#mend();
+            },
           });
     const { data } = context.live;
-    return html`${this.#top(nowMs)} ${this.#progress()} ${cards.troubles}
+    return html`${this.#top(nowMs)} ${this.#progress()} ${repairCard(this.#repair.run, nowMs)}
+    ${cards.troubles}
     ${data === null ? nothing : nowCards({ samples: this.#load.samples, namespaces: sortedNamespaces(data), oldSinceMs: this.#load.oldSinceMs, nowMs, open })}
     ${viewerCard(this.doctor, nowMs)}
     ${attackCard({

@@ -1,6 +1,6 @@
-/** What the console asks of the host: inspection, doctor, ports. Answers are checked, as in api.ts. */
+/** What the console asks of the host: inspection, repair, doctor, ports. Answers are checked, as in api.ts. */
 import type { CertificateView } from '../../../daemon/contract/certificates.ts';
-import type { DoctorReport, Inspection, PortMap } from '../../../daemon/contract/diagnosis.ts';
+import type { DoctorReport, Inspection, PortMap, RepairReport } from '../../../daemon/contract/diagnosis.ts';
 import type { LoadHistory, LoadSpan } from '../../../daemon/contract/load.ts';
 import { isObject, unreadable, type Call } from './http.ts';
 
@@ -17,6 +17,13 @@ export class HostApi {
   async inspect(): Promise<Inspection> {
     const answer = await this.#call('GET', '/v1/inspect', undefined, undefined, EXAMINATION_LIMIT_MS);
     if (isObject(answer) && Array.isArray(answer['findings'])) return answer as Inspection;
+    throw unreadable();
+  }
+
+  /** Sets firewall rules and DNS records anew. A DNS server that is away is waited for. */
+  async repair(): Promise<RepairReport> {
+    const answer = await this.#call('POST', '/v1/repair', {}, undefined, EXAMINATION_LIMIT_MS);
+    if (isObject(answer) && Array.isArray(answer['repairs'])) return answer as RepairReport;
     throw unreadable();
   }
 
