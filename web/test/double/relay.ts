@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createSocket } from 'node:dgram';
+import { freePort } from '../../../daemon/test/helpers/turn-client.ts';
 
 export const TURNSERVER = '/usr/bin/turnserver';
 export const TURN_USER = { username: 'viewer', credential: 'only-for-tests' };
@@ -23,6 +24,7 @@ export class Relay {
     this.port = port;
   }
 
+  /** @param wantedPort the one of before: nobody else takes it meanwhile, it is not among those the kernel gives away. */
   static async start(address = '127.0.0.1', wantedPort?: number): Promise<Relay> {
     const port = wantedPort ?? (await freePort(address));
     const child = spawn(
@@ -30,6 +32,8 @@ export class Relay {
       [
         '-n',
         '--no-cli',
+        // For ever it would try to have the TCP port, too, which somebody else may have.
+        '--no-tcp',
         '--no-tls',
         '--no-dtls',
         '--no-tcp-relay',
@@ -41,8 +45,9 @@ export class Relay {
         `--listening-ip=${address}`,
         `--relay-ip=${address}`,
         `--listening-port=${port}`,
-        '--min-port=42000',
-        '--max-port=42999',
+        // As freePort: below those that the kernel gives to outgoing connections.
+        '--min-port=26000',
+        '--max-port=26999',
         '--log-file=stdout',
         '--pidfile=/dev/null',
         '--userdb=/dev/null',
@@ -68,15 +73,6 @@ export class Relay {
     this.#process.kill('SIGKILL');
     await once(this.#process, 'exit');
   }
-}
-
-async function freePort(address: string): Promise<number> {
-  const socket = createSocket('udp4');
-  socket.bind(0, address);
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
 }
 
 /** Waits for the answer to a STUN binding request (RFC 8489 section 5): the relay listens. */
