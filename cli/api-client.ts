@@ -8,6 +8,8 @@ import { errorBodySchema } from '../daemon/contract/errors.ts';
 const TIMEOUT_MS = 30_000;
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const SYSTEM_SOCKET = '/run/turnkeep/turnkeepd.sock';
+/** There since install.sh, whether or not the daemon runs. */
+const INSTALLED = '/etc/turnkeep';
 const DEVELOPMENT_SOCKET = 'var/run/turnkeepd.sock';
 
 /** The daemon refused: `code` and `message` are the API's. */
@@ -30,14 +32,18 @@ export class UnreachableError extends Error {
   override readonly name = 'UnreachableError';
 }
 
-/** The socket to use: given, from the environment, the installed daemon's, or that of ./var. */
+/** The socket to use: given, from the environment, the installed daemon's, or that of ./var. @param exists for tests. */
 export function findSocket(
   given: string | undefined,
   environment: Record<string, string | undefined>,
+  exists: (path: string) => boolean = existsSync,
 ): string {
   const named = given ?? environment['TURNKEEP_SOCKET'];
   if (named !== undefined && named !== '') return resolve(named);
-  return existsSync(SYSTEM_SOCKET) ? SYSTEM_SOCKET : resolve(DEVELOPMENT_SOCKET);
+  const development = resolve(DEVELOPMENT_SOCKET);
+  if (exists(SYSTEM_SOCKET)) return SYSTEM_SOCKET;
+  // The folder of the system's socket is gone while the daemon is stopped, and closed to users who need sudo.
+  return exists(INSTALLED) && !exists(development) ? SYSTEM_SOCKET : development;
 }
 
 export class ApiClient {
@@ -127,10 +133,13 @@ export class ApiClient {
 
   #unreachable(cause: Error): UnreachableError {
     const code = (cause as NodeJS.ErrnoException).code;
+    const start =
+      this.socketPath === SYSTEM_SOCKET
+        ? 'Start it with `sudo systemctl start turnkeepd`; `systemctl status turnkeepd` says why it ended'
+        : 'Start it with `node daemon/turnkeepd.ts`';
     const known: Record<string, string> = {
-      ENOENT: 'Nothing is there. Start it with `node daemon/turnkeepd.ts`, or name its socket with --socket.',
-      ECONNREFUSED:
-        'The socket is a leftover: the daemon does not run. Start it with `node daemon/turnkeepd.ts`.',
+      ENOENT: `Nothing is there. ${start}, or name its socket with --socket.`,
+      ECONNREFUSED: `The socket is a leftover: the daemon does not run. ${start}.`,
       EACCES: 'You may not open it. Use sudo, or the user the daemon runs as.',
     };
     const why = (code === undefined ? undefined : known[code]) ?? `${cause.message}.`;

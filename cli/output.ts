@@ -54,18 +54,44 @@ export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, '?');
 }
 
-/** Prints what went wrong. @returns the exit code. */
-export function reportFailure(error: unknown, streams: Streams): ExitCode {
+/** Prints what went wrong: a sentence, or under --json one document. @returns the exit code. */
+export function reportFailure(
+  error: unknown,
+  { streams, json }: { streams: Streams; json: boolean },
+): ExitCode {
   if (error instanceof OperationFailed) return EXIT.failure;
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof UnreachableError) {
-    streams.err(`${error.message}\n`);
-    return EXIT.unreachable;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.ok;
+    // Commander has said it to people already.
+    if (json) tell(streams, { error: 'usage', message: usageSentence(error) });
+    return EXIT.usage;
   }
-  streams.err(`${error instanceof Error ? printable(error.message) : String(error)}\n`);
+  const message = error instanceof Error ? printable(error.message) : String(error);
+  if (json) tell(streams, { error: codeOf(error), message, ...detailsOf(error) });
+  else streams.err(`${message}\n`);
+  if (error instanceof UnreachableError) return EXIT.unreachable;
   if (error instanceof ApiError) {
     if (error.status === 409) return EXIT.conflict;
     if (error.status === 400) return EXIT.usage;
   }
   return EXIT.failure;
+}
+
+function tell(streams: Streams, failure: object): void {
+  streams.err(`${JSON.stringify(failure)}\n`);
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof ApiError) return error.code;
+  return error instanceof UnreachableError ? 'unreachable' : 'failed';
+}
+
+function detailsOf(error: unknown): { details?: unknown } {
+  return error instanceof ApiError && error.details !== undefined ? { details: error.details } : {};
+}
+
+function usageSentence({ code, message }: CommanderError): string {
+  if (code === 'commander.help') return 'A command is missing: --help names them.';
+  const sentence = message.replace(/^error: /, '').replaceAll('\n', ' ');
+  return /[.?)]$/.test(sentence) ? sentence : `${sentence}.`;
 }

@@ -1,4 +1,5 @@
 /** The tree of commands. `run` is the whole command line, but for the process. */
+import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { contextFactory } from './cli-context.ts';
 import { listCommand as listAudit } from './commands/audit/list.ts';
@@ -27,6 +28,9 @@ import { listCommand as listIssuers } from './commands/issuer/list.ts';
 import { removeCommand as removeIssuer } from './commands/issuer/remove.ts';
 import { signCommand as signToken } from './commands/issuer/sign.ts';
 import { testCommand as testToken } from './commands/issuer/test.ts';
+import { createCommand as createKey } from './commands/key/create.ts';
+import { deleteCommand as deleteKey } from './commands/key/delete.ts';
+import { listCommand as listKeys } from './commands/key/list.ts';
 import { createCommand } from './commands/namespace/create.ts';
 import { deleteCommand } from './commands/namespace/delete.ts';
 import { disableCommand } from './commands/namespace/disable.ts';
@@ -62,26 +66,44 @@ import { resetPasswordCommand } from './commands/user/reset-password.ts';
 import { signInCodeCommand } from './commands/user/sign-in-code.ts';
 import { EXIT, reportFailure, type ExitCode, type Streams } from './output.ts';
 
+const { version: VERSION } = createRequire(import.meta.url)('../package.json') as { version: string };
+
 /** Runs one command line (without node and script). Never throws. @returns the exit code. */
 export async function run(
   argv: string[],
   streams: Streams,
   environment: Record<string, string | undefined>,
 ): Promise<ExitCode> {
+  const json = argv.includes('--json');
+  // What commander says beside its error is for people.
+  const help: Streams = {
+    out: (text) => {
+      streams.out(text);
+    },
+    err: (text) => {
+      if (!json) streams.err(text);
+    },
+  };
   try {
-    await buildProgram(streams, environment).parseAsync(argv, { from: 'user' });
+    await buildProgram(streams, environment, help).parseAsync(argv, { from: 'user' });
     return EXIT.ok;
   } catch (error) {
-    return reportFailure(error, streams);
+    return reportFailure(error, { streams, json });
   }
 }
 
-function buildProgram(streams: Streams, environment: Record<string, string | undefined>): Command {
+/** The tree itself. @param help where commander writes help and wrong usage. */
+export function buildProgram(
+  streams: Streams,
+  environment: Record<string, string | undefined>,
+  help: Streams = streams,
+): Command {
   const contextOf = contextFactory(streams, environment);
   const program = new Command('turnkeep')
     .description('Runs your private WebRTC camera platform.')
     .option('--socket <path>', 'unix socket of the daemon (TURNKEEP_SOCKET)')
-    .option('--json', "print the API's JSON unchanged")
+    .option('--json', "print the API's JSON unchanged; a failure is JSON on standard error")
+    .version(VERSION, '--version', 'print the version')
     .addHelpText(
       'after',
       `
@@ -91,9 +113,13 @@ First steps:
   turnkeep namespace enable webrtc --namespace demo      bring up its TURN and SFU
   turnkeep camera add "Loading dock" --namespace demo    get a camera's one-time secret
   turnkeep user sign-in-code                             sign in to the console
+  turnkeep doctor                                        does a viewer get through?
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon cannot be reached, 4 conflict.
-The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnkeepd.sock, else ./var/run/turnkeepd.sock.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the daemon cannot be reached, 4 conflict with what is there.
+With --json the answer is one document on standard output; a failure without an answer is one on standard error:
+{"error", "message", "details"}, with the codes of the API, "usage" or "unreachable".
+The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnkeepd.sock on a server that Turnkeep is
+installed on, else ./var/run/turnkeepd.sock. Whoever may open it may do everything: use sudo, or the daemon's user.
 `,
     );
   const noun = (name: string, description: string, commands: Command[]): void => {
@@ -156,6 +182,11 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     disableUser(contextOf),
     enableUser(contextOf),
   ]);
+  noun('key', "API keys of tenants' applications", [
+    createKey(contextOf),
+    listKeys(contextOf),
+    deleteKey(contextOf),
+  ]);
   noun('issuer', "whose tokens (JWT) are accepted from tenants' users", [
     addIssuer(contextOf),
     listIssuers(contextOf),
@@ -181,7 +212,7 @@ The daemon's socket is --socket, else TURNKEEP_SOCKET, else /run/turnkeep/turnke
     listAudit(contextOf),
     verifyCommand(contextOf),
   ]);
-  quiet(program, streams);
+  quiet(program, help);
   return program;
 }
 

@@ -59,7 +59,8 @@ async function restore(
 ): Promise<object> {
   await assertOnlyDaemon(config.api.socket);
   const { size } = await stat(path).catch((cause: unknown) => {
-    throw new BackupError(`${path} cannot be read: ${messageOf(cause)}`, { cause });
+    const why = isErrno(cause, 'ENOENT') ? 'there is no such file' : messageOf(cause);
+    throw new BackupError(`${path} cannot be read: ${why}.`, { cause });
   });
   if (size > MAX_BACKUP_BYTES) throw new BackupError(`${path} is too large for a backup of Turnkeep.`);
   const { content, createdAt } = await openBackup(await readFile(path), passphrase);

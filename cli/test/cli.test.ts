@@ -2,9 +2,10 @@
 import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { apiBench } from '../../daemon/test/helpers/api-bench.ts';
+import { findSocket } from '../api-client.ts';
 import { run } from '../program.ts';
 
 const socketIn = (): string => join(mkdtempSync(join(tmpdir(), 'tk-cli-')), 'daemon.sock');
@@ -126,7 +127,10 @@ void t.test('rooms: create, list, show, close', async (t) => {
   t.match(bench.namespaces.rooms.open.get('lobby'), { settings: { emptyTimeoutSeconds: null } });
   t.match(await cli('room', 'create', 'lobby', '-n', 'a'), { code: 4, err: /already/ });
   t.match(await cli('room', 'create', '-n', 'a', '--keep', '--empty-timeout', '9'), { code: 2 });
-  t.match(await cli('room', 'create', '-n', 'a', '--empty-timeout', '1'), { code: 2, err: /emptyTimeout/ });
+  t.match(await cli('room', 'create', '-n', 'a', '--empty-timeout', '1'), {
+    code: 2,
+    err: /--empty-timeout.*from 5 to 86400/,
+  });
   const track = {
     ...{ trackId: 't_1', roomId: 'lobby', participantId: 'p_1', identity: 'ada', kind: 'video' as const },
     ...{ source: 'camera' as const, mimeType: 'video/VP8', fmtp: '', muted: false, watchers: 2 },
@@ -203,6 +207,20 @@ void t.test('names from elsewhere cannot drive the terminal', async (t) => {
   t.notMatch(out, '\u001b');
 });
 
+void t.test('API keys: the key once, the list without it, delete', async (t) => {
+  const { bench, cli } = await setUp(t);
+  t.match(await cli('key', 'list', '-n', 'a'), { out: /There is no API key of a yet\. Make one: / });
+  const { out } = await cli('key', 'create', 'shop', '-n', 'a', '--role', 'operator');
+  const [, id = '', key = ''] = /^API key (\S+) \(operator of a\) created\. .*: (\S+)\n$/.exec(out) ?? [];
+  t.match(bench.apiKeys.authenticate(key), { id, role: 'operator' });
+  const list = await cli('key', 'list', '-n', 'a');
+  t.match(list.out, new RegExp(`\nshop +operator +${key.slice(0, 4)}.* ${id}\n`));
+  t.notMatch(list.out, key);
+  t.match(await cli('key', 'delete', id, '-n', 'b'), { code: 1, err: /b has no API key/ });
+  t.match(await cli('key', 'delete', id, '-n', 'a'), { code: 0, out: `API key ${id} of a deleted.\n` });
+  t.equal(bench.apiKeys.authenticate(key), undefined);
+});
+
 void t.test('users: codes, passwords, create, delete', async (t) => {
   const { bench, cli } = await setUp(t);
   const { out } = await cli('user', 'sign-in-code');
@@ -256,6 +274,16 @@ void t.test('no daemon is exit code 3 with a remedy; wrong usage is 2; help is 0
   t.match(await cli('camera'), { code: 2 });
   t.match(await cli('--help'), { code: 0, out: /First steps:[^]*Exit codes/ });
   t.match(await cli('namespace', 'enable', '--help'), { code: 0, out: /Examples:[^]*--dry-run/ });
+});
+
+void t.test('the socket of an installed server, whether its daemon runs or not', (t) => {
+  const among = (...there: string[]) => findSocket(undefined, {}, (path) => there.includes(path));
+  const [system, development] = ['/run/turnkeep/turnkeepd.sock', resolve('var/run/turnkeepd.sock')];
+  t.equal(among(system, development, '/etc/turnkeep'), system);
+  t.equal(among('/etc/turnkeep'), system, 'its folder is gone, or closed to this user');
+  t.equal(among('/etc/turnkeep', development), development);
+  t.equal(among(), development);
+  t.end();
 });
 
 void t.test('a daemon that answers nonsense is reported, not believed', async (t) => {
@@ -322,7 +350,10 @@ void t.test('turn: status, sessions, disconnect, credentials and drain', async (
   t.match(await cli('turn', 'credentials', '-n', 'a', '--subject', 'alice'), {
     out: /^Username +[0-9]+:a:alice\nPassword +p\nValid for +600 s\nURIs +turn:/,
   });
-  t.match(await cli('turn', 'drain', '-n', 'a', '--deadline', 'x'), { code: 2, err: /number of seconds/ });
+  t.match(await cli('turn', 'drain', '-n', 'a', '--deadline', 'x'), {
+    code: 2,
+    err: /whole number from 0 to 86400/,
+  });
   t.match(await cli('turn', 'drain', '-n', 'a'), { code: 0, out: /takes no new sessions/ });
   t.same(turn.drained, ['a']);
   t.match(await cli('turn', 'status', '-n', 'b'), { code: 4, err: /WebRTC is not enabled for b/ });

@@ -170,11 +170,13 @@ export class Namespaces extends Lifecycle {
     return this.#parts.links.probeSfu(name, limitMs);
   }
 
-  /** See `NamespaceAccess`. */
+  /** See `NamespaceAccess`. Throws namespace_not_found too. */
   turnCredentials(
     name: string,
     options: { subject: string; ttlSeconds?: number; browser?: boolean },
   ): TurnCredentials {
+    // Only what is not enabled is looked up: credentials are to be had without a database.
+    if (this.signaling(name) === undefined) this.get(name);
     return this.#parts.access.turnCredentials(name, options);
   }
 

@@ -1,8 +1,9 @@
 /** Runs the daemon's backup program beside the daemon, which need not run: the passphrase goes by its standard input. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runDaemonProgram } from '../../daemon-program.ts';
 import { OperationFailed } from '../../output.ts';
+import { readTextFile } from '../../text-file.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../../daemon/backup.ts');
 const SYSTEM_CONFIG = '/etc/turnkeep/turnkeep.yaml';
@@ -28,7 +29,7 @@ export async function runBackupProgram(
 async function readPassphrase(options: BackupOptions & { confirm: boolean }): Promise<string> {
   const { passphraseFile, confirm } = options;
   if (passphraseFile !== undefined) {
-    return readFileSync(passphraseFile === '-' ? 0 : passphraseFile, 'utf8').replace(/\r?\n$/, '');
+    return readTextFile(passphraseFile).replace(/\r?\n$/, '');
   }
   if (!process.stdin.isTTY) {
     throw new Error('Give the passphrase with --passphrase-file FILE, or - for standard input.');

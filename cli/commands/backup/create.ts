@@ -9,7 +9,7 @@ const answerSchema = z.object({ file: z.string(), bytes: z.number(), files: z.nu
 export function createCommand(contextOf: ContextOf): Command {
   return new Command('create')
     .description('write namespaces, cameras, users, secrets, ports, keys and CA into one encrypted file')
-    .argument('<file>')
+    .argument('<file>', 'where it is written; never over another file')
     .option(
       '--passphrase-file <path>',
       'where the passphrase is, 12 characters or more; - reads standard input',

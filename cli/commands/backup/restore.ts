@@ -14,7 +14,7 @@ const answerSchema = z.object({
 export function restoreCommand(contextOf: ContextOf): Command {
   return new Command('restore')
     .description('bring a backup back into the data directory of a daemon that is stopped')
-    .argument('<file>')
+    .argument('<file>', 'a backup')
     .option('--replace', 'move what is there aside, into replaced-TIME/ of the data directory')
     .option('--passphrase-file <path>', 'where the passphrase is; - reads standard input')
     .option('--config <path>', "the daemon's configuration")

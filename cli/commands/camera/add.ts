@@ -1,6 +1,7 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { deviceCreatedSchema } from '../../../daemon/contract/api.ts';
 import type { ContextOf } from '../../cli-context.ts';
+import { wholeNumber } from '../../option-values.ts';
 import { secretText } from './secret-text.ts';
 
 type Options = { namespace?: string; always?: boolean; linger?: number };
@@ -12,7 +13,7 @@ export function addCommand(contextOf: ContextOf): Command {
     .argument('<name>', 'what people call it, 1 to 80 characters')
     .option('-n, --namespace <name>', 'its namespace; may be left out when there is only one')
     .option('--always', 'pull its video all the time, not only while somebody watches')
-    .option('--linger <seconds>', 'keep pulling this long after the last viewer left', readSeconds)
+    .option('--linger <seconds>', 'keep pulling this long after the last viewer left', wholeNumber(0, 3600))
     .addHelpText(
       'after',
       `
@@ -39,10 +40,4 @@ Examples:
       const made = await client.post('/api/devices', body, deviceCreatedSchema);
       output.show(made, () => secretText(made, 'Added'));
     });
-}
-
-function readSeconds(text: string): number {
-  const seconds = Number(text);
-  if (/^[0-9]+$/.test(text) && seconds <= 3600) return seconds;
-  throw new InvalidArgumentError('Seconds are a number from 0 to 3600.');
 }

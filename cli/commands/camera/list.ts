@@ -8,6 +8,7 @@ export function listCommand(contextOf: ContextOf): Command {
   return new Command('list')
     .description('list the cameras and their state now')
     .option('-n, --namespace <name>', 'only those of this namespace')
+    .addHelpText('after', '\nExample:\n  turnkeep camera list --namespace demo\n')
     .action(async ({ namespace }: { namespace?: string }, command: Command) => {
       const { client, output } = contextOf(command);
       const query = namespace === undefined ? '' : `?namespace=${encodeURIComponent(namespace)}`;

@@ -9,10 +9,11 @@ export function removeCommand(contextOf: ContextOf): Command {
     .description('delete a camera: its secret stops working and its viewers are disconnected at once')
     .argument('<camera>', 'id, or name where it is unique')
     .option('-n, --namespace <name>', 'look in this namespace only')
+    .addHelpText('after', '\nExample:\n  turnkeep camera remove "Loading dock"\n')
     .action(async (given: string, { namespace }: { namespace?: string }, command: Command) => {
       const { client, output } = contextOf(command);
       const camera = await findCamera(client, given, namespace);
-      const answer = await client.delete(`/api/devices/${encodeURIComponent(camera.id)}`);
-      output.show(answer, () => `Camera ${printable(camera.name)} (${camera.id}) deleted.`);
+      await client.delete(`/api/devices/${encodeURIComponent(camera.id)}`);
+      output.show({ deleted: camera.id }, () => `Camera ${printable(camera.name)} (${camera.id}) deleted.`);
     });
 }

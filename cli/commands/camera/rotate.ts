@@ -10,6 +10,7 @@ export function rotateCommand(contextOf: ContextOf): Command {
     .description('give a camera a new secret; the old one stops working at once')
     .argument('<camera>', 'id, or name where it is unique')
     .option('-n, --namespace <name>', 'look in this namespace only')
+    .addHelpText('after', '\nExample:\n  turnkeep camera rotate "Loading dock"\n')
     .action(async (given: string, { namespace }: { namespace?: string }, command: Command) => {
       const { client, output } = contextOf(command);
       const camera = await findCamera(client, given, namespace);

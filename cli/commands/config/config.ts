@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import {
@@ -12,6 +11,7 @@ import {
 import type { ContextOf } from '../../cli-context.ts';
 import { runDaemonProgram } from '../../daemon-program.ts';
 import { OperationFailed, printable, table } from '../../output.ts';
+import { readTextFile } from '../../text-file.ts';
 
 const CHECK_PROGRAM = join(import.meta.dirname, '../../../daemon/config-check.ts');
 
@@ -38,7 +38,7 @@ export function showCommand(contextOf: ContextOf): Command {
 export function checkCommand(contextOf: ContextOf): Command {
   return new Command('check')
     .description('name every problem of a configuration file, with its line; no daemon is needed')
-    .argument('<file>')
+    .argument('<file>', 'a configuration file')
     .addHelpText('after', '\nExample:\n  turnkeep config check /etc/turnkeep/turnkeep.yaml\n')
     .action(async (file: string, _options: object, command: Command) => {
       const { output } = contextOf(command);
@@ -54,11 +54,11 @@ export function diffCommand(contextOf: ContextOf): Command {
     .description(
       'what a configuration file would change in the running daemon, and what has to be restarted for it',
     )
-    .argument('<file>')
+    .argument('<file>', 'a configuration file')
     .addHelpText('after', '\nExample:\n  turnkeep config diff /etc/turnkeep/turnkeep.yaml\n')
     .action(async (file: string, _options: object, command: Command) => {
       const { client, output } = contextOf(command);
-      const text = readFileSync(file, 'utf8');
+      const text = readTextFile(file);
       const answer = await client.post('/v1/config/check', { text }, configCheckSchema);
       output.show(
         answer,

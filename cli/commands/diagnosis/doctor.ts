@@ -1,10 +1,11 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import {
   DOCTOR_MAX_PROBES,
   doctorReportSchema,
   type DoctorReport,
 } from '../../../daemon/contract/diagnosis.ts';
 import type { ContextOf } from '../../cli-context.ts';
+import { wholeNumber } from '../../option-values.ts';
 import { OperationFailed, printable, table } from '../../output.ts';
 
 type Options = { namespace?: string; probes: number; attack?: boolean };
@@ -19,7 +20,7 @@ export function doctorCommand(contextOf: ContextOf): Command {
     .option(
       '--probes <count>',
       `round trips for each transport, 1 to ${String(DOCTOR_MAX_PROBES)}`,
-      probeCount,
+      wholeNumber(1, DOCTOR_MAX_PROBES),
       10,
     )
     .option('--attack', 'try hundreds of peers the relays must refuse instead')
@@ -71,10 +72,4 @@ function describe({ transports, attacks, host }: DoctorReport): string {
       ...(remedy === null ? [] : [printable(`      ${remedy}`)]),
     ]),
   ].join('\n');
-}
-
-function probeCount(text: string): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= DOCTOR_MAX_PROBES) return count;
-  throw new InvalidArgumentError(`It is a whole number from 1 to ${String(DOCTOR_MAX_PROBES)}.`);
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { issuerCreatedSchema } from '../../../daemon/contract/issuers.ts';
 import type { ContextOf } from '../../cli-context.ts';
+import { wholeNumber } from '../../option-values.ts';
 import { printable } from '../../output.ts';
 
 type Options = {
@@ -30,7 +31,7 @@ export function addCommand(contextOf: ContextOf): Command {
     .option('--default-role <role>', 'viewer, operator or owner, of tokens without such a value')
     .option('--algorithm <name...>', 'accepted signatures (RS256 and ES256)')
     .option('--jwks-uri <url>', 'where its keys are, when it has no discovery document')
-    .option('--clock-skew <seconds>', 'how far its clock may be off, 0 to 300 (30)', Number)
+    .option('--clock-skew <seconds>', 'how far its clock may be off, 0 to 300 (30)', wholeNumber(0, 300))
     .addHelpText(
       'after',
       `

@@ -5,7 +5,7 @@ import type { ContextOf } from '../../cli-context.ts';
 export function removeCommand(contextOf: ContextOf): Command {
   return new Command('remove')
     .description('accept its tokens no longer; credentials its users hold end by themselves')
-    .argument('<name>')
+    .argument('<name>', 'as `issuer list` shows it')
     .addHelpText('after', '\nExample:\n  turnkeep issuer remove corp\n')
     .action(async (name: string, _options: object, command: Command) => {
       const { client, output } = contextOf(command);

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { tokenVerdictSchema } from '../../../daemon/contract/issuers.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { OperationFailed, printable } from '../../output.ts';
+import { readTextFile } from '../../text-file.ts';
 
 /** `turnkeep issuer test FILE`: exit 1 when the token is refused. */
 export function testCommand(contextOf: ContextOf): Command {
@@ -15,12 +15,7 @@ export function testCommand(contextOf: ContextOf): Command {
     )
     .action(async (file: string, _options: object, command: Command) => {
       const { client, output } = contextOf(command);
-      let token: string;
-      try {
-        token = readFileSync(file === '-' ? 0 : file, 'utf8').trim();
-      } catch {
-        return command.error(`error: ${file} cannot be read`);
-      }
+      const token = readTextFile(file).trim();
       const verdict = await client.post('/v1/issuers/test', { token }, tokenVerdictSchema);
       const { accepted, reason, identity, namespace, role, expiresAt } = verdict;
       output.show(verdict, () =>

@@ -5,10 +5,11 @@ import type { ContextOf } from '../../cli-context.ts';
 export function deleteCommand(contextOf: ContextOf): Command {
   return new Command('delete')
     .description('delete a namespace and its API keys, for good; disable WebRTC first')
-    .argument('<name>')
+    .argument('<name>', 'the namespace')
+    .addHelpText('after', '\nExample:\n  turnkeep namespace delete demo\n')
     .action(async (name: string, _options: object, command: Command) => {
       const { client, output } = contextOf(command);
-      const answer = await client.delete(`/v1/namespaces/${encodeURIComponent(name)}`);
-      output.show(answer, () => `Namespace ${name} deleted.`);
+      await client.delete(`/v1/namespaces/${encodeURIComponent(name)}`);
+      output.show({ deleted: name }, () => `Namespace ${name} deleted.`);
     });
 }

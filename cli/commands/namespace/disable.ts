@@ -7,7 +7,7 @@ import { followOperation } from '../../follow-operation.ts';
 export function disableCommand(contextOf: ContextOf): Command {
   return new Command('disable')
     .description('take TURN and SFU of a namespace down and release their ports')
-    .addArgument(new Argument('<feature>').choices(['webrtc']))
+    .addArgument(new Argument('<feature>', 'what to disable').choices(['webrtc']))
     .requiredOption('-n, --namespace <name>', 'the namespace')
     .option('--no-wait', 'print the operation and return at once')
     .addHelpText('after', '\nExample:\n  turnkeep namespace disable webrtc --namespace demo\n')

@@ -1,8 +1,9 @@
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { operationAcceptedSchema, planSchema } from '../../../daemon/contract/api.ts';
 import type { RelayScope } from '../../../daemon/contract/names.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { followOperation } from '../../follow-operation.ts';
+import { wholeNumber } from '../../option-values.ts';
 
 type Options = {
   namespace: string;
@@ -17,10 +18,14 @@ type Options = {
 export function enableCommand(contextOf: ContextOf): Command {
   return new Command('enable')
     .description('bring up TURN and SFU for a namespace, prove that they work, and say what was done')
-    .addArgument(new Argument('<feature>').choices(['webrtc']))
+    .addArgument(new Argument('<feature>', 'what to enable').choices(['webrtc']))
     .requiredOption('-n, --namespace <name>', 'the namespace')
-    .option('--turn-port <port>', 'public TURN port instead of the next free one', readPort)
-    .option('--turns-port <port>', 'public TURN port over TLS instead of the next free one', readPort)
+    .option('--turn-port <port>', 'public TURN port instead of the next free one', wholeNumber(1, 65_535))
+    .option(
+      '--turns-port <port>',
+      'public TURN port over TLS instead of the next free one',
+      wholeNumber(1, 65_535),
+    )
     .addOption(
       new Option(
         '--relay <scope>',
@@ -68,10 +73,4 @@ If a step fails, everything done before it is undone.
       const operation = await followOperation(context, accepted.operationId);
       context.output.show(operation, () => `WebRTC is enabled for ${namespace}.`);
     });
-}
-
-function readPort(text: string): number {
-  const port = Number(text);
-  if (/^[0-9]+$/.test(text) && port >= 1 && port <= 65535) return port;
-  throw new InvalidArgumentError('A port is a number from 1 to 65535.');
 }

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { quotaViewSchema, type ChangeQuota, type QuotaView } from '../../../daemon/contract/quota.ts';
 import type { ContextOf } from '../../cli-context.ts';
+import { wholeNumber } from '../../option-values.ts';
 import { printable, table } from '../../output.ts';
 
 /** `default`: as configured again. Commander takes null for no value at all. */
@@ -21,12 +22,16 @@ export function quotaCommand(contextOf: ContextOf): Command {
     .description('show or set what TURN and SFU of a namespace together may take of this host')
     .requiredOption('-n, --namespace <name>', 'the namespace')
     .option('--memory <size>', 'such as 512M or 2G, at least 256M; "default": as configured', readMemory)
-    .option('--tasks <count>', 'processes and threads, at least 48; or "default"', readCount)
-    .option('--cpu <percent>', 'of one core, such as 150%; 0: no bound; or "default"', readPercent)
+    .option('--tasks <count>', 'processes and threads, at least 48; or "default"', countOrDefault(48, 32_768))
+    .option(
+      '--cpu <percent>',
+      'of one core, such as 150%; 0: no bound; or "default"',
+      countOrDefault(0, 102_400, '%'),
+    )
     .option(
       '--cpu-weight <weight>',
       'its part of a busy host against the others (1 to 10000); or "default"',
-      readCount,
+      countOrDefault(1, 10_000),
     )
     .addHelpText(
       'after',
@@ -86,17 +91,17 @@ export function quotaRows({ quota, own, problem, used }: QuotaView): string[][] 
 
 function readMemory(text: string): Value {
   if (text === 'default') return text;
-  const match = /^([0-9]+)\s*([MG])(?:i?B)?$/i.exec(text);
-  if (match === null) throw new InvalidArgumentError('A size is a number with M or G, such as 512M.');
-  return Number(match[1]) * (match[2]?.toUpperCase() === 'G' ? 1024 : 1);
+  const match = /^([0-9]{1,7})\s*([MG])(?:i?B)?$/i.exec(text);
+  const mebibytes = Number(match?.[1]) * (match?.[2]?.toUpperCase() === 'G' ? 1024 : 1);
+  if (mebibytes >= 256 && mebibytes <= 1_048_576) return mebibytes;
+  throw new InvalidArgumentError('A size is a number with M or G, such as 512M, from 256M to 1024G.');
 }
 
-function readCount(text: string): Value {
-  if (text === 'default') return text;
-  if (!/^[0-9]+$/.test(text)) throw new InvalidArgumentError('It is a whole number.');
-  return Number(text);
-}
-
-function readPercent(text: string): Value {
-  return readCount(text.replace(/%$/, ''));
+/** `default`, or a number within these bounds, with `unit` behind it or not. */
+function countOrDefault(min: number, max: number, unit = ''): (text: string) => Value {
+  const read = wholeNumber(min, max);
+  return (text) => {
+    if (text === 'default') return text;
+    return read(unit !== '' && text.endsWith(unit) ? text.slice(0, -unit.length) : text);
+  };
 }

@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import { kickedSchema } from '../../../daemon/contract/rooms.ts';
 import type { ContextOf } from '../../cli-context.ts';
+import { wholeNumber } from '../../option-values.ts';
 import { roomPath } from './room-path.ts';
 
-type Options = { namespace: string; reason?: string; for: string };
+type Options = { namespace: string; reason?: string; for: number };
 
 /** `turnkeep room kick ROOM PARTICIPANT --namespace NAME` */
 export function kickCommand(contextOf: ContextOf): Command {
@@ -13,7 +14,12 @@ export function kickCommand(contextOf: ContextOf): Command {
     .argument('<participant>', 'the participant, as `room show` tells it')
     .requiredOption('-n, --namespace <name>', 'the namespace')
     .option('--reason <text>', 'what the participant is told')
-    .option('--for <seconds>', 'how long the identity stays out, 0 to 86400; 0: this participant only', '30')
+    .option(
+      '--for <seconds>',
+      'how long the identity stays out, 0 to 86400; 0: this participant only',
+      wholeNumber(0, 86_400),
+      30,
+    )
     .addHelpText(
       'after',
       `
@@ -28,7 +34,7 @@ To end what somebody may do in the whole namespace: turnkeep turn revoke.
       const { reason, namespace } = options;
       const body = {
         participantId,
-        forSeconds: Number(options.for),
+        forSeconds: options.for,
         ...(reason !== undefined && { reason }),
       };
       const answer = await client.post(roomPath(namespace, roomId, 'kick'), body, kickedSchema);

@@ -14,9 +14,9 @@ export function muteCommand(contextOf: ContextOf): Command {
 
 /** `turnkeep room unmute ROOM PARTICIPANT --namespace NAME` */
 export function unmuteCommand(contextOf: ContextOf): Command {
-  return command(contextOf, { name: 'unmute', muted: false }).description(
-    'undo a mute; what the participant has muted itself stays muted',
-  );
+  return command(contextOf, { name: 'unmute', muted: false })
+    .description('undo a mute; what the participant has muted itself stays muted')
+    .addHelpText('after', '\nExample:\n  turnkeep room unmute lobby p_1a2b3c --namespace demo\n');
 }
 
 function command(contextOf: ContextOf, what: { name: string; muted: boolean }): Command {

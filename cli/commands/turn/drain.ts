@@ -1,15 +1,14 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { ContextOf } from '../../cli-context.ts';
+import { wholeNumber } from '../../option-values.ts';
 import { turnPath } from './turn-path.ts';
-
-const MAX_SECONDS = 86_400;
 
 /** `turnkeep turn drain --namespace NAME` */
 export function drainCommand(contextOf: ContextOf): Command {
   return new Command('drain')
     .description('take no new sessions; the service ends when it is empty or at the deadline')
     .requiredOption('-n, --namespace <name>', 'the namespace')
-    .option('--deadline <seconds>', 'end what is left after so many seconds', readSeconds, 300)
+    .option('--deadline <seconds>', 'end what is left after so many seconds', wholeNumber(0, 86_400), 300)
     .addHelpText(
       'after',
       `
@@ -24,10 +23,4 @@ It stays drained until WebRTC is disabled and enabled again, or the daemon start
       const answer = await client.post(turnPath(namespace, 'drain'), { deadlineSeconds: deadline });
       output.show(answer, () => `The TURN service of ${namespace} takes no new sessions.`);
     });
-}
-
-function readSeconds(text: string): number {
-  const seconds = Number(text);
-  if (/^[0-9]+$/.test(text) && seconds <= MAX_SECONDS) return seconds;
-  throw new InvalidArgumentError(`A deadline is a number of seconds from 0 to ${String(MAX_SECONDS)}.`);
 }

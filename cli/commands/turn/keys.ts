@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import {
   turnKeyListSchema,
@@ -9,6 +8,7 @@ import {
 import { disconnectedSchema } from '../../../daemon/contract/turn-session.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { printable, table } from '../../output.ts';
+import { readTextFile } from '../../text-file.ts';
 import { turnPath } from './turn-path.ts';
 
 type AddOptions = {
@@ -106,21 +106,13 @@ function describe({ realm, endpoint, serverPublicKey, items }: TurnKeyList): str
 function requestOf(options: AddOptions, command: Command): RegisterTurnKey {
   const { tokenFile, tokenEndpoint, clientId, publicKeyFile } = options;
   if (tokenFile !== undefined && clientId === undefined && publicKeyFile === undefined) {
-    const token = read(tokenFile, command);
+    const token = readTextFile(tokenFile).trim();
     return { kind: 'pat', token, ...(tokenEndpoint === undefined ? {} : { tokenEndpoint }) };
   }
   if (clientId !== undefined && publicKeyFile !== undefined && tokenFile === undefined) {
-    return { kind: 'app', clientId, publicKey: asHex(read(publicKeyFile, command)) };
+    return { kind: 'app', clientId, publicKey: asHex(readTextFile(publicKeyFile).trim()) };
   }
   return command.error('error: give either --token-file, or --client-id with --public-key-file');
-}
-
-function read(path: string, command: Command): string {
-  try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8').trim();
-  } catch {
-    return command.error(`error: ${path} cannot be read`);
-  }
 }
 
 /** PEM holds the same DER in base64. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { turnSessionListSchema, type TurnSession } from '../../../daemon/contract/turn-operations.ts';
 import type { ContextOf } from '../../cli-context.ts';
+import { wholeNumber } from '../../option-values.ts';
 import { table } from '../../output.ts';
 import { turnPath } from './turn-path.ts';
 
@@ -9,11 +10,11 @@ export function sessionsCommand(contextOf: ContextOf): Command {
   return new Command('sessions')
     .description('who relays now: subject, transport, age, bytes and permissions')
     .requiredOption('-n, --namespace <name>', 'the namespace')
-    .option('--limit <count>', 'at most so many, 1 to 1000', '100')
+    .option('--limit <count>', 'at most so many, 1 to 1000', wholeNumber(1, 1000), 100)
     .addHelpText('after', '\nExample:\n  turnkeep turn sessions --namespace demo --json\n')
-    .action(async (options: { namespace: string; limit: string }, command: Command) => {
+    .action(async (options: { namespace: string; limit: number }, command: Command) => {
       const { client, output } = contextOf(command);
-      const path = turnPath(options.namespace, `sessions?limit=${encodeURIComponent(options.limit)}`);
+      const path = turnPath(options.namespace, `sessions?limit=${String(options.limit)}`);
       const list = await client.get(path, turnSessionListSchema);
       const nowMs = Date.now();
       output.show(list, () => {

@@ -16,8 +16,9 @@ async function change(
 export function setRoleCommand(contextOf: ContextOf): Command {
   return new Command('set-role')
     .description('change what a user may do')
-    .argument('<name>')
-    .addArgument(new Argument('<role>').choices(['viewer', 'operator', 'owner']))
+    .argument('<name>', 'the user')
+    .addArgument(new Argument('<role>', 'what the user may do').choices(['viewer', 'operator', 'owner']))
+    .addHelpText('after', '\nExample:\n  turnkeep user set-role guard operator\n')
     .action(
       async (name: string, role: 'viewer' | 'operator' | 'owner', _options: object, command: Command) => {
         await change(contextOf, command, { name, change: { role }, said: `User ${name} is ${role}.` });
@@ -29,7 +30,8 @@ export function setRoleCommand(contextOf: ContextOf): Command {
 export function disableCommand(contextOf: ContextOf): Command {
   return new Command('disable')
     .description('sign a user out everywhere and keep it out, until it is enabled again')
-    .argument('<name>')
+    .argument('<name>', 'the user')
+    .addHelpText('after', '\nExample:\n  turnkeep user disable guard\n')
     .action(async (name: string, _options: object, command: Command) => {
       await change(contextOf, command, { name, change: { disabled: true }, said: `User ${name} disabled.` });
     });
@@ -39,7 +41,8 @@ export function disableCommand(contextOf: ContextOf): Command {
 export function enableCommand(contextOf: ContextOf): Command {
   return new Command('enable')
     .description('let a disabled user sign in again')
-    .argument('<name>')
+    .argument('<name>', 'the user')
+    .addHelpText('after', '\nExample:\n  turnkeep user enable guard\n')
     .action(async (name: string, _options: object, command: Command) => {
       await change(contextOf, command, { name, change: { disabled: false }, said: `User ${name} enabled.` });
     });

@@ -6,7 +6,7 @@ import type { ContextOf } from '../../cli-context.ts';
 export function createCommand(contextOf: ContextOf): Command {
   return new Command('create')
     .description('create a user of the console and print the generated password once')
-    .argument('<name>')
+    .argument('<name>', 'what the user signs in as')
     .addOption(
       new Option('--role <role>', 'what the user may do')
         .choices(['viewer', 'operator', 'owner'])

@@ -7,6 +7,7 @@ export function resetPasswordCommand(contextOf: ContextOf): Command {
   return new Command('reset-password')
     .description('give a user a new generated password and sign them out everywhere')
     .argument('[name]', 'the user', 'admin')
+    .addHelpText('after', '\nExample:\n  turnkeep user reset-password guard\n')
     .action(async (name: string, _options: object, command: Command) => {
       const { client, output } = contextOf(command);
       const path = `/v1/users/${encodeURIComponent(name)}/reset-password`;

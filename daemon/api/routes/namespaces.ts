@@ -136,6 +136,7 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
   server.delete('/v1/namespaces/:namespace/api-keys/:id', secret, async (request, reply) => {
     const namespace = allowed(request, 'api-key.change');
     const { id } = parseInput(keyParams, request.params);
+    namespaces.get(namespace);
     openDatabaseParts(context).apiKeys.delete(namespace, id);
     await endEverythingOf(context, apiKeyIdentity(id), namespace);
     log.info({ namespace, apiKey: id, by: identityOf(callerOf(request)) }, 'API key deleted');

@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import type { DoctorReport, Finding, Inspection, MonitorReport, PortMap } from '../../contract/diagnosis.ts';
+import { COMMANDS, ROWS } from '../../../cli/test/command-rows.ts';
+import { run } from '../../../cli/program.ts';
 import { decodeStateFile, encodeStateFile } from '../../namespaces/state-file.ts';
 import { loadOrCreateLocalCa } from '../../system/local-ca.ts';
 import { Appliance } from '../helpers/appliance.ts';
@@ -90,6 +92,20 @@ t.test('a healthy appliance', async (t) => {
     const [row] = (JSON.parse(attacked.out) as DoctorReport).attacks;
     t.ok(row !== undefined && row.tried > 400 && row.refused === row.tried, JSON.stringify(row));
     t.match(await cli(appliance, 'doctor', '--namespace', 'none'), { code: 1 });
+  });
+
+  await t.test('every command names a namespace that is not there', async (t) => {
+    for (const { path, words, command } of COMMANDS) {
+      if (!command.options.some(({ long, mandatory }) => long === '--namespace' && mandatory)) continue;
+      const argv = [...words, ...(ROWS[path] ?? [])].map((word) => (word === 'a' ? 'nowhere' : word));
+      if (path === 'issuer add' || path === 'turn add-key') continue; // May be there later; the token is none.
+      let said = '';
+      const err = (text: string): void => {
+        said += text;
+      };
+      const code = await run(argv, { out: err, err }, { TURNKEEP_SOCKET: appliance.api.socketPath });
+      t.strictSame([code, said], [1, 'There is no namespace "nowhere".\n'], path);
+    }
   });
 
   await t.test('the state file', async (t) => {

@@ -141,6 +141,7 @@ t.test('refusals come before anything is written', async (t) => {
   await settled(daemon, 'demo');
   t.throws(() => daemon.delete('demo'), { code: 'namespace_in_use' });
   t.throws(() => daemon.operation('op-none'), { code: 'operation_not_found' });
+  t.throws(() => daemon.turnCredentials('none', { subject: 's' }), { code: 'namespace_not_found' });
   t.throws(() => daemon.sfuDirectory().turnCredentials('x', { subject: 's' }), {
     code: 'credential_not_configured',
   });
