@@ -37,9 +37,17 @@ export async function followOperation({ client, output }: CliContext, id: string
     }
     if (operation.state === 'succeeded') return operation;
     const why = operation.error?.message ?? 'The operation failed.';
-    output.show(operation, () => `${printable(why)} Everything it had done was undone.`);
+    output.show(operation, () => `${printable(why)} ${afterFailure(operation)}`.trimEnd());
     throw new OperationFailed(why);
   }
+}
+
+/** Where it was left. A roll back that stopped half way has said itself what to do. */
+function afterFailure({ kind, namespace, steps }: Operation): string {
+  if (kind === 'disable-webrtc') {
+    return `It stays switched off; once that is mended, finish it: turnkeep namespace disable webrtc --namespace ${namespace}`;
+  }
+  return steps.some(({ state }) => state === 'done') ? '' : 'Everything it had done was undone.';
 }
 
 function stepLine({ label, durationMs, note }: Operation['steps'][number]): string {

@@ -69,11 +69,32 @@ void t.test('a failed operation says why and exits 1', async (t) => {
   while (bench.namespaces.running.size === 0) await new Promise((resolve) => setImmediate(resolve));
   bench.namespaces.progress('op-1', {
     state: 'failed',
-    steps: [{ id: 'ports', label: 'Claim the ports', state: 'undone', durationMs: 5, note: null }],
-    error: { code: 'port_taken', message: 'Port 3478 is taken.' },
+    steps: [{ id: 'stop-sfu', label: 'Stop the SFU service', state: 'failed', durationMs: 5, note: null }],
+    error: { code: 'operation_failed', message: 'It does not end.' },
   });
-  t.match(await running, { code: 1, out: /↩ Claim the ports {2}5 ms\nPort 3478 is taken\./ });
+  t.match(await running, {
+    code: 1,
+    out: /✗ Stop the SFU service {2}5 ms\nIt does not end\. .*finish it: turnkeep namespace disable webrtc --namespace a\n$/,
+  });
 });
+
+for (const [left, said] of [
+  ['undone', 'Port 3478 is taken. Everything it had done was undone.\n'],
+  ['done', 'Port 3478 is taken.\n'],
+] as const) {
+  void t.test(`an enable that failed with its first step ${left}`, async (t) => {
+    const { bench, cli } = await setUp(t);
+    const running = cli('namespace', 'enable', 'webrtc', '-n', 'a');
+    while (bench.namespaces.running.size === 0) await new Promise((resolve) => setImmediate(resolve));
+    bench.namespaces.progress('op-1', {
+      state: 'failed',
+      steps: [{ id: 'ports', label: 'Claim the ports', state: left, durationMs: 5, note: null }],
+      error: { code: 'port_taken', message: 'Port 3478 is taken.' },
+    });
+    const { code, out } = await running;
+    t.strictSame([code, out.endsWith(`\n${said}`)], [1, true], out);
+  });
+}
 
 void t.test('--dry-run prints the plan, --no-wait returns at once', async (t) => {
   const { bench, cli } = await setUp(t);

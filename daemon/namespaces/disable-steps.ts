@@ -35,7 +35,12 @@ export function disableSteps(
         return problem === '' ? undefined : `Not closed yet, tried again every minute: ${problem}`;
       },
     },
-    'withdraw-dns': step(() => dns.withdraw(namespace)),
+    'withdraw-dns': {
+      run: async () => {
+        const problem = await dns.withdraw(namespace);
+        return problem === '' ? undefined : `Not removed yet, tried again every minute: ${problem}`;
+      },
+    },
     'remove-configs': step(async () => {
       await settings.idle(); // What is under way could write a file again.
       await enabled.removeConfigs(namespace);

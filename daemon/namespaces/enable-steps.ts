@@ -151,7 +151,9 @@ export function enableSteps(
     },
     'publish-dns': {
       run: () => dns.publish(namespace),
-      undo: () => dns.withdraw(namespace),
+      undo: async () => {
+        await dns.withdraw(namespace);
+      },
     },
     'save-state': {
       run: async () => {

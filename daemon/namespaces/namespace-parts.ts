@@ -135,6 +135,7 @@ export function makeParts(options: NamespacesOptions, stopSignal: AbortSignal) {
     firewallProblem: (name) => firewall.view(name).problem,
     quotaProblem: (name) => quotas.drift(name),
     dnsProblem: (name) => dns.check(name),
+    dnsDebts: () => dns.debts(),
     firewallDrift: () => firewall.drift(),
   });
   const turnKeys = new TurnKeyService({

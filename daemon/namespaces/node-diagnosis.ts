@@ -26,6 +26,7 @@ export type NodeDiagnosisOptions = {
   firewallProblem: (namespace: string) => string;
   quotaProblem: (namespace: string) => Promise<string>;
   dnsProblem: (namespace: string) => Promise<string>;
+  dnsDebts: () => NodeFacts['dnsDebts'];
   firewallDrift: () => Promise<string>;
   /** Why a namespace could not be brought back. */
   broken: (namespace: string) => string | undefined;
@@ -79,7 +80,8 @@ export class NodeDiagnosis {
       this.#options.firewallDrift(),
       ...[...names].map((name) => this.#namespace(name)),
     ]);
-    return { node, plan, claims: store.portClaims(), namespaces, firewallDrift, stateFile };
+    const dnsDebts = this.#options.dnsDebts();
+    return { node, plan, claims: store.portClaims(), namespaces, firewallDrift, dnsDebts, stateFile };
   }
 
   async #namespace(namespace: string): Promise<NamespaceFacts> {

@@ -1,7 +1,8 @@
 /**
  * The DNS names of the namespaces' TURN services. One change after the other; each sets what a name has, so it may be
  * repeated. Every two minutes all names are looked at, one after the other, and what somebody changed or removed
- * is set anew; what could not be set is tried again every minute.
+ * is set anew; what could not be set is tried again every minute. So is what could not be removed: it is a debt that
+ * outlives the namespace and the daemon, and keeps nobody from switching a namespace off.
  */
 import type { DnsManager } from '../contract/daemon-config.ts';
 import type { Repair } from '../contract/diagnosis.ts';
@@ -24,7 +25,7 @@ export const NO_DNS: DnsRecords = {
 
 export type NodeDnsOptions = {
   dns: DnsRecords;
-  store: Pick<NamespaceStore, 'webrtcConfig' | 'webrtcConfigs'>;
+  store: Pick<NamespaceStore, 'webrtcConfig' | 'webrtcConfigs' | 'dnsDebts' | 'addDnsDebt' | 'deleteDnsDebt'>;
   /** What the names stand for. */
   publicAddresses: readonly string[];
   /** The names of the namespaces that are on; null for one without. */
@@ -58,16 +59,32 @@ export class NodeDns {
     return dns.manager === 'none' ? `DNS is not managed. Make the records: ${records}.` : `${records}.`;
   }
 
-  /** Rejects when the records are not gone. A name that other namespaces have, too, stays. */
-  async withdraw(namespace: string): Promise<void> {
+  /**
+   * What cannot be removed now is a debt; rejects only when the database cannot hold it. A name that other namespaces have, too, stays.
+   * @returns the problem, or empty.
+   */
+  async withdraw(namespace: string): Promise<string> {
     const name = this.#nameOf(namespace);
-    if (name === null) return;
+    if (name === null) return '';
     const { store } = this.#options;
     const isShared = store
       .webrtcConfigs()
       .some((one) => one.domain === name && one.namespace !== namespace && one.state !== 'disabling');
-    if (!isShared) await this.#set(name, []);
-    this.#problems.delete(name);
+    if (isShared) return '';
+    try {
+      await this.#set(name, []);
+      return '';
+    } catch (error) {
+      store.addDnsDebt(name);
+      this.#wakeAfter(RETRY_MS);
+      return messageOf(error);
+    }
+  }
+
+  /** Names without a namespace that still have records, and why, as far as it is known. */
+  debts(): { name: string; problem: string }[] {
+    const problemOf = (name: string): string => this.#problems.get(name) ?? '';
+    return this.#options.store.dnsDebts().map((name) => ({ name, problem: problemOf(name) }));
   }
 
   /** Looks at the names at once, in the background: a picture does not wait for DNS. */
@@ -125,31 +142,43 @@ export class NodeDns {
       // The server is away, most likely: nobody waits for it once for each name.
       if (repair !== undefined && repair.problem !== '') break;
     }
-    const { clock, random } = this.#options;
-    const waitMs = this.#problems.size > 0 ? RETRY_MS : LOOK_MS * (0.75 + random() / 2);
-    if (!this.#stopped) this.#cancelNext = clock.after(waitMs, () => void this.repair());
+    this.#wakeAfter(this.#problems.size > 0 ? RETRY_MS : LOOK_MS * (0.75 + this.#options.random() / 2));
     return repairs;
+  }
+
+  #wakeAfter(ms: number): void {
+    this.#cancelNext();
+    if (!this.#stopped) this.#cancelNext = this.#options.clock.after(ms, () => void this.repair());
+  }
+
+  /** What a name has to have; undefined: it is none of ours, or an operation is about to decide. */
+  #due(name: string): readonly string[] | undefined {
+    const { wanted, store, publicAddresses } = this.#options;
+    if (wanted().includes(name)) return publicAddresses;
+    return store.dnsDebts().includes(name) ? [] : undefined;
   }
 
   /** Each once. What failed comes after what did not, and the newest failure last: none keeps another waiting. */
   #names(): string[] {
-    const names = new Set(this.#options.wanted().filter((name) => name !== null));
+    const { wanted, store } = this.#options;
+    const names = new Set([...wanted().filter((name) => name !== null), ...store.dnsDebts()]);
     const failed = [...this.#problems.keys()];
     return [...names].sort((one, other) => failed.indexOf(one) - failed.indexOf(other));
   }
 
   async #mend(name: string): Promise<Repair | undefined> {
-    const { dns, publicAddresses, wanted, log } = this.#options;
+    const { dns, log } = this.#options;
     // It may have been disabled while it waited.
-    if (this.#stopped || !wanted().includes(name)) return undefined;
+    const due = this.#stopped ? undefined : this.#due(name);
+    if (due === undefined) return undefined;
     try {
-      const found = await dns.check(name, publicAddresses);
+      const found = await dns.check(name, due);
       if (found === '') {
-        this.#problems.delete(name);
+        this.#succeed(name);
         return undefined;
       }
       log.warn({ name, reason: found }, 'DNS records are not as they have to be: they are set anew');
-      const problem = await this.#setNow(name, publicAddresses).then(() => '', messageOf);
+      const problem = await this.#setNow(name, due).then(() => '', messageOf);
       return { what: 'dns', subject: name, found, problem };
     } catch (error) {
       this.#fail(name, error);
@@ -167,12 +196,18 @@ export class NodeDns {
     const { dns, log } = this.#options;
     try {
       await dns.set(name, addresses);
-      this.#problems.delete(name);
+      this.#succeed(name);
     } catch (error) {
       this.#fail(name, error);
       log.error({ name, reason: messageOf(error) }, 'DNS records not set');
       throw error;
     }
+  }
+
+  /** It has what it has to have: a debt is paid, and a name that is in use again is none. */
+  #succeed(name: string): void {
+    this.#problems.delete(name);
+    this.#options.store.deleteDnsDebt(name);
   }
 
   #fail(name: string, error: unknown): void {

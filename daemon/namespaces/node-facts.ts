@@ -48,6 +48,8 @@ export type NodeFacts = {
   namespaces: NamespaceFacts[];
   /** How the rules of the firewall differ from what was set; empty when they do not. */
   firewallDrift: string;
+  /** Names without a namespace whose DNS records are still to be removed. */
+  dnsDebts: { name: string; problem: string }[];
   stateFile: {
     current: StateCopy;
     previous: StateCopy;

@@ -67,7 +67,7 @@ export type ClaimRequest = {
 /**
  * Finds the blocks of a namespace on a node. Asked again, it answers the claim that is there.
  * Throws AppError `ports_exhausted` (details: role and how many the range holds) when no block is free, and
- * `port_taken` when the chosen listener port is not free.
+ * `port_taken` when the chosen listener port is not free, or is chosen for both.
  */
 export function claimPorts(
   claims: readonly PortClaim[],
@@ -85,6 +85,13 @@ export function claimPorts(
   const sfuSignaling = firstFree('sfuSignaling', gridBlocks(plan.sfuSignaling), isFree);
   const sfuMedia = firstFree('sfuMedia', gridBlocks(plan.sfuMedia), isFree);
   const turnRelay = firstFree('turnRelay', gridBlocks(plan.turnRelay), isFree);
+  if (request.turnPort !== undefined && request.turnPort === request.turnsPort) {
+    throw new AppError(
+      'port_taken',
+      `TURN and TURNS cannot share the port ${String(request.turnPort)}. Choose another one for one of them.`,
+      { details: { role: 'turns', port: request.turnPort } },
+    );
+  }
   const turn = listener('turn', plan, request.turnPort, isFree);
   const turns = listener('turns', plan, request.turnsPort, (role, block) => {
     return block.minPort !== turn && isFree(role, block);
@@ -176,7 +183,7 @@ function listener(
   const block = { minPort: chosen, maxPort: chosen };
   const reserved = [plan.sfuSignaling, plan.sfuMedia, plan.turnRelay].some((grid) => overlap(grid, block));
   if (reserved || !isFree(role, block)) {
-    const why = reserved ? 'lies in a range that is kept for SFU or relay ports' : 'is in use';
+    const why = reserved ? 'lies in a range that is kept for SFU or relay ports' : 'belongs to a namespace';
     throw new AppError(
       'port_taken',
       `The ${PORT_ROLE_TITLES[role]} ${String(chosen)} ${why}. Choose another one.`,

@@ -71,8 +71,7 @@ export async function runSaga(options: SagaOptions): Promise<void> {
 /** Why an operation is taken back that this process did not begin. */
 function interruption(operation: OperationRecord): Failure {
   const cause = operation.steps.find((step) => step.state === 'failed')?.note;
-  const why = cause ?? 'The daemon ended in the middle.';
-  return { code: 'operation_failed', message: `${why} What was begun has been taken back.` };
+  return { code: 'operation_failed', message: cause ?? 'The daemon ended in the middle.' };
 }
 
 /** Asked anew after every await. */

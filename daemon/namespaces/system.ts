@@ -109,6 +109,11 @@ export interface NamespaceStore {
   stateGeneration(node: string): number;
   setStateGeneration(node: string, generation: number): void;
 
+  /** DNS names without a namespace, whose records are still to be removed. */
+  dnsDebts(): string[];
+  addDnsDebt(name: string): void;
+  deleteDnsDebt(name: string): void;
+
   setRoomAffinity(record: RoomAffinity): void;
   roomAffinities(namespace: string): RoomAffinity[];
   deleteRoomAffinity(namespace: string, roomId: string): void;

@@ -1,4 +1,4 @@
-/** The name of each enabled namespace leads to this node. */
+/** The name of each enabled namespace leads to this node, and no other. */
 import { orWell, sayAs, type Check } from './finding.ts';
 
 const CHECK = 'dns';
@@ -17,5 +17,15 @@ export const checkDns: Check = ({ node }) => {
           ),
         ],
   );
+  for (const { name, problem } of node.dnsDebts) {
+    findings.push(
+      say(
+        'warning',
+        name,
+        `${name} may still lead to this host, though no namespace has it: ${problem || 'its records are still to be removed.'}`,
+        '`turnkeep repair` removes them now; turnkeepd tries it every minute. If that fails, see dns.server, dns.keyFile and the server itself.',
+      ),
+    );
+  }
   return orWell(CHECK, findings, 'Every record that Turnkeep sets is as it has to be.');
 };

@@ -9,7 +9,8 @@ const WORDS: Record<UnitFacts['state'], { is: string; remedy: (unit: string) => 
   fine: null,
   masked: {
     is: 'is masked: once it ends it does not start again',
-    remedy: (unit) => `systemctl unmask '${unit}', then systemctl start '${unit}'.`,
+    remedy: (unit) =>
+      `systemctl unmask '${unit}'; systemctl unmask --runtime '${unit}'; systemctl start '${unit}'`,
   },
   disabled: {
     is: 'is disabled: after a restart of this host it does not come back',

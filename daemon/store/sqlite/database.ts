@@ -7,6 +7,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { AdapterError } from '../../kit/errors.ts';
 import { auditMigration } from './migrations/0007-audit.ts';
+import { dnsDebtsMigration } from './migrations/0011-dns-debts.ts';
 import { devicesMigration } from './migrations/0002-devices.ts';
 import { identityMigration } from './migrations/0003-identity.ts';
 import { namespacesMigration } from './migrations/0001-namespaces.ts';
@@ -31,6 +32,7 @@ const MIGRATIONS: Migration[] = [
   quotasMigration,
   issuersMigration,
   userLifeMigration,
+  dnsDebtsMigration,
 ];
 
 /** `path` may be `:memory:` in tests. Throws an AdapterError that names the file. */

@@ -315,6 +315,18 @@ export class SqliteNamespaceStore implements NamespaceStore {
     );
   }
 
+  dnsDebts(): string[] {
+    return this.#all<{ name: string }>('SELECT name FROM dns_debts ORDER BY name').map(({ name }) => name);
+  }
+
+  addDnsDebt(name: string): void {
+    this.#run('INSERT INTO dns_debts (name) VALUES (?) ON CONFLICT DO NOTHING', name);
+  }
+
+  deleteDnsDebt(name: string): void {
+    this.#run('DELETE FROM dns_debts WHERE name = ?', name);
+  }
+
   setRoomAffinity(record: RoomAffinity): void {
     this.#run(
       `INSERT INTO webrtc_rooms (namespace, room_id, node, updated_at_ms, settings) VALUES (?, ?, ?, ?, ?)

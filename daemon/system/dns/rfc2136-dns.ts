@@ -44,7 +44,7 @@ export class Rfc2136Dns implements DnsRecords {
     if (found === null) return `The DNS server ${formatEndpoint(host, port)} does not answer for ${name}.`;
     if (same(found, wanted)) return '';
     const has = found.length === 0 ? 'has no address' : `has ${found.join(', ')}`;
-    return `${name} ${has} instead of ${wanted.join(', ')}.`;
+    return `${name} ${has} instead of ${wanted.join(', ') || 'none'}.`;
   }
 
   /** Null when the server answers no questions. */

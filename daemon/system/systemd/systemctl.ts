@@ -12,7 +12,7 @@ const MAX_WORDS = 500;
 type Verb = 'start' | 'stop' | 'reset-failed';
 
 export interface Systemctl {
-  /** @returns one state for each unit, in any order; a unit without a file is there with `loaded: false`. */
+  /** @returns one state for each unit, in any order; a unit without a file is there, too. */
   show(units: readonly string[]): Promise<UnitState[]>;
   /** Does it and waits for the end of the job. Rejects with an AdapterError that holds what systemctl said. */
   run(verb: Verb, unit: string): Promise<void>;

@@ -24,7 +24,7 @@ import { ownDirectory } from '../run-directory.ts';
 import { ServiceFiles, serviceName } from '../service-files.ts';
 import { LIMIT_PROPERTIES, limitsOf, sliceProperties } from './slice-limits.ts';
 import type { Systemctl } from './systemctl.ts';
-import { sliceOf, unitOf } from './unit-names.ts';
+import { sliceOf, unitOf, unmaskCommand } from './unit-names.ts';
 import type { UnitState } from './unit-state.ts';
 
 /** In memory, so that services start on a disk that takes nothing; the units name it too. */
@@ -165,7 +165,8 @@ export class SystemdServices implements ServiceManager {
       const { systemctl } = this.#options;
       one.order = 'stop';
       const [before] = await systemctl.show([one.unit]);
-      if (before?.loaded === true) {
+      // A unit that somebody masked may run all the same.
+      if (before !== undefined && (before.file !== 'missing' || before.pid !== null)) {
         await systemctl.run('stop', one.unit);
         const [after] = await systemctl.show([one.unit]);
         if (after === undefined || after.pid !== null) {
@@ -282,8 +283,11 @@ export class SystemdServices implements ServiceManager {
 
   async #failureOf(one: Tracked, unit: UnitState): Promise<string | null> {
     const title = serviceTitle(one.service);
-    if (!unit.loaded) {
+    if (unit.file === 'missing') {
       return `${title} cannot be started: systemd knows no unit ${one.unit}. Run install.sh again.`;
+    }
+    if (unit.file === 'masked') {
+      return `${title} cannot be started: its unit is masked. Lift that: ${unmaskCommand(one.unit)}`;
     }
     if (unit.state === 'stopped' && one.order === 'drain') {
       return `${title} was drained and has ended. Disable and enable WebRTC, or restart the daemon, to have it back.`;

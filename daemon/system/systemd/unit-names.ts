@@ -11,6 +11,11 @@ export function unitOf(service: ServiceRef): string {
   return `turnkeep-${service.kind}@${instanceOf(service.namespace)}.service`;
 }
 
+/** Lifts both kinds of a mask; whoever set it may not say which. */
+export function unmaskCommand(unit: string): string {
+  return `systemctl unmask '${unit}'; systemctl unmask --runtime '${unit}'`;
+}
+
 /** The slice of one namespace, below `turnkeep.slice`: its memory, tasks and CPU. */
 export function sliceOf(namespace: string): string {
   return `turnkeep-${instanceOf(namespace)}.slice`;

@@ -17,8 +17,8 @@ export const UNIT_PROPERTIES = [
 
 export type UnitState = {
   id: string;
-  /** False: there is no such unit file. */
-  loaded: boolean;
+  /** `masked`: it may still run, but not start. `missing`: there is no such unit file, or systemd cannot read it. */
+  file: 'loaded' | 'masked' | 'missing';
   state: ServiceState;
   /** The running process; null without one. */
   pid: number | null;
@@ -60,7 +60,7 @@ function unitState(unit: ReadonlyMap<string, string>): UnitState {
   const refused = of('ActiveState') === 'failed' ? 1 : 0;
   return {
     id: of('Id'),
-    loaded: of('LoadState') === 'loaded',
+    file: unitFile(of('LoadState')),
     state: serviceState(of('ActiveState'), of('SubState')),
     pid: pid > 0 ? pid : null,
     sinceMs: timestampMs(of('ActiveEnterTimestamp')),
@@ -68,6 +68,10 @@ function unitState(unit: ReadonlyMap<string, string>): UnitState {
     end:
       result === 'success' || result === '' ? null : endOf(result, of('ExecMainCode'), of('ExecMainStatus')),
   };
+}
+
+function unitFile(loadState: string): UnitState['file'] {
+  return loadState === 'loaded' || loadState === 'masked' ? loadState : 'missing';
 }
 
 function serviceState(active: string, sub: string): ServiceState {

@@ -212,6 +212,13 @@ const FAULTS: [string, (facts: Facts) => void, string, Severity, RegExp][] = [
     /has 192\.0\.2\.66/,
   ],
   [
+    'a record that could not be removed',
+    (f) => f.node.dnsDebts.push({ name: 'turn.gone.test', problem: 'The DNS server does not answer.' }),
+    'dns',
+    'warning',
+    /turn\.gone\.test may still lead to this host.*does not answer/,
+  ],
+  [
     'a unit that somebody masked',
     (f) => f.units.push({ unit: 'turnkeep-sfu@demo.service', subject: 'demo', state: 'masked' }),
     'units',

@@ -83,6 +83,7 @@ export function healthyFacts(): Facts {
         },
       ],
       firewallDrift: '',
+      dnsDebts: [],
       stateFile: {
         current: { found: 'good', state },
         previous: { found: 'good', state: { ...state, generation: 3 } },

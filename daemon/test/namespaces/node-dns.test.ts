@@ -52,19 +52,43 @@ t.test('a name that two namespaces have goes with the second', async (t) => {
   t.equal(world.dns.names.size, 0);
 });
 
-t.test('a server that is away: no enable, and a disable that can be finished later', async (t) => {
+t.test('a server that is away: no enable, and nothing is left of it', async (t) => {
   const world = new World(t);
   const daemon = await started(t, world);
-  await enable(daemon, 'demo');
   world.dns.failure = 'The DNS server does not answer.';
-  daemon.disableWebrtc('demo');
-  await settled(daemon, 'demo');
-  t.match(daemon.operations()[0], { state: 'failed', error: { message: /does not answer/ } });
-  world.dns.failure = '';
-  daemon.disableWebrtc('demo');
-  await settled(daemon, 'demo');
+  await enable(daemon, 'demo');
+  t.match(daemon.operations()[0], { state: 'failed', error: { message: /does not answer\.$/ } });
   t.equal(daemon.get('demo').webrtc, 'disabled');
-  t.equal(world.dns.names.size, 0);
+  t.same([world.services.running.size, world.store.portClaims(), world.firewall.open], [0, [], []]);
+  world.dns.failure = '';
+  await enable(daemon, 'demo');
+  t.same([...world.dns.names.keys()], [NAME]);
+  t.same(world.store.dnsDebts(), [], 'a name in use is no debt');
+});
+
+t.test('a server that is away keeps nobody from disabling: the name goes later', async (t) => {
+  const world = new World(t);
+  const first = await started(t, world);
+  await enable(first, 'demo');
+  await enable(first, 'more');
+  world.dns.names.set('www.example.com', ['192.0.2.80']);
+  world.dns.failure = 'The DNS server does not answer.';
+  first.disableWebrtc('demo');
+  await settled(first, 'demo');
+  t.match(first.operations()[0], {
+    state: 'succeeded',
+    steps: [{}, {}, {}, {}, {}, { id: 'withdraw-dns', note: /Not removed yet.* does not answer/ }],
+  });
+  t.equal(first.get('demo').webrtc, 'disabled');
+  t.match((await first.diagnosis.facts()).dnsDebts, [{ name: NAME, problem: /does not answer/ }]);
+  await first.stop();
+  const next = await started(t, world);
+  t.ok(world.dns.names.has(NAME));
+  world.dns.failure = '';
+  world.clock.advance(60_000);
+  await calm();
+  t.same([...world.dns.names.keys()].sort(), ['turn.ns-more.example.com', 'www.example.com']);
+  t.same((await next.diagnosis.facts()).dnsDebts, []);
 });
 
 t.test('the start of the daemon waits for no DNS server, and tries again', async (t) => {

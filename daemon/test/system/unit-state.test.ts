@@ -29,7 +29,7 @@ t.test('states and ends of units', (t) => {
   const [running, other] = parseUnitStates(`${block({})}\n\n${block({ Id: 'x.service' })}\n`);
   t.strictSame(running, {
     id: 'turnkeep-turn@demo.service',
-    loaded: true,
+    file: 'loaded',
     state: 'ready',
     pid: 42,
     sinceMs: 1_795_276_800_000,
@@ -63,7 +63,11 @@ t.test('states and ends of units', (t) => {
     [{ ActiveState: 'failed', Result: 'oom-kill' }, { end: /used up its memory/ }],
     [
       { LoadState: 'not-found', ActiveState: 'inactive' },
-      { loaded: false, state: 'stopped' },
+      { file: 'missing', state: 'stopped' },
+    ],
+    [
+      { LoadState: 'masked', ActiveState: 'active' },
+      { file: 'masked', state: 'ready', pid: 42 },
     ],
   ] as const) {
     t.match(parseUnitStates(block(fields))[0], expected);
