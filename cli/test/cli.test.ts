@@ -178,7 +178,7 @@ void t.test('rooms: create, list, show, close', async (t) => {
       sent: {
         t_1: {
           ...{ packets: 900, bytes: 1_000_000, nacksReceived: 12, retransmitted: 11, nacksUnanswerable: 1 },
-          ...{ plisReceived: 1, framesSpared: 0, layerSwitches: 0, rid: null },
+          ...{ plisReceived: 1, framesSpared: 0, layerSwitches: 0, rid: null, height: 360 },
           ...{ roundTripMs: 48.4, fractionLost: 0.0125 },
         },
       },

@@ -199,9 +199,11 @@ export const sentTrackSchema = z.object({
   plisReceived: z.number(),
   /** Whole pictures left out because its path carries no more. */
   framesSpared: z.number(),
-  /** Moves from one encoding to another, and the one it has: null when there is only one. */
+  /** Moves from one encoding, or one spatial layer of it, to another; and the encoding it has: null when there is only one. */
   layerSwitches: z.number(),
   rid: z.string().nullable(),
+  /** Lines of the picture it is sent; null until a key frame told. */
+  height: z.number().nullable().default(null),
   /** From its receiver reports; null before the first. `fractionLost`: 0 to 1. */
   roundTripMs: z.number().nullable(),
   fractionLost: z.number().nullable(),

@@ -110,7 +110,7 @@ export const clientFrames = {
     muted: z.boolean().optional(),
     /**
      * Lines this session shows the picture at, in device pixels; null: as many as there are. A publisher that
-     * sends several encodings (simulcast) is then received in the smallest that fills them.
+     * sends several encodings (simulcast), or layers of one (SVC), is then received in the smallest that fills them.
      */
     height: z.number().int().min(1).max(16_384).nullable().optional(),
   }),

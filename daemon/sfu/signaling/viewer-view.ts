@@ -50,10 +50,10 @@ export function viewerView(
 
 function sentTrack(stats: DownlinkStats): SentTrack {
   const { packets, bytes, nacksReceived, retransmitted, nacksUnanswerable, plisReceived } = stats;
-  const { framesSpared, layerSwitches, rid, roundTripMs, fractionLost } = stats;
+  const { framesSpared, layerSwitches, rid, height, roundTripMs, fractionLost } = stats;
   return {
     ...{ packets, bytes, nacksReceived, retransmitted, nacksUnanswerable, plisReceived },
-    ...{ framesSpared, layerSwitches, rid, roundTripMs, fractionLost },
+    ...{ framesSpared, layerSwitches, rid, height, roundTripMs, fractionLost },
   };
 }
 

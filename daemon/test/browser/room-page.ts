@@ -100,6 +100,8 @@ type Room = {
   layers: Set<string>;
   described: number;
   speaker: string;
+  /** Asks for so many lines of all that is watched; null: as many as there are. */
+  ask: (height: number | null) => void;
   viewer: RTCPeerConnection | null;
   publisher: RTCPeerConnection | null;
 };
@@ -126,6 +128,9 @@ export function enterRoom(entrance: Entrance): void {
     layers: new Set(),
     described: 0,
     speaker: '',
+    ask: (height) => {
+      for (const trackId of watched) send('track-state', { trackId, height });
+    },
     viewer: null,
     publisher: null,
   };
@@ -147,6 +152,7 @@ export function enterRoom(entrance: Entrance): void {
     });
   };
   const cells = 16;
+  let watched: (string | null)[] = [];
   let configuration: RTCConfiguration = {};
   let tail = Promise.resolve();
   const publishing = { waits: false, restarts: false };
@@ -188,8 +194,8 @@ export function enterRoom(entrance: Entrance): void {
       await room.viewer.setRemoteDescription({ type: 'offer', sdp: frame.sdp });
       await room.viewer.setLocalDescription();
       send('answer', { sdp: room.viewer.localDescription?.sdp });
-      const tracks = entrance.height === undefined ? [] : Object.values(frame.mids ?? {});
-      for (const trackId of tracks) send('track-state', { trackId, height: entrance.height });
+      watched = Object.values(frame.mids ?? {});
+      if (entrance.height !== undefined) room.ask(entrance.height);
     }
   }
 
@@ -355,6 +361,11 @@ export function enterRoom(entrance: Entrance): void {
     };
     video.requestVideoFrameCallback(read);
   }
+}
+
+/** Asks for another size of all that is watched: see `Room`. */
+export function askForHeight(height: number | null): void {
+  (globalThis as unknown as Scope).room.ask(height);
 }
 
 /** What the participant saw until now. */

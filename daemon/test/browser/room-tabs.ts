@@ -8,13 +8,15 @@ import type { Test } from 'tap';
 import type { SfuBehindTurn } from '../helpers/sfu-behind-turn.ts';
 import { tempDir } from '../helpers/temp-dir.ts';
 import { ARGUMENTS, CHROMIUM } from './browser.ts';
-import { enterRoom, lookAround, type Entrance, type Seen } from './room-page.ts';
+import { askForHeight, enterRoom, lookAround, type Entrance, type Seen } from './room-page.ts';
 
 export const CERTUTIL = '/usr/bin/certutil';
 const LIMIT_MS = 40_000;
 
 export type Tab = {
   enter: (entrance: Entrance) => Promise<void>;
+  /** @param height in lines; null: as many as there are. */
+  askFor: (height: number | null) => Promise<void>;
   look: () => Promise<Seen>;
   close: () => Promise<void>;
 };
@@ -55,6 +57,7 @@ export async function launchChromium(t: Test, trustedPem?: string): Promise<Open
     await page.goto(url);
     return {
       enter: (entrance) => page.evaluate(enterRoom, entrance),
+      askFor: (height) => page.evaluate(askForHeight, height),
       look: () => page.evaluate(lookAround),
       close: () => context.close(),
     };

@@ -1,4 +1,4 @@
-/** Bits of an H.264 RBSP (ITU-T H.264 section 7.2), bounds-checked: past the end it reads zeros and says so. */
+/** Bits, the highest of each byte first, bounds-checked: past the end it reads zeros and says so. */
 
 export class BitReader {
   readonly #bytes: Uint8Array;
@@ -32,7 +32,12 @@ export class BitReader {
     return value;
   }
 
-  /** Unsigned Exp-Golomb code (section 9.1). */
+  skip(count: number): void {
+    this.#at += count;
+    if (this.#at > this.#bytes.length * 8) this.#overrun = true;
+  }
+
+  /** Unsigned Exp-Golomb code (ITU-T H.264 section 9.1). */
   unsignedGolomb(): number {
     let zeros = 0;
     while (zeros < 32 && !this.#overrun && this.bit() === 0) zeros += 1;
@@ -40,14 +45,14 @@ export class BitReader {
     return this.#overrun ? 0 : 2 ** zeros - 1 + this.bits(zeros);
   }
 
-  /** Signed Exp-Golomb code (section 9.1.1). */
+  /** Signed Exp-Golomb code (ITU-T H.264 section 9.1.1). */
   signedGolomb(): number {
     const code = this.unsignedGolomb();
     return code % 2 === 1 ? (code + 1) / 2 : -code / 2;
   }
 }
 
-/** Removes emulation prevention bytes (section 7.4.1): 00 00 03 becomes 00 00. */
+/** Removes emulation prevention bytes (ITU-T H.264 section 7.4.1): 00 00 03 becomes 00 00. */
 export function removeEmulationPrevention(nalUnit: Uint8Array): Uint8Array {
   const out = new Uint8Array(nalUnit.length);
   let length = 0;

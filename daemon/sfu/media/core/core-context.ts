@@ -20,7 +20,9 @@ export type DropReason =
   | 'awaiting-key-frame'
   | 'before-join'
   /** Of a picture that one viewer's path could not carry. */
-  | 'slow-viewer';
+  | 'slow-viewer'
+  /** Of a spatial layer above the one that a viewer is sent (SVC). */
+  | 'upper-layer';
 
 /** Something with one deadline in the core's queue. */
 export interface Timed {

@@ -10,7 +10,7 @@ import { PictureFeed } from './picture-feed.ts';
 import type { ReportBlock } from './rtcp-packet.ts';
 import type { SlowTracks, SpareableDownlink } from './slow-tracks.ts';
 import { SoundFeed } from './sound-feed.ts';
-import { ownSource, type CoreSource } from './source.ts';
+import { ownSource, type CoreSource, type Encoding } from './source.ts';
 import type { Downlink, DownlinkOptions, DownlinkStats, HeldTrack, MediaSource } from './types.ts';
 import type { Feed } from './viewer-feed.ts';
 import type { LayeredDownlink, ViewerLayers } from './viewer-layers.ts';
@@ -65,8 +65,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SpareableDownlin
     return this.#output.stream.ring;
   }
 
-  get current(): CoreSource | undefined {
-    return this.#feed.source;
+  get current(): Encoding | undefined {
+    return this.#feed.encoding;
   }
 
   get pictures(): { due: number; spared: number } {
@@ -87,6 +87,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SpareableDownlin
     const own = source === undefined ? undefined : ownSource(source, this.options.kind);
     this.#layers.delete(this);
     this.#moveTo(own, nowMs);
+    if (own?.mayHaveLayers === true) this.#layers.set(this, [own], this.#height, nowMs);
   }
 
   /** @throws TypeError as `setSource`. */
@@ -95,8 +96,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SpareableDownlin
     const own = sources
       .map((source) => ownSource(source, this.options.kind))
       .filter((source) => !source.isClosed);
-    const { current } = this;
-    if (current !== undefined && !own.includes(current)) this.#moveTo(undefined, nowMs);
+    const source = this.current?.source;
+    if (source !== undefined && !own.includes(source)) this.#moveTo(undefined, nowMs);
     this.#layers.set(this, own, this.#height, nowMs);
   }
 
@@ -109,8 +110,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SpareableDownlin
     this.#layers.setHeight(this, height, nowMs);
   }
 
-  switchTo(source: CoreSource, nowMs: number): void {
-    if (!this.#isClosed) this.#feed.switchTo(source, this.#isStopped, nowMs);
+  switchTo(encoding: Encoding, nowMs: number): void {
+    if (!this.#isClosed) this.#feed.switchTo(encoding, this.#isStopped, nowMs);
   }
 
   probe(bytes: number, nowMs: number): number {
@@ -162,7 +163,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SpareableDownlin
       framesSpared,
       isHeld: this.#isHeld,
       layerSwitches,
-      rid: this.current?.options.rid ?? null,
+      rid: this.current?.source.options.rid ?? null,
+      height: this.current?.height ?? null,
       probePackets: stream.probePackets,
       bursts,
       firstPacketAtMs,
@@ -198,7 +200,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SpareableDownlin
   }
 
   #moveTo(source: CoreSource | undefined, nowMs: number): void {
-    if (source === this.current) return;
+    if (source === this.current?.source) return;
     this.#feed.setSource(source);
     if (!this.#isStopped) this.#feed.start(nowMs);
   }

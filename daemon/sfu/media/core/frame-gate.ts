@@ -2,6 +2,8 @@
  * Which pictures one viewer is spared while its path cannot carry them: whole pictures only, those that no
  * other depends on first, then everything up to a key frame. One per downlink; it never delays.
  */
+import { SWITCHING_POINT, temporalLayerOf } from './codec-facts.ts';
+import type { MediaPacket } from './media-packet.ts';
 import type { ViewerPath } from './viewer-path.ts';
 import { SEND_ALL, SEND_NOTHING } from './path-queue.ts';
 import type { CodecName } from './types.ts';
@@ -65,7 +67,7 @@ export class FrameGate {
   }
 
   /** Another picture than a key frame begins. */
-  onFrame(codec: CodecName, payload: Buffer, nowMs: number): Sparing {
+  onFrame(codec: CodecName, packet: MediaPacket, nowMs: number): Sparing {
     if (this.#isClosed) return this.#spare(nowMs);
     const level = this.#level(nowMs);
     if (level === SEND_NOTHING) {
@@ -73,15 +75,13 @@ export class FrameGate {
       this.#closedMs = nowMs;
       return this.#spare(nowMs);
     }
-    if (!isNeeded(codec, payload)) {
-      if (codec === 'VP8' && this.#isSparingUpper && level === SEND_ALL && vp8IsLayerSync(payload)) {
-        this.#isSparingUpper = false;
-      }
-      // What a spared upper layer was built on is missing for the rest of it.
-      if (level !== SEND_ALL || this.#isSparingUpper) {
-        this.#isSparingUpper = codec === 'VP8' && vp8TemporalLayer(payload) > 0;
-        return this.#spare(nowMs);
-      }
+    const isUpper = !isNeeded(codec, packet);
+    if (this.#isSparingUpper && level === SEND_ALL && allowsUpper(codec, isUpper, packet))
+      this.#isSparingUpper = false;
+    // What a spared upper layer was built on is missing for the rest of it.
+    if (isUpper && (level !== SEND_ALL || this.#isSparingUpper)) {
+      this.#isSparingUpper = isOfUpperLayer(codec, packet);
+      return this.#spare(nowMs);
     }
     return 'send';
   }
@@ -114,9 +114,19 @@ export class FrameGate {
 }
 
 /** False for a picture that no other depends on, or that only upper temporal layers depend on. */
-function isNeeded(codec: CodecName, payload: Buffer): boolean {
+function isNeeded(codec: CodecName, packet: MediaPacket): boolean {
+  const { payload } = packet;
   // RFC 6184 section 5.3: nal_ref_idc 0.
   if (codec === 'H264') return ((payload[0] ?? 0) & 0x60) !== 0;
-  if (codec === 'VP8') return vp8IsReference(payload) && vp8TemporalLayer(payload) === 0;
-  return true;
+  if (codec === 'VP8' && !vp8IsReference(payload)) return false;
+  return !isOfUpperLayer(codec, packet);
+}
+
+function isOfUpperLayer(codec: CodecName, { payload, facts }: MediaPacket): boolean {
+  return (codec === 'VP8' ? vp8TemporalLayer(payload) : temporalLayerOf(facts)) > 0;
+}
+
+/** From this picture on nothing is missing that upper temporal layers are built on. */
+function allowsUpper(codec: CodecName, isUpper: boolean, { payload, facts }: MediaPacket): boolean {
+  return codec === 'VP8' ? isUpper && vp8IsLayerSync(payload) : !isUpper && (facts & SWITCHING_POINT) !== 0;
 }

@@ -59,23 +59,32 @@ export class GopBurst implements Bursting {
   burstNext(nowMs: number): number {
     const gop = this.#gop;
     if (gop === undefined) return 0;
-    const packet = gop.packets[this.#cursor];
-    if (packet === undefined || nowMs - packet.releasedMs < CAUGHT_UP_MS) {
-      // What is left is live; it goes out now, in order, on its own timestamps.
-      for (; this.#cursor < gop.packets.length; this.#cursor += 1) {
-        const rest = gop.packets[this.#cursor];
-        if (rest !== undefined) this.#output.sendPicture(rest, true, nowMs);
+    for (;;) {
+      const packet = gop.packets[this.#cursor];
+      if (packet === undefined || nowMs - packet.releasedMs < CAUGHT_UP_MS) {
+        this.#sendRest(gop, nowMs);
+        return 0;
       }
-      this.#gop = undefined;
-      this.#onEnd(true);
-      return 0;
+      if (this.#gate.isOverfull(nowMs)) {
+        this.#onEnd(false);
+        return 0;
+      }
+      this.#cursor += 1;
+      const bytes = this.#output.sendPicture(packet, false, nowMs);
+      // Packets of a layer that this viewer is not sent take no time.
+      if (bytes === 0) continue;
+      this.#repair.joinLoss.onSent();
+      return bytes;
     }
-    if (this.#gate.isOverfull(nowMs)) {
-      this.#onEnd(false);
-      return 0;
+  }
+
+  /** What is left is live; it goes out now, in order, on its own timestamps. */
+  #sendRest(gop: Gop, nowMs: number): void {
+    for (; this.#cursor < gop.packets.length; this.#cursor += 1) {
+      const rest = gop.packets[this.#cursor];
+      if (rest !== undefined) this.#output.sendPicture(rest, true, nowMs);
     }
-    this.#cursor += 1;
-    this.#repair.joinLoss.onSent();
-    return this.#output.sendPicture(packet, false, nowMs);
+    this.#gop = undefined;
+    this.#onEnd(true);
   }
 }

@@ -15,4 +15,6 @@ export type MediaPacket = {
   /** When it left the receive window, in order. */
   readonly releasedMs: number;
   readonly isFrameStart: boolean;
+  /** Bits of codec-facts.ts. */
+  readonly facts: number;
 };

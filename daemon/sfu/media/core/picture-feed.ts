@@ -10,7 +10,8 @@ import type { Gop } from './gop-cache.ts';
 import { keyFrameDueMs } from './key-frame-due.ts';
 import { LayerSwitch } from './layer-switch.ts';
 import type { MediaPacket } from './media-packet.ts';
-import type { CoreSource, SourceListener } from './source.ts';
+import type { CoreSource, Encoding, SourceListener } from './source.ts';
+import { ALL_LAYERS } from './spatial-layers.ts';
 import type { Feed, FeedFigures } from './viewer-feed.ts';
 import type { ViewerOutput } from './viewer-output.ts';
 import type { ViewerRepair } from './viewer-repair.ts';
@@ -60,7 +61,7 @@ export class PictureFeed implements Feed, SourceListener, Timed {
     this.#onSpared = spared;
     this.#catchUp = new GopBurst(
       parts,
-      (nowMs) => this.#source?.bitsPerSecond(nowMs) ?? 0,
+      (nowMs) => this.encoding?.bitsPerSecond(nowMs) ?? 0,
       (isCaughtUp) => {
         if (isCaughtUp) this.#goLive();
         else this.#stopBurst();
@@ -68,8 +69,9 @@ export class PictureFeed implements Feed, SourceListener, Timed {
     );
   }
 
-  get source(): CoreSource | undefined {
-    return this.#source;
+  get encoding(): Encoding | undefined {
+    const encodings = this.#source?.encodings;
+    return encodings?.[Math.min(this.#output.filter.top, encodings.length - 1)];
   }
 
   get isLive(): boolean {
@@ -80,7 +82,7 @@ export class PictureFeed implements Feed, SourceListener, Timed {
     return {
       framesDropped: this.#catchUp.framesDropped,
       framesSpared: this.#gate.spared,
-      layerSwitches: this.#layerSwitches,
+      layerSwitches: this.#layerSwitches + this.#output.filter.changes,
       bursts: this.#bursts,
       firstKeyFrameAtMs: this.#firstKeyFrameAtMs,
     };
@@ -91,10 +93,14 @@ export class PictureFeed implements Feed, SourceListener, Timed {
     this.#attach(source);
   }
 
-  switchTo(source: CoreSource, isStopped: boolean, nowMs: number): void {
+  switchTo(encoding: Encoding, isStopped: boolean, nowMs: number): void {
+    const { source } = encoding;
     if (this.#switch?.source === source) return;
     this.#cancelSwitch();
-    if (source === this.#source) return;
+    if (source === this.#source) {
+      this.#wantLayers(source, encoding, nowMs);
+      return;
+    }
     if (this.#state !== 'live') {
       this.setSource(source);
       if (!isStopped) this.start(nowMs);
@@ -109,6 +115,15 @@ export class PictureFeed implements Feed, SourceListener, Timed {
       },
     });
     this.#switch.start(nowMs);
+  }
+
+  /** Leaves out the layers above, or gives more of them at the next key frame. */
+  #wantLayers(source: CoreSource, encoding: Encoding, nowMs: number): void {
+    const { filter } = this.#output;
+    const top = encoding === source.encodings.at(-1) ? ALL_LAYERS : encoding.top;
+    if (filter.wanted === top) return;
+    filter.want(top);
+    if (top > filter.top && this.#state === 'live') source.requestKeyFrame(nowMs);
   }
 
   start(nowMs: number): void {
@@ -179,7 +194,7 @@ export class PictureFeed implements Feed, SourceListener, Timed {
       const isKeyFrame = packet.timestamp === source.keyFrameTimestamp;
       this.#isSparing = isKeyFrame
         ? this.#gate.isClosed
-        : this.#gate.onFrame(source.codec, packet.payload, nowMs) === 'spare';
+        : this.#gate.onFrame(source.codec, packet, nowMs) === 'spare';
       this.pictures.due += 1;
       if (this.#isSparing) {
         this.pictures.spared += 1;
@@ -230,6 +245,7 @@ export class PictureFeed implements Feed, SourceListener, Timed {
 
   #attach(source: CoreSource | undefined): void {
     this.#source?.detach(this);
+    if (source !== this.#source) this.#output.filter.reset();
     this.#source = source === undefined || source.isClosed ? undefined : source;
     this.#source?.attach(this);
     if (source !== undefined) this.#output.use(source.codec);

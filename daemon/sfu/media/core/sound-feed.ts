@@ -1,6 +1,6 @@
 /** Sends one viewer the packets of an audio source as they come: sound needs no key frame to begin with. */
 import type { MediaPacket } from './media-packet.ts';
-import type { CoreSource, SourceListener } from './source.ts';
+import type { CoreSource, Encoding, SourceListener } from './source.ts';
 import type { Feed } from './viewer-feed.ts';
 import type { ViewerOutput } from './viewer-output.ts';
 import type { ViewerRepair } from './viewer-repair.ts';
@@ -25,7 +25,7 @@ export class SoundFeed implements Feed, SourceListener {
     this.#repair = repair;
   }
 
-  get source(): CoreSource | undefined {
+  get encoding(): Encoding | undefined {
     return this.#source;
   }
 
@@ -36,7 +36,7 @@ export class SoundFeed implements Feed, SourceListener {
     this.#source?.attach(this);
   }
 
-  switchTo(source: CoreSource, isStopped: boolean): void {
+  switchTo({ source }: Encoding, isStopped: boolean): void {
     if (source === this.#source) return;
     this.setSource(source);
     if (!isStopped) this.start();

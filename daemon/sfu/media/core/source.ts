@@ -4,7 +4,15 @@
  */
 import { AudioLevel } from './audio-level.ts';
 import { createCodecEye } from './codec-eye.ts';
-import { CACHE_VOID, KEY_FRAME_START, NOTHING, PARAMETERS_CHANGED, type CodecEye } from './codec-facts.ts';
+import {
+  CACHE_VOID,
+  KEY_FRAME,
+  KEY_FRAME_START,
+  NOTHING,
+  PARAMETERS_CHANGED,
+  spatialLayerOf,
+  type CodecEye,
+} from './codec-facts.ts';
 import type { CoreContext, Timed } from './core-context.ts';
 import { GopCache, type Gop } from './gop-cache.ts';
 import { HeaderElements } from './header-element.ts';
@@ -17,6 +25,7 @@ import { ReceptionStatistics } from './reception-statistics.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { RtpHeader } from './rtp-packet.ts';
 import { extendSequence } from './sequence-number.ts';
+import { ALL_LAYERS, SpatialLayers, type SizedEncoding } from './spatial-layers.ts';
 import { SourceClock } from './source-clock.ts';
 import { STALL_AFTER_MS, type MediaSource, type SourceOptions, type SourceStats } from './types.ts';
 
@@ -38,6 +47,9 @@ export interface SourceListener {
   onSourceClosed(): void;
 }
 
+/** A source, or some layers of it. */
+export type Encoding = SizedEncoding<CoreSource>;
+
 /** A packet that waits for its turn. */
 type Pending = {
   sequence: number;
@@ -55,7 +67,7 @@ const SEQUENCE_ORIGIN = 0x1_0000;
 /** How long a stream may begin without a key frame before one is asked for. */
 const FIRST_KEY_FRAME_MS = 100;
 
-export class CoreSource implements MediaSource, Timed {
+export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed {
   readonly trackId: string;
   readonly kind: 'audio' | 'video';
   readonly codec: SourceOptions['codec'];
@@ -65,6 +77,9 @@ export class CoreSource implements MediaSource, Timed {
   readonly #eye: CodecEye | undefined;
   readonly #audioLevel = new AudioLevel();
   readonly #elements = new HeaderElements();
+  readonly #layers: SpatialLayers<CoreSource> | undefined;
+  readonly #own: readonly Encoding[] = [this];
+  readonly top = ALL_LAYERS;
   readonly #bitRate = new RateMeter();
   readonly #frameRate = new RateMeter();
   readonly #gops = new GopCache();
@@ -98,6 +113,7 @@ export class CoreSource implements MediaSource, Timed {
     this.kind = options.kind;
     this.codec = options.codec;
     this.#eye = options.kind === 'video' ? createCodecEye(options.codec) : undefined;
+    this.#layers = this.#eye?.layerHeights === undefined ? undefined : new SpatialLayers<CoreSource>(this);
     this.#window = new ReceiveWindow({ mayRequest: options.feedback.nack });
     this.#reception = new ReceptionStatistics(options.clockRate);
   }
@@ -133,6 +149,21 @@ export class CoreSource implements MediaSource, Timed {
   /** Lines of the picture, null until a key frame told. */
   get height(): number | null {
     return this.#eye?.parameters.height ?? null;
+  }
+
+  /** All of it, as the only encoding or one of several of its track. */
+  get source(): this {
+    return this;
+  }
+
+  /** The sizes a viewer can be given, from the smallest to the largest; the last one is all of it. */
+  get encodings(): readonly Encoding[] {
+    return this.#layers?.encodings ?? this.#own;
+  }
+
+  /** Its one stream may hold several sizes (SVC). */
+  get mayHaveLayers(): boolean {
+    return this.#layers !== undefined;
   }
 
   /** True when a packet came since then. */
@@ -348,7 +379,8 @@ export class CoreSource implements MediaSource, Timed {
       this.#frameRate.add(1, nowMs);
       this.#lastTimestamp = timestamp;
     }
-    const facts = this.#eye?.look(pending.payload) ?? NOTHING;
+    const facts = this.#eye?.look(pending.payload, pending.element) ?? NOTHING;
+    this.#layers?.note(spatialLayerOf(facts), pending.payload.length + 12, nowMs);
     if ((facts & CACHE_VOID) !== 0) this.#gops.discard();
     if ((facts & PARAMETERS_CHANGED) !== 0) this.#context.events.sourceParameters(this);
     if ((facts & KEY_FRAME_START) !== 0 && timestamp !== this.#keyFrameTimestamp) {
@@ -357,6 +389,7 @@ export class CoreSource implements MediaSource, Timed {
       const gop = this.#gops.start(nowMs);
       const isResync = this.#isResyncing;
       this.#isResyncing = false;
+      this.#layers?.setHeights(this.#eye?.layerHeights ?? []);
       for (const listener of this.#listeners) listener.onKeyFrame(gop, isResync, nowMs);
     }
     if (this.#isResyncing) {
@@ -372,6 +405,7 @@ export class CoreSource implements MediaSource, Timed {
       clock,
       releasedMs: nowMs,
       isFrameStart,
+      facts: timestamp === this.#keyFrameTimestamp ? facts | KEY_FRAME : facts,
     };
     const listeners = this.#listeners;
     if (this.#eye !== undefined && !this.#gops.append(packet)) {
@@ -402,6 +436,7 @@ export class CoreSource implements MediaSource, Timed {
     this.#reception = new ReceptionStatistics(this.options.clockRate);
     this.#clock = undefined;
     this.#gops.reset();
+    this.#layers?.reset();
     this.#isResyncing = this.#eye !== undefined;
   }
 

@@ -134,6 +134,8 @@ export type DownlinkStats = {
   layerSwitches: number;
   /** The encoding that is sent: its rid, null when there is only one. */
   rid: string | null;
+  /** Lines of the picture that is sent, null until a key frame told. */
+  height: number | null;
   /** Sent again only to test the path. */
   probePackets: number;
   /** Re-joins: bursts from the key frame on (reference: first-picture section 1). */

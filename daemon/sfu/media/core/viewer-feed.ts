@@ -1,8 +1,9 @@
 /** What a downlink needs of the part that decides which packets of a source its viewer is sent. */
-import type { CoreSource } from './source.ts';
+import type { CoreSource, Encoding } from './source.ts';
 
 export interface Feed {
-  readonly source: CoreSource | undefined;
+  /** What is sent: a source, or some layers of it. */
+  readonly encoding: Encoding | undefined;
   /** Pictures are sent as they come. */
   readonly isLive: boolean;
   /** Pictures that were due since it began, and those of them that were left out for the path's sake. */
@@ -11,7 +12,7 @@ export interface Feed {
   /** Sends nothing of the old source any more, and nothing of the new one before `start`. */
   setSource(source: CoreSource | undefined): void;
   /** Moves to another encoding at its next key frame; the one under way goes on until then. */
-  switchTo(source: CoreSource, isStopped: boolean, nowMs: number): void;
+  switchTo(encoding: Encoding, isStopped: boolean, nowMs: number): void;
   /** Begins: with a re-join, where a key frame is needed. */
   start(nowMs: number): void;
   stop(): void;

@@ -4,10 +4,12 @@
  */
 import type { CoreContext, Timed } from './core-context.ts';
 import { allocateLayers, costOf, largestUseful, nextLayer, type LayeredTrack } from './layer-allocation.ts';
-import type { CoreSource } from './source.ts';
+import type { CoreSource, Encoding } from './source.ts';
 import type { ViewerPath } from './viewer-path.ts';
 
 const INTERVAL_MS = 200;
+/** While there is nothing to choose from. */
+const IDLE_INTERVAL_MS = 1000;
 /** An encoding without a packet for this long is off: senders stop the upper ones when their path is narrow. */
 const ACTIVE_MS = 1000;
 /** A larger layer must have fitted this long. */
@@ -25,10 +27,10 @@ const MAX_PROBE_FACTOR = 2;
 
 /** A downlink that has several encodings to choose from. */
 export interface LayeredDownlink {
-  readonly current: CoreSource | undefined;
+  readonly current: Encoding | undefined;
   /** False while it is paused: then it costs nothing. */
   readonly isSending: boolean;
-  switchTo(source: CoreSource, nowMs: number): void;
+  switchTo(encoding: Encoding, nowMs: number): void;
   /** Sends about `bytes` of what the viewer has already, as a test of the path. @returns what was sent. */
   probe(bytes: number, nowMs: number): number;
 }
@@ -128,10 +130,9 @@ export class ViewerLayers implements Timed {
   }
 
   #choose(nowMs: number): void {
-    this.#chooseAtMs = nowMs + INTERVAL_MS;
     const downlinks: LayeredDownlink[] = [];
     const entries: Entry[] = [];
-    const sorted: CoreSource[][] = [];
+    const sorted: Encoding[][] = [];
     const tracks: LayeredTrack[] = [];
     for (const [downlink, entry] of this.#entries) {
       if (!downlink.isSending) continue;
@@ -149,6 +150,8 @@ export class ViewerLayers implements Timed {
         current: downlink.current === undefined ? -1 : order.indexOf(downlink.current),
       });
     }
+    this.#chooseAtMs =
+      nowMs + (tracks.some(({ layers }) => layers.length > 1) ? INTERVAL_MS : IDLE_INTERVAL_MS);
     const known = this.#path.bandwidth(nowMs);
     const budget =
       known === undefined ? undefined : Math.max(0, known.bitsPerSecond - this.#otherBitsPerSecond(nowMs));
@@ -240,15 +243,14 @@ export class ViewerLayers implements Timed {
   }
 }
 
-function active(sources: readonly CoreSource[], nowMs: number): CoreSource[] {
+function active(sources: readonly CoreSource[], nowMs: number): Encoding[] {
   return inOrder(sources, nowMs).filter((source) => source.hasSentSince(nowMs - ACTIVE_MS));
 }
 
 /** From the smallest to the largest: by height once all told theirs, else by bit rate. */
-function inOrder(sources: readonly CoreSource[], nowMs: number): CoreSource[] {
-  const isKnown = sources.every((source) => source.height !== null);
-  const size = new Map(
-    sources.map((source) => [source, isKnown ? source.height : source.bitsPerSecond(nowMs)]),
-  );
-  return [...sources].sort((a, b) => (size.get(a) ?? 0) - (size.get(b) ?? 0));
+function inOrder(sources: readonly CoreSource[], nowMs: number): Encoding[] {
+  const encodings = sources.flatMap((source) => source.encodings);
+  const isKnown = encodings.every((one) => one.height !== null);
+  const size = new Map(encodings.map((one) => [one, isKnown ? one.height : one.bitsPerSecond(nowMs)]));
+  return encodings.sort((a, b) => (size.get(a) ?? 0) - (size.get(b) ?? 0));
 }

@@ -6,6 +6,7 @@ import { PATIENT, PICTURE_END, SOON } from '../../../datagrams/sealed-flow.ts';
 import { AudioNumbers } from './audio-numbers.ts';
 import { randomBelow, type CoreContext, type Timed } from './core-context.ts';
 import type { Gop } from './gop-cache.ts';
+import { LayerFilter } from './layer-filter.ts';
 import type { MediaPacket } from './media-packet.ts';
 import { OutboundStream, type StreamTransport } from './outbound-stream.ts';
 import type { CoreSource } from './source.ts';
@@ -20,6 +21,7 @@ const REPORT_MS = 1000;
 
 export class ViewerOutput implements Timed {
   readonly stream: OutboundStream;
+  readonly filter = new LayerFilter();
   readonly #context: CoreContext;
   readonly #timeline: ViewerTimeline;
   readonly #audioNumbers = new AudioNumbers();
@@ -93,16 +95,21 @@ export class ViewerOutput implements Timed {
     }
   }
 
-  /** @returns bytes on the wire. */
+  /** @returns bytes on the wire; 0 for a packet of a layer that this viewer is not sent. */
   sendPicture(packet: MediaPacket, isLive: boolean, nowMs: number): number {
+    if (!this.filter.passes(packet)) {
+      this.#context.drops.add('upper-layer');
+      return 0;
+    }
+    const marker = this.filter.marker(packet);
     const timestamp = this.#timeline.ofVideo(packet, isLive, nowMs);
-    this.#isFrameOpen = !packet.marker;
+    this.#isFrameOpen = !marker;
     const payload = this.#continuity?.rewrite(packet.payload) ?? packet.payload;
     // A burst has a pace of its own.
-    const pace = isLive ? (packet.marker ? PICTURE_END : PATIENT) : SOON;
+    const pace = isLive ? (marker ? PICTURE_END : PATIENT) : SOON;
     this.#noteSent(nowMs);
-    const { element, marker } = packet;
-    return this.stream.send(this.stream.nextIndex, payload, element, marker, timestamp, pace, nowMs);
+    const { nextIndex } = this.stream;
+    return this.stream.send(nextIndex, payload, packet.element, marker, timestamp, pace, nowMs);
   }
 
   sendSound(packet: MediaPacket, nowMs: number): void {

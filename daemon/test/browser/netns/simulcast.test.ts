@@ -1,6 +1,7 @@
 /**
- * Chromium publishes two encodings of one picture, relay-only; two viewers watch it at once, each in the size it
- * asks for, and is told who speaks. Judged by the size of the decoded picture, its pixels and decoded frames.
+ * Chromium publishes one picture in two sizes, as two encodings or as layers of one (SVC), relay-only; two viewers watch
+ * it at once, each in the size it asks for, then the other way round, and are told who speaks. Judged by the size of
+ * the decoded picture, its pixels and decoded frames.
  */
 import { existsSync } from 'node:fs';
 import t from 'tap';
@@ -11,6 +12,13 @@ import { launchChromium, lookUntil, servePage, showsPicture } from '../room-tabs
 t.setTimeout(200_000);
 /** Of a picture of 640x360; Chromium sends no third one below 960x540. */
 const ENCODINGS = { l: 2, h: 1 };
+const ROWS: { codec: string; scalability?: string }[] = [
+  { codec: 'VP8' },
+  { codec: 'H264' },
+  // Two spatial layers are what Chromium makes of that, at this size.
+  { codec: 'VP9', scalability: 'L3T3_KEY' },
+  { codec: 'AV1', scalability: 'L2T2_KEY' },
+];
 
 if (existsSync(CHROMIUM) && interfaceAddress() !== undefined) await run();
 else t.test('simulcast', { skip: 'needs chromium and a network interface' }, () => undefined);
@@ -21,8 +29,9 @@ async function run(): Promise<void> {
   const { sfu } = bench;
   const url = await servePage(t, '127.0.48.1');
   const open = await launchChromium(t);
-  for (const codec of ['VP8', 'H264']) {
-    t.test(codec, async (t) => {
+  for (const { codec, scalability } of ROWS) {
+    const sizes = scalability === undefined ? { encodings: ENCODINGS } : { scalability };
+    t.test(`${codec} ${scalability ?? ''}`, async (t) => {
       const enter = async (identity: string, options: { publish: boolean; height?: number }) => {
         const tab = await open(url);
         await tab.enter({
@@ -31,7 +40,7 @@ async function run(): Promise<void> {
           via: 'udp',
           picture: 'numbers',
           publish: options.publish ? `video/${codec}` : null,
-          ...(options.publish ? { encodings: ENCODINGS, speaks: true } : {}),
+          ...(options.publish ? { ...sizes, speaks: true } : {}),
           ...(options.height === undefined ? {} : { height: options.height }),
         });
         return tab;
@@ -49,7 +58,17 @@ async function run(): Promise<void> {
           one!.size === '640x360' &&
           two!.size === '320x180',
       );
-      for (const one of seen) {
+      await large.askFor(100);
+      await small.askFor(null);
+      const after = await lookUntil(
+        bench,
+        [large, small],
+        (now) =>
+          now[0]!.size === '320x180' &&
+          now[1]!.size === '640x360' &&
+          now.every((one, at) => one.shown >= seen[at]!.shown + 15),
+      );
+      for (const one of after) {
         t.comment(`${one.size}: ${one.viewer!.framesDecoded} frames, ${one.pictures} different pictures`);
         t.same(one.errors, []);
         t.same(one.viewer!.codecs, ['audio/opus', `video/${codec.toLowerCase()}`]);

@@ -7,6 +7,7 @@ import {
   KEY_FRAME_START,
   NOTHING,
   PARAMETERS_CHANGED,
+  SPATIAL_SHIFT,
 } from '../../../../sfu/media/core/codec-facts.ts';
 import { parseSequenceParameters } from '../../../../sfu/media/core/h264-sequence-parameters.ts';
 import { FUZZ_RUNS, hex, PPS, SPS_360, SPS_720, stapA } from './streams.ts';
@@ -103,7 +104,7 @@ t.test('VP9 and AV1', (t) => {
   t.same([vp9.parameters.width, vp9.parameters.height], [1280, 720]);
   t.equal(vp9.look(hex('cc8002' + '8249')), NOTHING, 'inter frame');
   t.equal(vp9.look(hex('848001' + '8249')), NOTHING, 'not the start');
-  t.equal(vp9.look(hex('a88001' + '0200' + '8249')), NOTHING, 'second spatial layer');
+  t.equal(vp9.look(hex('a88001' + '0200' + '8249')), 1 << SPATIAL_SHIFT, 'second spatial layer');
   t.equal(vp9.look(hex('a88001' + '0000' + '8249')), KEY_FRAME_START, 'first spatial layer');
   const av1 = createCodecEye('AV1')!;
   t.equal(av1.look(hex('180a0b00')), KEY_FRAME_START);

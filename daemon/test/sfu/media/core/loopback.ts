@@ -32,7 +32,7 @@ import type {
   SrtpKeys,
   SrtpProfile,
 } from '../../../../sfu/media/core/types.ts';
-import { h264Frame, seeded, vp8Frame, type StreamOptions } from './streams.ts';
+import { h264Frame, seeded, vp8Frame, vp9Frame, type StreamOptions } from './streams.ts';
 
 export const START_MS = 1_700_000_000_000;
 const MID_ID = 1;
@@ -157,7 +157,7 @@ export class World {
 }
 
 export type PublisherOptions = {
-  codec?: 'H264' | 'VP8' | 'opus';
+  codec?: 'H264' | 'VP8' | 'VP9' | 'opus';
   profile?: SrtpProfile;
   up?: Path;
   down?: Path;
@@ -272,7 +272,9 @@ export class Publisher {
         ? [Buffer.alloc(160, this.frame & 0xff)]
         : codec === 'VP8'
           ? vp8Frame(this.frame, isKey, this.stream)
-          : h264Frame(this.frame, isKey, this.stream);
+          : codec === 'VP9'
+            ? vp9Frame(this.frame, isKey, this.stream)
+            : h264Frame(this.frame, isKey, this.stream);
     payloads.forEach((payload, at) => {
       const packet = {
         payload,
@@ -390,7 +392,7 @@ export type Received = {
 };
 
 export type ViewerOptions = {
-  codec?: 'H264' | 'VP8' | 'opus';
+  codec?: 'H264' | 'VP8' | 'VP9' | 'opus';
   profile?: SrtpProfile;
   up?: Path;
   down?: Path;

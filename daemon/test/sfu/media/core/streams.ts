@@ -43,6 +43,8 @@ export type StreamOptions = {
   packetsPerKeyFrame: number;
   packetsPerFrame: number;
   bytesPerPacket: number;
+  /** VP9: how many spatial layers a picture has; one when it is not said. */
+  layersOf?: (frame: number) => number;
   /** Parameter sets before each key frame, as two packets of their own. */
   sps?: Buffer;
   /** VP8: lines of the picture, and PictureID (15 bits) and TL0PICIDX of frame 0, one temporal layer of two. */
@@ -69,6 +71,40 @@ export function vp8Frame(frame: number, isKey: boolean, options: StreamOptions):
     payload.writeUInt32BE(frame, 12);
     return payload;
   });
+}
+
+/**
+ * The payloads of one VP9 picture whose spatial layers depend on each other in key frames only; of two temporal layers.
+ * Lines are 90 in the lowest and twice as many in each above. Frame and layer are in each packet.
+ */
+export function vp9Frame(frame: number, isKey: boolean, options: StreamOptions): Buffer[] {
+  const layers = options.layersOf?.(frame) ?? 1;
+  const packets = isKey ? options.packetsPerKeyFrame : options.packetsPerFrame;
+  return Array.from({ length: layers }, (_, layer) =>
+    Array.from({ length: packets << layer }, (_, at) => {
+      const payload = Buffer.alloc(options.bytesPerPacket, at & 0xff);
+      const isFirst = at === 0;
+      const hasSizes = isKey && isFirst && layer === 0;
+      const isPredicted = !isKey;
+      const ends = at === (packets << layer) - 1;
+      payload.writeUInt8(
+        0xa0 | (isPredicted ? 0x40 : 0) | (isFirst ? 8 : 0) | (ends ? 4 : 0) | (hasSizes ? 2 : 0),
+        0,
+      );
+      payload.writeUInt16BE(0x8000 | (frame & 0x7fff), 1);
+      const temporal = !isKey && frame % 2 === 1 ? 1 : 0;
+      payload.writeUInt8((temporal << 5) | 0x10 | (layer << 1) | (isKey && layer > 0 ? 1 : 0), 3);
+      payload.writeUInt8((frame >> 1) & 0xff, 4);
+      if (hasSizes) payload.writeUInt8(((layers - 1) << 5) | 0x10, 5);
+      for (let size = 0; hasSizes && size < layers; size += 1) {
+        payload.writeUInt16BE(160 << size, 6 + size * 4);
+        payload.writeUInt16BE(90 << size, 8 + size * 4);
+      }
+      payload.writeUInt32BE(frame, 40);
+      payload.writeUInt8(layer, 44);
+      return payload;
+    }),
+  ).flat();
 }
 
 /** With the extended descriptor (RFC 7741 section 4.2); every second frame is of the upper temporal layer. */

@@ -1,0 +1,54 @@
+/** Leaves out the spatial layers of one viewer's stream that it is not to have (SVC). Changes between pictures only. */
+import { KEY_FRAME, LAYER_END, spatialLayerOf } from './codec-facts.ts';
+import type { MediaPacket } from './media-packet.ts';
+import { ALL_LAYERS } from './spatial-layers.ts';
+
+export class LayerFilter {
+  #top = ALL_LAYERS;
+  #wanted = ALL_LAYERS;
+  #changes = 0;
+
+  /** The highest layer that is sent. */
+  get top(): number {
+    return this.#top;
+  }
+
+  /** The highest layer that is to be sent. */
+  get wanted(): number {
+    return this.#wanted;
+  }
+
+  /** How often the highest layer became another one. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** Less from the next picture on, more from the next key frame on. */
+  want(top: number): void {
+    this.#wanted = top;
+  }
+
+  /** Another stream follows: all of it, until something else is wanted. */
+  reset(): void {
+    this.#top = ALL_LAYERS;
+    this.#wanted = ALL_LAYERS;
+  }
+
+  /** Whether the next packet is for this viewer. */
+  passes(packet: MediaPacket): boolean {
+    if (packet.isFrameStart && this.#top !== this.#wanted) this.#move((packet.facts & KEY_FRAME) !== 0);
+    return spatialLayerOf(packet.facts) <= this.#top;
+  }
+
+  /** The marker of a packet that passes: a picture ends with the last of its layers that is sent. */
+  marker(packet: MediaPacket): boolean {
+    const { facts, marker } = packet;
+    return marker || ((facts & LAYER_END) !== 0 && spatialLayerOf(facts) === this.#top);
+  }
+
+  #move(isKeyFrame: boolean): void {
+    if (this.#wanted > this.#top && !isKeyFrame) return;
+    this.#top = this.#wanted;
+    this.#changes += 1;
+  }
+}
