@@ -2,15 +2,18 @@
  * Sets the firewall as the daemon asks, within what the configuration allows: the only part of Turnkeep with the
  * right to do so. It runs to its end, by the unit `turnkeep-firewall.service`, and trusts nothing of the daemon.
  *
- *   node daemon/firewall-helper.ts --config FILE (--request FILE | --remove)
+ *   node daemon/firewall-helper.ts --config FILE --request FILE
+ *   node daemon/firewall-helper.ts --remove
  *
- * `--remove` takes back every rule it has ever set, for the uninstaller. Exit code 1, and one sentence, on failure.
+ * `--remove` takes back every rule it has ever set, for the uninstaller: a configuration that cannot be read keeps none.
+ * Exit code 1, and one sentence, on failure.
  */
 import { parseArgs } from 'node:util';
 import { loadConfig } from './config/load.ts';
 import { hostFirewallOf } from './host-firewall.ts';
 import { messageOf } from './kit/errors.ts';
 import { FIREWALL_DONE } from './system/firewall/helper-firewall.ts';
+import { removeEveryRule } from './system/firewall/host-firewall.ts';
 import { readFirewallRequest } from './system/firewall/request-file.ts';
 
 /** A daemon that changes its mind meanwhile: systemd starts no second run. */
@@ -27,12 +30,12 @@ try {
 }
 
 async function main(): Promise<void> {
-  // The environment is not the operator's: only the file counts.
-  const firewall = hostFirewallOf(loadConfig({ path: args.config, environment: {} }));
   if (args.remove === true) {
-    await firewall.remove();
+    await removeEveryRule();
     return;
   }
+  // The environment is not the operator's: only the file counts.
+  const firewall = hostFirewallOf(loadConfig({ path: args.config, environment: {} }));
   if (args.request === undefined) throw new Error('Which request? Give --request FILE, or --remove.');
   let request = await readFirewallRequest(args.request);
   for (let round = 1; round <= MAX_ROUNDS; round += 1) {

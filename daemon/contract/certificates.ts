@@ -36,7 +36,8 @@ type Wanted = {
 /** What does not go together: nobody finds out from an authority weeks later. Pure. */
 export function certificateProblems(config: Wanted): { path: string[]; message: string }[] {
   const { api, turn, dns, certificates } = config;
-  const publicHost = api.publicUrl === null ? null : new URL(api.publicUrl).hostname;
+  // One that is no URL is a problem of its own.
+  const publicHost = URL.parse(api.publicUrl ?? '')?.hostname ?? null;
   const isAcme = certificates.source === 'acme';
   const problems: { path: string[]; message: string }[] = [];
   const say = (path: string[], message: string): void => void problems.push({ path, message });

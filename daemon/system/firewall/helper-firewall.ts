@@ -44,7 +44,8 @@ export class HelperFirewall implements Firewall {
       await this.#systemctl.run('start', FIREWALL_UNIT);
     } catch (error) {
       const words = await this.#systemctl.lastWords(FIREWALL_UNIT);
-      throw new AdapterError(words === '' ? messageOf(error) : words, {
+      // It did not run at all, then: these are of its last run.
+      throw new AdapterError(words === '' || words === FIREWALL_DONE ? messageOf(error) : words, {
         operation: 'firewall',
         target: FIREWALL_UNIT,
         retryable: true,

@@ -41,10 +41,8 @@ export class HostFirewall implements Firewall {
     return '';
   }
 
-  /** Nothing of ours stays, whichever manager it was left by. */
-  async remove(): Promise<void> {
-    await ifInstalled(() => nft(REMOVE_TABLE));
-    await ifInstalled(() => applyUfw([]));
+  remove(): Promise<void> {
+    return removeEveryRule();
   }
 
   /** Whoever asks may be an intruder in the daemon: only ports that are Turnkeep's by configuration. */
@@ -60,6 +58,12 @@ export class HostFirewall implements Firewall {
       { operation: 'firewall', target: String(minPort) },
     );
   }
+}
+
+/** Nothing of ours stays, whichever manager it was left by and whatever the configuration says. */
+export async function removeEveryRule(): Promise<void> {
+  await ifInstalled(() => nft(REMOVE_TABLE));
+  await ifInstalled(() => applyUfw([]));
 }
 
 async function applyNft(

@@ -183,6 +183,12 @@ t.test('suggests only what is near', (t) => {
   t.end();
 });
 
+t.test('a public URL that is none is a problem like others', (t) => {
+  const { problems } = refused('api: { publicUrl: "https://192.0.2.1:99999" }');
+  t.match(problems, [{ key: 'api.publicUrl', message: /must be the address people type/ }]);
+  t.end();
+});
+
 t.test('certificates of an authority: what does not go together is said before it is ordered', (t) => {
   const problems = (text: string): string[] =>
     refused(text).problems.map(({ key, message }) => `${key}: ${message}`);
