@@ -100,7 +100,11 @@ void t.test('--dry-run prints the plan, --no-wait returns at once', async (t) =>
   const { bench, cli } = await setUp(t);
   t.match(await cli('namespace', 'enable', 'webrtc', '-n', 'a', '--dry-run'), {
     code: 0,
-    out: ' 1. Claim the ports\n',
+    out: ' 1. Claim the ports  (TURN port 3478.)\n',
+  });
+  t.match(await cli('namespace', 'disable', 'webrtc', '-n', 'a', '--dry-run'), {
+    code: 0,
+    out: ' 1. Stop the SFU service\n',
   });
   t.equal(bench.namespaces.running.size, 0);
   const enable = ['namespace', 'enable', 'webrtc', '-n', 'a', '--no-wait'];

@@ -7,6 +7,7 @@ import type {
   EnableWebrtc,
   Namespace,
   Operation,
+  PlanStep,
   WebrtcStatus,
   CapturePolicy,
 } from '../contract/api.ts';
@@ -116,12 +117,12 @@ export interface NamespaceService {
   create(name: string): Namespace;
   /** Refused with namespace_in_use while WebRTC is enabled; whether it has cameras is the caller's to ask. */
   delete(name: string): void;
-  /** Starts the saga and returns at once; with `dryRun` the plan, and nothing changes. */
-  enableWebrtc(
-    name: string,
-    options: EnableWebrtc,
-  ): { operationId: string } | { plan: { id: string; label: string }[] };
+  /** Starts the saga and returns at once. */
+  enableWebrtc(name: string, options: Omit<EnableWebrtc, 'dryRun'>): { operationId: string };
   disableWebrtc(name: string): { operationId: string };
+  /** What the one or the other would do; nothing changes. Refused where that is. */
+  planEnable(name: string, options: Omit<EnableWebrtc, 'dryRun'>): Promise<PlanStep[]>;
+  planDisable(name: string): PlanStep[];
   /** By live probes, which take at most `limitMs`: a few seconds, when it is left out. */
   status(name: string, limitMs?: number): Promise<WebrtcStatus>;
   /** What both services say of themselves; null while WebRTC is off, and for one that does not answer in time. */

@@ -68,6 +68,9 @@ export const enableWebrtcSchema = z.strictObject({
   /** Answers the plan and changes nothing. */
   dryRun: z.boolean().default(false),
 });
+/** Of a disable; a request without a body is one that is carried out. */
+export const disableWebrtcSchema = z.strictObject({ dryRun: z.boolean().default(false) }).prefault({});
+
 export type EnableWebrtc = z.infer<typeof enableWebrtcSchema>;
 
 export const stepStateSchema = z.enum(['pending', 'running', 'done', 'failed', 'undone']);
@@ -94,8 +97,18 @@ export type Operation = z.infer<typeof operationSchema>;
 
 export const operationListSchema = z.object({ items: z.array(operationSchema) });
 
-/** 200 of an enable with `dryRun`: what would be done, in order. */
-export const planSchema = z.object({ plan: z.array(z.object({ id: z.string(), label: z.string() })) });
+/** 200 of an enable or a disable with `dryRun`: what would be done, in order. */
+export const planSchema = z.object({
+  plan: z.array(
+    z.object({
+      id: z.string(),
+      label: z.string(),
+      /** What it is about: ports, rules, records; null where there is nothing to say beforehand. */
+      note: z.string().nullable().default(null),
+    }),
+  ),
+});
+export type PlanStep = z.infer<typeof planSchema>['plan'][number];
 
 /** 202 of enable and disable. */
 export const operationAcceptedSchema = z.object({ operationId: z.string() });

@@ -11,7 +11,7 @@ import { reachableAt } from './listener-address.ts';
 import type { NodeDns } from './node-dns.ts';
 import type { NamespaceQuotas } from './namespace-quotas.ts';
 import type { NodeFirewall } from './node-firewall.ts';
-import type { PortReservations } from './port-reservation.ts';
+import { portsNote, type PortReservations } from './port-reservation.ts';
 import { turnHosts, turnListeners, type ServiceInputs } from './render-service-config.ts';
 import type { RunningSettings } from './running-settings.ts';
 import type { SagaStep } from './saga-runner.ts';
@@ -54,6 +54,11 @@ export type EnableRequest = {
   relay?: RelayScope | undefined;
 };
 
+/** The DNS name of its TURN service; null without one. */
+export function domainOf(turnHostName: string | null, namespace: string): string | null {
+  return turnHostName?.replace(NAMESPACE_PLACEHOLDER, namespace) ?? null;
+}
+
 export function enableSteps(
   request: EnableRequest,
   dependencies: StepDependencies,
@@ -62,7 +67,6 @@ export function enableSteps(
     dependencies;
   const { firewall, dns } = dependencies;
   const { namespace } = request;
-  const { encryptedOnly } = enabled;
   const { turnHostName } = dependencies;
   const { turn, sfu } = serviceRefs(namespace);
   let secrets: { turnSecret: string; ticketKey: string } | undefined;
@@ -93,7 +97,7 @@ export function enableSteps(
           sealedTicketKey: sealer.seal('sfu-ticket-key', namespace, secrets.ticketKey),
           ttlSeconds: dependencies.credentialTtlSeconds,
           relayScope: request.relay ?? 'sfu',
-          domain: turnHostName?.replace(NAMESPACE_PLACEHOLDER, namespace) ?? null,
+          domain: domainOf(turnHostName, namespace),
           createdAtMs: clock.nowMs(),
         });
         return undefined;
@@ -106,12 +110,7 @@ export function enableSteps(
     'claim-ports': {
       run: async () => {
         const { claim, skipped } = await reservations.reserve({ ...request, node });
-        const { turn: plain, turns } = claim.blocks;
-        // The plain port stays the namespace's own, but nothing listens on it.
-        const ports = encryptedOnly
-          ? `TURNS port ${String(turns)}, no plain TURN port.`
-          : `TURN port ${String(plain)}, TURNS port ${String(turns)}.`;
-        return [ports, ...skipped].join(' ');
+        return [portsNote(claim.blocks, enabled), ...skipped].join(' ');
       },
       undo: () => {
         store.deletePortClaim(node, namespace);

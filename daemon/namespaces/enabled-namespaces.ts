@@ -78,6 +78,10 @@ export class EnabledNamespaces {
     this.#settings = settings;
   }
 
+  get addresses(): NodeAddresses {
+    return this.#options.addresses;
+  }
+
   /** No TURN in the clear. */
   get encryptedOnly(): boolean {
     return this.#options.addresses.encryptedOnly;

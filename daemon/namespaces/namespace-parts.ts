@@ -11,6 +11,7 @@ import type { NamespacesOptions } from './namespaces-options.ts';
 import { NodeDiagnosis } from './node-diagnosis.ts';
 import { NO_DNS, NodeDns } from './node-dns.ts';
 import { NO_FIREWALL, NodeFirewall } from './node-firewall.ts';
+import { OperationPlans } from './operation-plans.ts';
 import { Operations } from './operations.ts';
 import { PortReservations } from './port-reservation.ts';
 import { RoomService } from './room-service.ts';
@@ -111,6 +112,10 @@ export function makeParts(options: NamespacesOptions, stopSignal: AbortSignal) {
       registry.tell(namespace);
     },
   });
+  const plans = new OperationPlans({
+    ...{ node, store, reservations, enabled, firewall, dns, times },
+    turnHostName: options.turnHostName ?? null,
+  });
   const requireEnabled = (name: string): void => {
     registry.requireEnabled(name);
   };
@@ -161,6 +166,6 @@ export function makeParts(options: NamespacesOptions, stopSignal: AbortSignal) {
   });
   return {
     ...{ times, broken, links, enabled, state, reservations, settings, certificateRenewal, firewall, dns },
-    ...{ quotas, reports, registry, operations, turn, diagnosis, turnKeys, rooms, turnAccess, access },
+    ...{ quotas, reports, registry, operations, plans, turn, diagnosis, turnKeys, rooms, turnAccess, access },
   };
 }

@@ -2,7 +2,7 @@
  * The namespaces of this node: create and delete, enable and disable WebRTC, status, credentials, and which
  * SFU serves which namespace. The only one that changes services, ports and the state file.
  */
-import type { EnableWebrtc, Namespace, Operation, WebrtcStatus } from '../contract/api.ts';
+import type { EnableWebrtc, Namespace, Operation, PlanStep, WebrtcStatus } from '../contract/api.ts';
 import type { SfuStatus, TurnStatus } from '../contract/control.ts';
 import type { Repair } from '../contract/diagnosis.ts';
 import { AppError } from '../contract/errors.ts';
@@ -22,7 +22,6 @@ import { checkNode } from './node-check.ts';
 import type { NodeDiagnosis } from './node-diagnosis.ts';
 import { reloadOnce } from './reload-service.ts';
 import type { RoomService } from './room-service.ts';
-import { planOf } from './saga.ts';
 import type { Unsubscribe } from './system.ts';
 import type { TurnAccessService } from './turn-access-service.ts';
 import type { TurnKeyService } from './turn-key-service.ts';
@@ -30,6 +29,8 @@ import type { TurnOperations } from './turn-operations.ts';
 import type { ServiceAnswers } from './webrtc-reports.ts';
 
 export type { NamespaceChange, NamespacesOptions };
+
+type EnableOptions = Omit<EnableWebrtc, 'dryRun'>;
 
 export class Namespaces extends Lifecycle {
   /** What operators do with the TURN services. */
@@ -94,30 +95,45 @@ export class Namespaces extends Lifecycle {
    * Checks what can be checked, then starts the operation and returns. Throws namespace_not_found,
    * operation_in_progress, webrtc_already_enabled, ports_exhausted or port_taken, before anything is written.
    */
-  enableWebrtc(
-    name: string,
-    options: EnableWebrtc,
-  ): { operationId: string } | { plan: { id: string; label: string }[] } {
+  enableWebrtc(name: string, options: EnableOptions = {}): { operationId: string } {
+    const request = this.#enableRequest(name, options);
+    return { operationId: this.#parts.operations.begin('enable-webrtc', request).id };
+  }
+
+  /** What that would do; nothing changes. Rejects where it would be refused, also by the operating system. */
+  async planEnable(name: string, options: EnableOptions = {}): Promise<PlanStep[]> {
+    return this.#parts.plans.enable(this.#enableRequest(name, options));
+  }
+
+  #enableRequest(name: string, { turnPort, turnsPort, relay }: EnableOptions): EnableRequest {
     const { registry, operations, reservations } = this.#parts;
     registry.get(name);
     operations.refuseWhileRunning(name);
     if (this.#options.store.webrtcConfig(name) !== undefined) {
       throw new AppError('webrtc_already_enabled', `WebRTC is already enabled for "${name}".`);
     }
-    const { turnPort, turnsPort, relay } = options;
     const request: EnableRequest = { namespace: name, turnPort, turnsPort, relay };
     reservations.check({ ...request, node: this.#options.node });
-    if (options.dryRun) return { plan: planOf('enable-webrtc') };
-    return { operationId: operations.begin('enable-webrtc', request).id };
+    return request;
   }
 
   /** Throws webrtc_not_enabled or operation_in_progress. Run again, it finishes what was left behind. */
   disableWebrtc(name: string): { operationId: string } {
+    this.#requireDisableable(name);
+    return { operationId: this.#parts.operations.begin('disable-webrtc', { namespace: name }).id };
+  }
+
+  /** What that would do; nothing changes. Throws where it would. */
+  planDisable(name: string): PlanStep[] {
+    this.#requireDisableable(name);
+    return this.#parts.plans.disable(name);
+  }
+
+  #requireDisableable(name: string): void {
     const { registry, operations } = this.#parts;
     registry.get(name);
     operations.refuseWhileRunning(name);
     registry.requireEnabled(name);
-    return { operationId: operations.begin('disable-webrtc', { namespace: name }).id };
   }
 
   /** Throws operation_not_found. */

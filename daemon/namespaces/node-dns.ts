@@ -52,9 +52,14 @@ export class NodeDns {
   /** Rejects with an AdapterError when the records cannot be set. @returns a note: which ones. */
   async publish(namespace: string): Promise<string> {
     const name = this.#nameOf(namespace);
+    if (name !== null) await this.#set(name, this.#options.publicAddresses);
+    return this.planned(name);
+  }
+
+  /** The note of `publish` for a name, without setting anything. */
+  planned(name: string | null): string {
     if (name === null) return 'No DNS name: the URIs hold addresses (turn.hostName).';
     const { dns, publicAddresses } = this.#options;
-    await this.#set(name, publicAddresses);
     const records = recordTexts(name, publicAddresses).join(', ');
     return dns.manager === 'none' ? `DNS is not managed. Make the records: ${records}.` : `${records}.`;
   }

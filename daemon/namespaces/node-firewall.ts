@@ -46,11 +46,20 @@ export class NodeFirewall {
     const openings = firewallOpenings(inputs);
     this.#open.set(inputs.namespace, openings);
     const remark = await this.#apply();
+    return [this.#note(openings), remark].filter((one) => one !== '').join(' ');
+  }
+
+  /** The note of `open`, without opening anything. */
+  planned(inputs: Parameters<typeof firewallOpenings>[0]): string {
+    return this.#note(firewallOpenings(inputs));
+  }
+
+  #note(openings: readonly FirewallOpening[]): string {
     const { manager } = this.#options.firewall;
     if (openings.length === 0) return 'Everything is bound to loopback: no port has to be open.';
     const list = openings.map(openingText).join(', ');
     if (manager === 'none') return `No firewall is managed. If this host has one, open: ${list}.`;
-    return [`Open in ${manager}: ${list}.`, remark].filter((one) => one !== '').join(' ');
+    return `Open in ${manager}: ${list}.`;
   }
 
   /** Never rejects: what is not closed now is closed by a later try. @returns the problem, or empty. */

@@ -52,21 +52,47 @@ export class PortReservations {
    * has no address to relay from.
    */
   reserve(request: ReserveRequest): Promise<Reservation> {
-    const next = this.#queue.then(() => this.#reserve(request));
+    return this.#inTurn(() => this.#reserve(request));
+  }
+
+  /** What `reserve` would answer now; nothing is reserved. In turn with it: both bind the ports they ask for. */
+  preview(request: ReserveRequest): Promise<Reservation> {
+    return this.#inTurn(() => this.#find(request));
+  }
+
+  #inTurn(act: () => Promise<Reservation>): Promise<Reservation> {
+    const next = this.#queue.then(act);
     this.#queue = next.catch(() => undefined);
     return next;
   }
 
   async #reserve(request: ReserveRequest): Promise<Reservation> {
+    const { store } = this.#options;
+    for (let races = 0; ;) {
+      const found = await this.#find(request);
+      if (found.isOwn) return found;
+      try {
+        store.insertPortClaim(found.claim);
+        return found;
+      } catch (error) {
+        races += 1;
+        const lost = error instanceof AppError && error.code === 'port_taken';
+        if (!lost || races > MAX_RACES) throw error;
+      }
+    }
+  }
+
+  /** `isOwn`: the claim is there already. */
+  async #find(request: ReserveRequest): Promise<Reservation & { isOwn: boolean }> {
     const { store, probe, plan } = this.#options;
     const relays = relayAddresses({ ...this.#options, relayScope: request.relay });
     if (request.relay === 'public') await this.#requireOwn(relays);
     const busy = new Map<PortRole, Set<number>>();
     const skipped: string[] = [];
-    for (let races = 0; ;) {
+    for (;;) {
       const claims = store.portClaims();
       const claim = claimOrTell(claims, plan, request, { busy, skipped });
-      if (claims.includes(claim)) return { claim, skipped };
+      if (claims.includes(claim)) return { claim, skipped, isOwn: true };
       const taken = await probe.busy(this.#uses(claim.blocks, relays));
       const unusable = unusableRoles(claim.blocks, taken);
       for (const { role, startPort, sentence } of unusable) {
@@ -78,15 +104,7 @@ export class PortReservations {
         busy.set(role, (busy.get(role) ?? new Set<number>()).add(startPort));
         skipped.push(sentence);
       }
-      if (unusable.length > 0) continue;
-      try {
-        store.insertPortClaim(claim);
-        return { claim, skipped };
-      } catch (error) {
-        races += 1;
-        const lost = error instanceof AppError && error.code === 'port_taken';
-        if (!lost || races > MAX_RACES) throw error;
-      }
+      if (unusable.length === 0) return { claim, skipped, isOwn: false };
     }
   }
 
@@ -122,6 +140,13 @@ export class PortReservations {
       ...relays.flatMap((address) => block(address, blocks.turnRelay)),
     ];
   }
+}
+
+/** The ports that clients dial. The plain one stays the namespace's own where nothing listens on it. */
+export function portsNote({ turn, turns }: PortBlocks, node: { encryptedOnly: boolean }): string {
+  return node.encryptedOnly
+    ? `TURNS port ${String(turns)}, no plain TURN port.`
+    : `TURN port ${String(turn)}, TURNS port ${String(turns)}.`;
 }
 
 /** Like `claimPorts`; whoever finds no place hears which places strangers hold. */

@@ -1,7 +1,10 @@
 import { Argument, Command } from 'commander';
-import { operationAcceptedSchema } from '../../../daemon/contract/api.ts';
+import { operationAcceptedSchema, planSchema } from '../../../daemon/contract/api.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { followOperation } from '../../follow-operation.ts';
+import { planText } from '../../plan-text.ts';
+
+type Options = { namespace: string; dryRun?: boolean; wait: boolean };
 
 /** `turnkeep namespace disable webrtc --namespace NAME` */
 export function disableCommand(contextOf: ContextOf): Command {
@@ -9,12 +12,25 @@ export function disableCommand(contextOf: ContextOf): Command {
     .description('take TURN and SFU of a namespace down and release their ports')
     .addArgument(new Argument('<feature>', 'what to disable').choices(['webrtc']))
     .requiredOption('-n, --namespace <name>', 'the namespace')
+    .option('--dry-run', 'print the steps, with the ports, rules and records, and change nothing')
     .option('--no-wait', 'print the operation and return at once')
-    .addHelpText('after', '\nExample:\n  turnkeep namespace disable webrtc --namespace demo\n')
-    .action(async (_feature: string, options: { namespace: string; wait: boolean }, command: Command) => {
+    .addHelpText(
+      'after',
+      `
+Examples:
+  turnkeep namespace disable webrtc --namespace demo
+  turnkeep namespace disable webrtc --namespace demo --dry-run
+`,
+    )
+    .action(async (_feature: string, options: Options, command: Command) => {
       const context = contextOf(command);
       const { namespace } = options;
       const path = `/v1/namespaces/${encodeURIComponent(namespace)}/webrtc/disable`;
+      if (options.dryRun === true) {
+        const answer = await context.client.post(path, { dryRun: true }, planSchema);
+        context.output.show(answer, () => planText(answer.plan));
+        return;
+      }
       const accepted = await context.client.post(path, {}, operationAcceptedSchema);
       if (!options.wait) {
         context.output.show(accepted, () => `Operation ${accepted.operationId} runs.`);

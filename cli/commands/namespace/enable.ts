@@ -3,6 +3,7 @@ import { operationAcceptedSchema, planSchema } from '../../../daemon/contract/ap
 import type { RelayScope } from '../../../daemon/contract/names.ts';
 import type { ContextOf } from '../../cli-context.ts';
 import { followOperation } from '../../follow-operation.ts';
+import { planText } from '../../plan-text.ts';
 import { wholeNumber } from '../../option-values.ts';
 
 type Options = {
@@ -34,7 +35,7 @@ export function enableCommand(contextOf: ContextOf): Command {
         .choices(['sfu', 'public'])
         .default('sfu'),
     )
-    .option('--dry-run', 'print the steps and change nothing')
+    .option('--dry-run', 'print the steps, with the ports, rules and records, and change nothing')
     .option('--no-wait', 'print the operation and return at once')
     .addHelpText(
       'after',
@@ -59,9 +60,7 @@ If a step fails, everything done before it is undone.
       };
       if (options.dryRun === true) {
         const answer = await context.client.post(path, { ...body, dryRun: true }, planSchema);
-        context.output.show(answer, () =>
-          answer.plan.map(({ label }, at) => `${String(at + 1).padStart(2)}. ${label}`).join('\n'),
-        );
+        context.output.show(answer, () => planText(answer.plan));
         return;
       }
       const accepted = await context.client.post(path, body, operationAcceptedSchema);

@@ -141,7 +141,8 @@ export const ROUTE_DOCS: Record<string, RouteDoc> = {
     answer: api.operationAcceptedSchema,
   },
   'POST /v1/namespaces/:namespace/webrtc/disable': {
-    summary: 'Undo all that enable did',
+    summary: 'Undo all that enable did; with dryRun answers the plan',
+    body: api.disableWebrtcSchema,
     status: 202,
     answer: api.operationAcceptedSchema,
   },

@@ -1,6 +1,6 @@
 /** Namespaces, their WebRTC, their API keys, and the operations that run on them. */
 import type { FastifyInstance } from 'fastify';
-import { createNamespaceSchema, enableWebrtcSchema } from '../../contract/api.ts';
+import { createNamespaceSchema, disableWebrtcSchema, enableWebrtcSchema } from '../../contract/api.ts';
 import { AppError } from '../../contract/errors.ts';
 import { changeQuotaSchema } from '../../contract/quota.ts';
 import { createApiKeySchema } from '../../contract/identity.ts';
@@ -74,13 +74,13 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
     return reply.send(view);
   });
 
-  server.post('/v1/namespaces/:namespace/webrtc/enable', options, (request, reply) => {
+  server.post('/v1/namespaces/:namespace/webrtc/enable', options, async (request, reply) => {
     const name = allowed(request, 'webrtc.change');
     openDatabaseParts(context);
     const asked = parseInput(enableWebrtcSchema, request.body);
     noteForAudit(request, { detail: asked });
+    if (asked.dryRun) return reply.send({ plan: await namespaces.planEnable(name, asked) });
     const answer = namespaces.enableWebrtc(name, asked);
-    if ('plan' in answer) return reply.send(answer);
     noteForAudit(request, { detail: { ...asked, ...answer } });
     log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'WebRTC enable asked for');
     return reply.code(202).send(answer);
@@ -89,8 +89,11 @@ export function namespaceRoutes(server: FastifyInstance, context: ApiContext): v
   server.post('/v1/namespaces/:namespace/webrtc/disable', options, (request, reply) => {
     const name = allowed(request, 'webrtc.change');
     openDatabaseParts(context);
+    const asked = parseInput(disableWebrtcSchema, request.body ?? undefined);
+    noteForAudit(request, { detail: asked });
+    if (asked.dryRun) return reply.send({ plan: namespaces.planDisable(name) });
     const answer = namespaces.disableWebrtc(name);
-    noteForAudit(request, { detail: answer });
+    noteForAudit(request, { detail: { ...asked, ...answer } });
     log.info({ namespace: name, by: identityOf(callerOf(request)) }, 'WebRTC disable asked for');
     return reply.code(202).send(answer);
   });

@@ -38,6 +38,7 @@ const MATRIX: [string, object | undefined, (number | string)[]][] = [
   ['GET /v1/namespaces/a/quota', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],
   ['PATCH /v1/namespaces/none/quota', { tasks: 64 }, [401, 403, 403, 404, 403, 403, 403, 404]],
   ['POST /v1/namespaces/a/webrtc/enable', { dryRun: true }, [401, 403, 403, 200, 403, 200, 403, 200]],
+  ['POST /v1/namespaces/a/webrtc/disable', { dryRun: true }, [401, 403, 403, 200, 403, 200, 403, 200]],
   ['POST /v1/namespaces/none/webrtc/disable', undefined, [401, 403, 403, 404, 403, 403, 403, 404]],
   ['GET /v1/namespaces/a/webrtc/status', undefined, [401, 200, 200, 200, 200, 200, 403, 200]],
   ['GET /v1/namespaces/a/api-keys', undefined, [401, 403, 403, 200, 403, 200, 403, 200]],

@@ -13,7 +13,7 @@ t.jobs = 1;
 const address = `127.0.15.${String(1 + (process.pid % 250))}`;
 
 const enable = async (node: RealNode, name: string): Promise<void> => {
-  const started = node.namespaces.enableWebrtc(name, { dryRun: false });
+  const started = node.namespaces.enableWebrtc(name);
   const operation = await ended(node.namespaces, 'operationId' in started ? started.operationId : '');
   if (operation.state !== 'succeeded') throw new Error(JSON.stringify(operation, null, 2));
 };
@@ -32,14 +32,14 @@ t.test('enables with proof, tells the truth, disables without a trace', async (t
   namespaces.subscribe((change) => {
     if (change.type === 'namespace') states.push(change.namespace.webrtc);
   });
-  const started = namespaces.enableWebrtc('demo', { dryRun: false });
+  const started = namespaces.enableWebrtc('demo');
   const id = 'operationId' in started ? started.operationId : '';
-  t.throws(() => namespaces.enableWebrtc('demo', { dryRun: false }), { code: 'operation_in_progress' });
+  t.throws(() => namespaces.enableWebrtc('demo'), { code: 'operation_in_progress' });
   const operation = await ended(namespaces, id);
   t.match(operation, { state: 'succeeded', error: null });
   for (const step of operation.steps) t.match(step, { state: 'done', durationMs: Number }, step.label);
   t.match(operation.steps.find((step) => step.id === 'prove-relay')?.note, /answered through the relay/);
-  t.throws(() => namespaces.enableWebrtc('demo', { dryRun: false }), { code: 'webrtc_already_enabled' });
+  t.throws(() => namespaces.enableWebrtc('demo'), { code: 'webrtc_already_enabled' });
 
   const status = await namespaces.status('demo');
   t.match(status, {
@@ -185,7 +185,7 @@ t.test('a killed SFU comes back and the cameras hear of it', async (t) => {
     events.push(event.type);
     if (events.join(' ') === 'connected disconnected connected') next?.();
   });
-  const started = namespaces.enableWebrtc('demo', { dryRun: false });
+  const started = namespaces.enableWebrtc('demo');
   await ended(namespaces, 'operationId' in started ? started.operationId : '');
   const { sfu } = await namespaces.status('demo');
   const back = new Promise<void>((resolve) => {

@@ -88,7 +88,7 @@ t.test('a daemon with other limits gives them to the services that run, whose se
 
 async function enable({ namespaces }: RealNode, name: string): Promise<void> {
   namespaces.create(name);
-  const started = namespaces.enableWebrtc(name, { dryRun: false });
+  const started = namespaces.enableWebrtc(name);
   const operation = await ended(namespaces, 'operationId' in started ? started.operationId : '');
   if (operation.state !== 'succeeded') throw new Error(JSON.stringify(operation, null, 2));
 }

@@ -72,7 +72,7 @@ t.test('an older secret ends a day later, whoever is in stays in', async (t) => 
     for (const kind of ['sfu', 'turn'] as const) await first.services.stop({ kind, namespace: 'demo' });
   });
   first.namespaces.create('demo');
-  const started = first.namespaces.enableWebrtc('demo', { dryRun: false });
+  const started = first.namespaces.enableWebrtc('demo');
   const enabled = await ended(first.namespaces, 'operationId' in started ? started.operationId : '');
   t.match(enabled, { state: 'succeeded' });
   const before = await first.namespaces.status('demo');

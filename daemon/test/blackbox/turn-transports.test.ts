@@ -127,7 +127,7 @@ async function enabledNode(
   t.teardown(() => node.close());
   await node.namespaces.start();
   node.namespaces.create('demo');
-  const started = node.namespaces.enableWebrtc('demo', { dryRun: false });
+  const started = node.namespaces.enableWebrtc('demo');
   const operation = await ended(node.namespaces, 'operationId' in started ? started.operationId : '');
   t.match(operation, { state: 'succeeded' }, JSON.stringify(operation.error));
   return { ...node, operation, caPem: readFileSync(join(dataDir, 'ca/ca.pem'), 'utf8') };

@@ -186,14 +186,20 @@ export class FakeNamespaces implements NamespaceService {
     this.emit({ type: 'namespace-removed', name });
   }
   /** What the last enable asked for. */
-  enableAsked: EnableWebrtc | undefined;
-  enableWebrtc(name: string, options: EnableWebrtc) {
-    const { dryRun } = options;
+  enableAsked: Omit<EnableWebrtc, 'dryRun'> | undefined;
+  enableWebrtc(name: string, options: Omit<EnableWebrtc, 'dryRun'>) {
     this.enableAsked = options;
     if (this.get(name).webrtc !== 'disabled')
       throw new AppError('webrtc_already_enabled', `WebRTC is enabled for ${name} already.`);
-    if (dryRun) return { plan: [{ id: 'ports', label: 'Claim the ports' }] };
     return this.#start(name, 'enable-webrtc');
+  }
+  planEnable(name: string) {
+    this.get(name);
+    return Promise.resolve([{ id: 'ports', label: 'Claim the ports', note: 'TURN port 3478.' }]);
+  }
+  planDisable(name: string) {
+    this.get(name);
+    return [{ id: 'stop-sfu', label: 'Stop the SFU service', note: null }];
   }
   disableWebrtc(name: string) {
     this.get(name);

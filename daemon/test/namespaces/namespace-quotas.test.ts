@@ -8,7 +8,7 @@ const enabled = async (t: Test, world: World): Promise<Namespaces> => {
   t.teardown(() => daemon.stop());
   await daemon.start();
   daemon.create('demo');
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   return daemon;
 };
@@ -58,7 +58,7 @@ t.test('before WebRTC is on it is only noted', async (t) => {
   daemon.create('demo');
   t.match(await daemon.quotas.change('demo', { tasks: 99 }), { own: { tasks: 99 }, problem: '', used: null });
   t.equal(world.services.quotas.size, 0);
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   t.match(world.services.quotas.get('demo'), { tasks: 99 });
 });

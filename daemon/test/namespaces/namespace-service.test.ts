@@ -6,7 +6,6 @@ import type { Namespaces, NamespaceChange } from '../../namespaces/namespace-ser
 import { ENABLE_PLAN } from '../../namespaces/saga.ts';
 import { settled, World } from '../helpers/namespace-fakes.ts';
 
-const enable = { dryRun: false };
 const idOf = (started: object): string => ('operationId' in started ? String(started.operationId) : '');
 const running = async (t: Test, world: World, change: object = {}): Promise<Namespaces> => {
   const daemon = world.daemon(change);
@@ -30,7 +29,7 @@ t.test('enable runs every step once and in order', async (t) => {
   const daemon = await running(t, world);
   const created = daemon.create('demo');
   t.match(created, { name: 'demo', webrtc: 'disabled', operationId: null });
-  const id = idOf(daemon.enableWebrtc('demo', enable));
+  const id = idOf(daemon.enableWebrtc('demo'));
   t.match(daemon.get('demo'), { webrtc: 'enabling', operationId: id });
   await settled(daemon, 'demo');
   t.match(daemon.get('demo'), { webrtc: 'enabled', operationId: null });
@@ -54,7 +53,7 @@ t.test('disable takes everything back; ports are given away only after the proce
   const world = new World(t);
   const daemon = await running(t, world);
   daemon.create('demo');
-  daemon.enableWebrtc('demo', enable);
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   daemon.disableWebrtc('demo');
   t.equal(daemon.signaling('demo'), undefined, 'at once');
@@ -84,7 +83,7 @@ t.test('every step that fails is rolled back without a trace, and can be tried a
     const change = fail(world);
     const daemon = await running(t, world, change);
     daemon.create('demo');
-    const id = idOf(daemon.enableWebrtc('demo', enable));
+    const id = idOf(daemon.enableWebrtc('demo'));
     await settled(daemon, 'demo');
     const operation = daemon.operation(id);
     t.equal(operation.state, 'failed', step);
@@ -96,7 +95,7 @@ t.test('every step that fails is rolled back without a trace, and can be tried a
     noTrace(t, world);
     world.services.failing.clear();
     if (step === 'prove-relay') continue;
-    daemon.enableWebrtc('demo', enable);
+    daemon.enableWebrtc('demo');
     await settled(daemon, 'demo');
     t.equal(daemon.get('demo').webrtc, 'enabled', `after ${step}`);
   }
@@ -107,12 +106,12 @@ t.test('a process that does not end keeps its ports, and a disable finishes it',
   world.services.failing.add('waitReady sfu-demo').add('stop turn-demo');
   const daemon = await running(t, world);
   daemon.create('demo');
-  const id = idOf(daemon.enableWebrtc('demo', enable));
+  const id = idOf(daemon.enableWebrtc('demo'));
   await settled(daemon, 'demo');
   t.match(daemon.operation(id).error, { message: /roll back stopped.*Disable WebRTC/ });
   t.equal(world.store.portClaims().length, 1, 'the ports are kept');
   t.equal(daemon.get('demo').webrtc, 'degraded');
-  t.throws(() => daemon.enableWebrtc('demo', enable), { code: 'webrtc_already_enabled' });
+  t.throws(() => daemon.enableWebrtc('demo'), { code: 'webrtc_already_enabled' });
   world.services.failing.clear();
   daemon.disableWebrtc('demo');
   await settled(daemon, 'demo');
@@ -122,20 +121,15 @@ t.test('a process that does not end keeps its ports, and a disable finishes it',
 t.test('refusals come before anything is written', async (t) => {
   const world = new World(t);
   const daemon = await running(t, world);
-  t.throws(() => daemon.enableWebrtc('nobody', enable), { code: 'namespace_not_found' });
+  t.throws(() => daemon.enableWebrtc('nobody'), { code: 'namespace_not_found' });
   t.throws(() => daemon.create('No Name'), { code: 'invalid_request' });
   daemon.create('demo');
   t.throws(() => daemon.create('demo'), { code: 'namespace_exists' });
   const changes = world.changes;
-  t.throws(() => daemon.enableWebrtc('demo', { ...enable, turnPort: 20001 }), { code: 'port_taken' });
-  t.same(
-    daemon.enableWebrtc('demo', { dryRun: true }),
-    { plan: ENABLE_PLAN.map((step) => ({ ...step })) },
-    'a dry run gives the plan',
-  );
+  t.throws(() => daemon.enableWebrtc('demo', { turnPort: 20001 }), { code: 'port_taken' });
   t.equal(world.changes, changes, 'nothing changed');
-  daemon.enableWebrtc('demo', enable);
-  t.throws(() => daemon.enableWebrtc('demo', enable), { code: 'operation_in_progress' });
+  daemon.enableWebrtc('demo');
+  t.throws(() => daemon.enableWebrtc('demo'), { code: 'operation_in_progress' });
   t.throws(() => daemon.disableWebrtc('demo'), { code: 'operation_in_progress' });
   t.throws(() => daemon.delete('demo'), { code: 'namespace_in_use' });
   await settled(daemon, 'demo');
@@ -147,12 +141,45 @@ t.test('refusals come before anything is written', async (t) => {
   });
 });
 
+t.test('a dry run says what each step is about, as it is then done, and changes nothing', async (t) => {
+  const world = new World(t);
+  const daemon = await running(t, world);
+  daemon.create('demo');
+  const stepsOf = (steps: readonly { id: string; label: string }[]): string[] =>
+    steps.map(({ id, label }) => `${id}: ${label}`);
+  const noteOf = (steps: readonly { id: string; note: string | null }[], id: string): string | null =>
+    steps.find((step) => step.id === id)?.note ?? null;
+  world.busy.push({ protocol: 'udp', address: '192.0.2.7', port: 3478, holder: 'coturn' });
+  const changes = world.changes;
+  const plan = await daemon.planEnable('demo');
+  await t.rejects(daemon.planEnable('demo', { turnPort: 3478 }), { code: 'port_taken' }, 'asks the system');
+  t.throws(() => daemon.planDisable('demo'), { code: 'webrtc_not_enabled' });
+  t.equal(world.changes, changes, 'nothing changed');
+  daemon.enableWebrtc('demo');
+  await settled(daemon, 'demo');
+  const done = daemon.operations()[0]?.steps ?? [];
+  t.same(stepsOf(plan), stepsOf(done));
+  for (const id of ['open-firewall', 'publish-dns']) t.equal(noteOf(plan, id), noteOf(done, id));
+  t.match(
+    noteOf(plan, 'claim-ports'),
+    /^TURN port 3480, TURNS port 5349\. Relay 49152-49951, media 20000-20499, signaling 30000\. The TURN port 3478 .*coturn/,
+  );
+  await t.rejects(daemon.planEnable('demo'), { code: 'webrtc_already_enabled' });
+  const way = daemon.planDisable('demo');
+  daemon.disableWebrtc('demo');
+  await settled(daemon, 'demo');
+  t.same(stepsOf(way), stepsOf(daemon.operations()[0]?.steps ?? []));
+  t.match(noteOf(way, 'release-ports'), /TURN port 3480.*media 20000-20499/);
+  t.match(noteOf(way, 'close-firewall'), /udp 3480/);
+  t.match(noteOf(way, 'withdraw-dns'), /^turn\.ns-demo\.example\.com A /);
+});
+
 t.test('a second daemon on the same database loses the race', async (t) => {
   const world = new World(t);
   const [one, two] = [await running(t, world), await running(t, world)];
   one.create('demo');
-  one.enableWebrtc('demo', enable);
-  t.throws(() => two.enableWebrtc('demo', enable), { code: 'operation_in_progress' });
+  one.enableWebrtc('demo');
+  t.throws(() => two.enableWebrtc('demo'), { code: 'operation_in_progress' });
   await settled(one, 'demo');
 });
 
@@ -161,14 +188,14 @@ t.test('20 namespaces are enabled at once and the 21st is refused by name', asyn
   const daemon = await running(t, world);
   const names = Array.from({ length: 20 }, (_, at) => `n${at}`);
   for (const name of names) daemon.create(name);
-  for (const name of names) daemon.enableWebrtc(name, enable);
+  for (const name of names) daemon.enableWebrtc(name);
   await Promise.all(names.map((name) => settled(daemon, name)));
   t.ok(names.every((name) => daemon.get(name).webrtc === 'enabled'));
   daemon.create('late');
-  t.throws(() => daemon.enableWebrtc('late', enable), { code: 'ports_exhausted', details: { count: 20 } });
+  t.throws(() => daemon.enableWebrtc('late'), { code: 'ports_exhausted', details: { count: 20 } });
   daemon.disableWebrtc('n7');
   await settled(daemon, 'n7');
-  daemon.enableWebrtc('late', enable);
+  daemon.enableWebrtc('late');
   await settled(daemon, 'late');
   t.equal(daemon.get('late').webrtc, 'enabled', 'released ports are used again');
 });
@@ -185,12 +212,12 @@ t.test(
     world.busy.push({ protocol: 'udp', address: '10.9.0.1', port: 50000 });
     const daemon = await running(t, world);
     daemon.create('demo');
-    const chosen = idOf(daemon.enableWebrtc('demo', { ...enable, turnPort: 3478 }));
+    const chosen = idOf(daemon.enableWebrtc('demo', { turnPort: 3478 }));
     await settled(daemon, 'demo');
     const message =
       /TURN port 3478 \(udp\) cannot be bound on 0\.0\.0\.0: another program \(coturn, process 7\) holds it/;
     t.match(daemon.operation(chosen).error, { code: 'port_taken', message });
-    const id = idOf(daemon.enableWebrtc('demo', enable));
+    const id = idOf(daemon.enableWebrtc('demo'));
     await settled(daemon, 'demo');
     const [claim] = world.store.portClaims();
     t.match(claim!.blocks, { turn: 3480, sfuMedia: { minPort: 20500 }, turnRelay: { minPort: 49952 } });
@@ -204,8 +231,8 @@ t.test("a public relay is stored and told, and refused where its address is not 
   const daemon = await running(t, world);
   daemon.create('demo');
   daemon.create('plain');
-  idOf(daemon.enableWebrtc('demo', { ...enable, relay: 'public' }));
-  idOf(daemon.enableWebrtc('plain', enable));
+  idOf(daemon.enableWebrtc('demo', { relay: 'public' }));
+  idOf(daemon.enableWebrtc('plain'));
   await settled(daemon, 'demo');
   await settled(daemon, 'plain');
   t.match(await daemon.status('demo'), { state: 'enabled', relay: 'public' });
@@ -226,7 +253,7 @@ t.test("a public relay is stored and told, and refused where its address is not 
 
   world.busy.push({ protocol: 'udp', address: '192.0.2.7', port: 0 });
   next.create('nat');
-  const id = idOf(next.enableWebrtc('nat', { ...enable, relay: 'public' }));
+  const id = idOf(next.enableWebrtc('nat', { relay: 'public' }));
   await settled(next, 'nat');
   t.match(next.operation(id).error, {
     code: 'invalid_request',
@@ -244,7 +271,7 @@ t.test('changes are told once each, and a listener that fails harms nobody', asy
   });
   daemon.subscribe((change) => told.push(change));
   daemon.create('demo');
-  daemon.enableWebrtc('demo', enable);
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   const states = told.flatMap((change) => (change.type === 'namespace' ? [change.namespace.webrtc] : []));
   t.same(states, ['disabled', 'enabling', 'enabled']);
@@ -262,7 +289,7 @@ t.test('credentials live as long as asked, within bounds', async (t) => {
   const world = new World(t);
   const daemon = await running(t, world);
   daemon.create('demo');
-  daemon.enableWebrtc('demo', enable);
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   const ttl = (ttlSeconds?: number): number =>
     daemon.turnCredentials('demo', { subject: 'u', ...(ttlSeconds === undefined ? {} : { ttlSeconds }) }).ttl;

@@ -15,7 +15,7 @@ const started = async (
 };
 const enable = async (daemon: Namespaces, name: string): Promise<string | null | undefined> => {
   if (!daemon.list().some((one) => one.name === name)) daemon.create(name);
-  daemon.enableWebrtc(name, { dryRun: false });
+  daemon.enableWebrtc(name);
   await settled(daemon, name);
   return daemon.operations()[0]?.steps.find(({ id }) => id === 'publish-dns')?.note;
 };

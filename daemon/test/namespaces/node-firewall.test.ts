@@ -49,12 +49,12 @@ t.test('a firewall that refuses: the enable is rolled back, and can be tried aga
   await daemon.start();
   daemon.create('demo');
   world.firewall.failure = 'nft refused: no rights.';
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   t.match(daemon.operations()[0], { state: 'failed', error: { message: /no rights/ } });
   t.equal(daemon.get('demo').webrtc, 'disabled', 'nothing is stuck');
   world.firewall.failure = '';
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   t.equal(daemon.get('demo').webrtc, 'enabled');
   const note = daemon.operations()[0]?.steps.find(({ id }) => id === 'open-firewall')?.note;
@@ -67,7 +67,7 @@ t.test('what could not be closed is closed later, and a disable does not wait fo
   t.teardown(() => daemon.stop());
   await daemon.start();
   daemon.create('demo');
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   world.firewall.failure = 'ufw did not end within 20 s.';
   daemon.disableWebrtc('demo');
@@ -86,7 +86,7 @@ t.test('the next start sets the rules anew, whatever became of them', async (t) 
   await first.start();
   for (const name of ['demo', 'more']) {
     first.create(name);
-    first.enableWebrtc(name, { dryRun: false });
+    first.enableWebrtc(name);
     await settled(first, name);
   }
   await first.stop();
@@ -105,7 +105,7 @@ t.test('rules that somebody removes are told, and set anew while the daemon runs
   t.teardown(() => daemon.stop());
   await daemon.start();
   daemon.create('demo');
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   t.equal((await daemon.diagnosis.facts()).firewallDrift, '');
   world.firewall.openings = [];
@@ -123,7 +123,7 @@ t.test('without a managed firewall the ports to open are said', async (t) => {
   t.teardown(() => daemon.stop());
   await daemon.start();
   daemon.create('demo');
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   const note = daemon.operations()[0]?.steps.find(({ id }) => id === 'open-firewall')?.note;
   t.equal(

@@ -40,7 +40,7 @@ t.test('the node is divided anew when namespaces come and go, and after a failed
       .map((name) => world.services.configs.get(`turn-${name}`) as TurnServiceConfig | undefined)
       .flatMap((config) => (config === undefined ? [] : [config.limits.allocationsOfNode]));
   for (const name of names) daemon.create(name);
-  const enable = (name: string): void => void daemon.enableWebrtc(name, { dryRun: false });
+  const enable = (name: string): void => void daemon.enableWebrtc(name);
   for (const name of names.slice(0, 4)) enable(name);
   await Promise.all(names.map((name) => settled(daemon, name)));
   t.same(shares(), [1000, 1000, 1000, 1000], 'four that came at once');

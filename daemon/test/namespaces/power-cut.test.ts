@@ -4,8 +4,6 @@ import { HostKey } from '../../system/host-key.ts';
 import type { Namespaces } from '../../namespaces/namespace-service.ts';
 import { settled, World } from '../helpers/namespace-fakes.ts';
 
-const enable = { dryRun: false };
-
 /** All of it is there, or nothing is. */
 function check(t: Test, world: World, daemon: Namespaces, what: string): 'enabled' | 'disabled' {
   const { webrtc, operationId } = daemon.get('demo');
@@ -56,7 +54,7 @@ async function freshWorld(t: Test, enabled: boolean): Promise<{ world: World; da
   await daemon.start();
   daemon.create('demo');
   if (enabled) {
-    daemon.enableWebrtc('demo', enable);
+    daemon.enableWebrtc('demo');
     await settled(daemon, 'demo');
   }
   return { world, daemon };
@@ -66,7 +64,7 @@ for (const kind of ['enable', 'disable'] as const) {
   t.test(`${kind}: the power goes at every point`, async (t) => {
     const ends = new Set<string>();
     const begin = (daemon: Namespaces): void => {
-      if (kind === 'enable') daemon.enableWebrtc('demo', enable);
+      if (kind === 'enable') daemon.enableWebrtc('demo');
       else daemon.disableWebrtc('demo');
     };
     const measured = await freshWorld(t, kind === 'disable');
@@ -144,7 +142,7 @@ t.test('the power goes while the next start is repairing, again and again', asyn
   for (const cut of [8, 14, 20, 25]) {
     const { world, daemon } = await freshWorld(t, false);
     const dark = world.cutPower(cut, 'after');
-    daemon.enableWebrtc('demo', enable);
+    daemon.enableWebrtc('demo');
     await dark;
     await daemon.stop();
     for (let at = 1; at <= 12; at += 1) {
@@ -199,7 +197,7 @@ t.test('a full disk for the state file fails an enable cleanly and never a start
   await next.start();
   t.equal(next.get('demo').webrtc, 'enabled');
   next.create('more');
-  next.enableWebrtc('more', enable);
+  next.enableWebrtc('more');
   await settled(next, 'more');
   t.match(next.operations()[0], { namespace: 'more', state: 'failed', error: { message: /ENOSPC/ } });
   await next.stop();

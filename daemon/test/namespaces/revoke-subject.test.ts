@@ -15,7 +15,7 @@ const enabled = async (t: Test, ...names: string[]): Promise<{ world: World; dae
   await daemon.start();
   for (const name of names) {
     daemon.create(name);
-    daemon.enableWebrtc(name, { dryRun: false });
+    daemon.enableWebrtc(name);
     await settled(daemon, name);
   }
   return { world, daemon };

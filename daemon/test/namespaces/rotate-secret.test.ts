@@ -16,7 +16,7 @@ const enabled = async (
   t.teardown(() => daemon.stop());
   await daemon.start();
   daemon.create('demo');
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   return { world, daemon };
 };

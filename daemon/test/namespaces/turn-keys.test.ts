@@ -14,7 +14,7 @@ t.test('registered, replaced, ended with the token', async (t) => {
   await daemon.start();
   daemon.create('demo');
   t.throws(() => daemon.turnKeys.list('demo'), { code: 'webrtc_not_enabled' });
-  daemon.enableWebrtc('demo', { dryRun: false });
+  daemon.enableWebrtc('demo');
   await settled(daemon, 'demo');
   const loaded = () =>
     world.services.loaded.get('turn-demo') as {

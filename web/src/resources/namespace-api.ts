@@ -6,7 +6,7 @@ import type { RevokedList, TurnKey, TurnKeyList } from '../../../daemon/contract
 import { isObject, unreadable, type Call } from './http.ts';
 
 export type EnableOptions = Omit<EnableWebrtc, 'dryRun'>;
-export type PlanStep = { id: string; label: string };
+export type PlanStep = { id: string; label: string; note: string | null };
 
 export class NamespaceApi {
   readonly #call: Call;

@@ -78,7 +78,7 @@ t.test('DNS records by RFC 2136', { skip: bindSkip }, async (t) => {
     t.teardown(() => daemon.stop());
     await daemon.start();
     daemon.create('demo');
-    daemon.enableWebrtc('demo', { dryRun: false });
+    daemon.enableWebrtc('demo');
     await settled(daemon, 'demo');
     t.equal(daemon.get('demo').webrtc, 'enabled');
     t.same(await addresses(), ['192.0.2.7']);
