@@ -16,6 +16,10 @@ remove() {
   if [ -e $PREFIX/current ]; then
     $PREFIX/current/runtime/node $PREFIX/current/daemon/firewall-helper.ts --remove ||
       say "  Some firewall rules could not be removed: look for the comment \"turnkeep\"."
+    if [ -e $ETC/turnkeep.yaml ] && getent passwd turnkeep >/dev/null; then
+      as_daemon $PREFIX/current/runtime/node $PREFIX/current/daemon/dns-withdraw.ts --config $ETC/turnkeep.yaml ||
+        say "  DNS records may lead to this host still: remove turnkeep's names from the zone."
+    fi
   fi
   rm -rf /run/systemd/system.control/turnkeep-*.slice.d
   systemctl stop turnkeep-boot.service 2>/dev/null || true

@@ -299,7 +299,12 @@ export class SystemdServices implements ServiceManager {
     }
     if (one.report.failure !== null && one.report.state === unit.state) return one.report.failure;
     const words = await this.#options.systemctl.lastWords(one.unit);
-    const how = `${title} ${unit.end ?? 'ended'}${words === '' ? '.' : `: ${words}`}`;
+    // It used up StartLimitBurst= of its unit.
+    const isGivenUp = unit.state === 'failed' && unit.restarts > 0;
+    const often = isGivenUp
+      ? ` again after ${String(unit.restarts)} restarts and is left alone (systemctl reset-failed '${one.unit}'; systemctl start '${one.unit}')`
+      : '';
+    const how = `${title} ${unit.end ?? 'ended'}${often}${words === '' ? '.' : `: ${words}`}`;
     this.#options.log.error({ unit: one.unit, failure: how }, 'service died');
     return how;
   }

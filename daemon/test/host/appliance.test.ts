@@ -199,9 +199,19 @@ t.test('an installed appliance', async (t) => {
     t.equal(code, 1);
     t.match(stdout, /has 192\.0\.2\.66 instead of 10\.99\.0\.1/);
     t.match(stdout, /1 rules of Turnkeep are missing in ufw/);
-    await box.sh('systemctl restart turnkeepd');
+    await box.sh('systemctl stop turnkeepd');
+    const withdraw = await box.run([
+      ...'setpriv --reuid turnkeep --regid turnkeep --clear-groups /opt/turnkeep/current/runtime/node'.split(
+        ' ',
+      ),
+      ...'/opt/turnkeep/current/daemon/dns-withdraw.ts --config /etc/turnkeep/turnkeep.yaml'.split(' '),
+    ]);
+    t.match(withdraw, { code: 0, stdout: `DNS records of ${name} removed` }, withdraw.stderr);
+    t.strictSame(await ask(name), ['"somebody\'s"'], 'an uninstaller takes the record back');
+    await box.sh('systemctl start turnkeepd');
     await untilServed(box, 'cam-two');
     t.match(await rules(), /port 3480 proto udp comment 'turnkeep: cam-two'/, 'the next start sets it anew');
+    await box.until(async () => (await ask(name)).includes(BOX_ADDRESS));
     await box.sh('turnkeep namespace disable webrtc --namespace cam-two', { timeoutMs: 120_000 });
     t.strictSame(await ask(name), ['"somebody\'s"'], 'the record is gone, and nothing else');
     const left = await rules();

@@ -6,6 +6,7 @@ import { createLogger } from '../../../kit/logger.ts';
 import { ProcessSystemctl } from '../../../system/systemd/systemctl.ts';
 import { SystemdServices } from '../../../system/systemd/systemd-services.ts';
 import {
+  fixtureConfig,
   nextReport,
   READY_MS,
   serviceManagerContract,
@@ -33,6 +34,18 @@ t.test('a hung service is ended by the watchdog and is back', async (t) => {
   const back = nextReport(manager, service, (report) => report.state === 'ready' && report.pid !== pid);
   t.match(await told, { failure: /hung: it no longer answered the watchdog/ });
   t.ok((await back).restarts >= 1);
+  await manager.stop(service);
+});
+
+t.test('a service that crashes on and on is left alone, and the operator is told how to go on', async (t) => {
+  const manager = make(t);
+  await manager.writeConfig(service, fixtureConfig(manager, service, 'crash'));
+  const failed = nextReport(manager, service, ({ state }) => state === 'failed');
+  await manager.start(service, { supervise: 'always' });
+  t.match(await failed, {
+    failure:
+      /ended with exit code 3 again after 2 restarts and is left alone \(systemctl reset-failed 'turnkeep-turn@cam\\x2done\.service'; .*told to crash/,
+  });
   await manager.stop(service);
 });
 
