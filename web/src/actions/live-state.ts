@@ -177,6 +177,11 @@ export function deviceState(device: Device, nowMs: number): DeviceState {
   }
 }
 
+/** Of a camera that no tile plays, as its tile says it: one that never connected is offline there, not ready. */
+export function wallState(device: Device, nowMs: number): StateName {
+  return device.state === 'offline' ? 'offline' : deviceState(device, nowMs).state;
+}
+
 function offlineTime(atMs: number, nowMs: number): string {
   return nowMs - atMs < 20 * 3_600_000 ? shortClock(atMs) : dayAndTime(atMs, nowMs);
 }

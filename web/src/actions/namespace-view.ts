@@ -24,7 +24,9 @@ export function namespaceState(namespace: Namespace): Word {
 }
 
 export function sortedNamespaces(data: LiveData): Namespace[] {
-  return [...data.namespaces.values()].sort((a, b) => a.name.localeCompare(b.name));
+  return [...data.namespaces.values()].sort((a, b) =>
+    a.name.localeCompare(b.name, undefined, { numeric: true }),
+  );
 }
 
 export function camerasOf(data: LiveData, namespace: string): number {

@@ -17,11 +17,11 @@ export function roomName(data: LiveData, roomId: string): string {
   return camera === null ? roomId : (data.devices.get(camera)?.name ?? roomId);
 }
 
-/** People first, then cameras, each by name. */
+/** People first, then cameras, each by name: "Gate 2" before "Gate 10". */
 export function sortedRooms(data: LiveData, rooms: readonly RoomView[]): RoomView[] {
   const key = ({ roomId }: RoomView): string =>
     `${cameraOfRoom(roomId) === null ? '0' : '1'} ${roomName(data, roomId)}`;
-  return [...rooms].sort((a, b) => key(a).localeCompare(key(b)));
+  return [...rooms].sort((a, b) => key(a).localeCompare(key(b), undefined, { numeric: true }));
 }
 
 export function roomState(room: RoomView, nowMs: number): { state: StateName; label: string } {

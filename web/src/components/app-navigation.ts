@@ -4,19 +4,29 @@ import type { Route } from '../actions/route.ts';
 import type { ConsoleContext, Theme } from '../console-context.ts';
 import { icon } from './icon.ts';
 
-/** `more`: on a phone it is not a tab, but under More. */
-type Entry = { path: string; icon: string; label: string; pages: Route['page'][]; more?: true; owner?: true };
+/** `more`: on a phone it is not a tab, but under More. `role`: who sees it; without one everybody. */
+type Entry = {
+  path: string;
+  icon: string;
+  label: string;
+  pages: Route['page'][];
+  more?: true;
+  role?: 'operator' | 'owner';
+};
 
 const WATCH: Entry[] = [
   { path: '/', icon: 'i-wall', label: 'Wall', pages: ['wall', 'camera'] },
   { path: '/cameras', icon: 'i-camera', label: 'Cameras', pages: ['cameras', 'add-camera'] },
+  { path: '/rooms', icon: 'i-rooms', label: 'Rooms', pages: ['rooms'], more: true, role: 'operator' },
 ];
 const OPERATE: Entry[] = [
-  { path: '/rooms', icon: 'i-rooms', label: 'Rooms', pages: ['rooms'], more: true },
-  { path: '/namespaces', icon: 'i-namespace', label: 'Namespaces', pages: ['namespaces', 'namespace'] },
-  { path: '/health', icon: 'i-health', label: 'Health', pages: ['health'] },
-  { path: '/load', icon: 'i-metrics', label: 'Metrics', pages: ['metrics'], more: true },
-  { path: '/access', icon: 'i-access', label: 'Access', pages: ['access'], more: true, owner: true },
+  {
+    ...{ path: '/namespaces', icon: 'i-namespace', label: 'Namespaces' },
+    ...{ pages: ['namespaces', 'namespace'], role: 'operator' },
+  },
+  { path: '/health', icon: 'i-health', label: 'Health', pages: ['health'], role: 'operator' },
+  { path: '/load', icon: 'i-metrics', label: 'Metrics', pages: ['metrics'], more: true, role: 'operator' },
+  { path: '/access', icon: 'i-access', label: 'Access', pages: ['access'], more: true, role: 'owner' },
 ];
 const NEXT_THEME: Record<Theme, Theme> = { system: 'light', light: 'dark', dark: 'system' };
 
@@ -42,12 +52,12 @@ export function navigation(view: NavigationView): TemplateResult {
   return html`<nav class="tk-nav" aria-label="Main">
     <div class="brand">${icon('logo', 'logo')}<span>Turnkeep</span></div>
     <ul>
-      ${WATCH.map((entry) => listed(context, entry))}
+      ${seen(context, WATCH).map((entry) => listed(context, entry))}
     </ul>
     ${
       context.mayOperate
         ? html`<ul>
-            ${operate(context).map((entry) => listed(context, entry))}
+            ${seen(context, OPERATE).map((entry) => listed(context, entry))}
           </ul>`
         : nothing
     }
@@ -85,7 +95,9 @@ export function navigation(view: NavigationView): TemplateResult {
 
 export function tabbar(view: NavigationView): TemplateResult {
   const { context, drawer, open } = view;
-  const entries = entriesOf(context).filter(({ more }) => more !== true);
+  const all = seen(context, [...WATCH, ...OPERATE]);
+  const entries = all.filter(({ more }) => more !== true);
+  const isUnderMore = all.some((entry) => entry.more === true && entry.pages.includes(context.route.page));
   return html`<nav class="tk-tabbar" aria-label="Tabs">
     ${entries.map(
       (entry) =>
@@ -98,6 +110,7 @@ export function tabbar(view: NavigationView): TemplateResult {
     )}
     <button
       aria-expanded=${drawer === 'account'}
+      aria-current=${isUnderMore ? 'true' : nothing}
       @click=${() => {
         open('account');
         scrollTo({ top: 0 });
@@ -108,17 +121,15 @@ export function tabbar(view: NavigationView): TemplateResult {
   </nav>`;
 }
 
-function entriesOf(context: ConsoleContext): Entry[] {
-  return context.mayOperate ? [...WATCH, ...operate(context)] : WATCH;
-}
-
-function operate(context: ConsoleContext): Entry[] {
-  return OPERATE.filter(({ owner }) => owner !== true || context.mayOwn);
+function seen(context: ConsoleContext, entries: readonly Entry[]): Entry[] {
+  return entries.filter(
+    ({ role }) => role === undefined || (role === 'owner' ? context.mayOwn : context.mayOperate),
+  );
 }
 
 /** On a phone: the pages that are no tab. */
 export function otherPages(context: ConsoleContext): TemplateResult | typeof nothing {
-  const entries = entriesOf(context).filter(({ more }) => more === true);
+  const entries = seen(context, [...WATCH, ...OPERATE]).filter(({ more }) => more === true);
   return entries.length === 0
     ? nothing
     : html`<nav class="phone-only" aria-label="More pages">

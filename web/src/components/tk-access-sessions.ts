@@ -74,8 +74,10 @@ export class TkAccessSessions extends LitElement {
         <span class="name">${user}</span>
         ${current ? html`<span class="faint tiny">this browser</span>` : nothing}
       </th>
-      <td class="nowrap">${dayAndTime(Date.parse(createdAt), nowMs)}</td>
-      <td class="muted nowrap">${nowMs - activeMs < 120_000 ? 'now' : ago(activeMs, nowMs)}</td>
+      <td class="nowrap" data-label="Signed in">${dayAndTime(Date.parse(createdAt), nowMs)}</td>
+      <td class="muted nowrap" data-label="Last active">
+        ${nowMs - activeMs < 120_000 ? 'now' : ago(activeMs, nowMs)}
+      </td>
       <td class="muted nowrap low">${dayAndTime(Date.parse(expiresAt), nowMs)}</td>
       <td class="act">
         <button

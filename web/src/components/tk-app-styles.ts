@@ -186,11 +186,11 @@ export const appStyles = css`
       position: relative;
       cursor: pointer;
     }
-    .tk-tabbar a[aria-current],
+    .tk-tabbar [aria-current],
     .tk-tabbar button[aria-expanded='true'] {
       color: var(--tk-text);
     }
-    .tk-tabbar a[aria-current]::before {
+    .tk-tabbar [aria-current]::before {
       content: '';
       position: absolute;
       top: -1px;

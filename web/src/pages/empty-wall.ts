@@ -1,9 +1,27 @@
 /** The wall before the first camera. */
 import { html, nothing, type TemplateResult } from 'lit';
+import { follow } from '../components/app-navigation.ts';
 import { icon } from '../components/icon.ts';
 import type { ConsoleContext } from '../console-context.ts';
 
+/** A camera belongs to a namespace: before the first one there is nothing to add a camera to. */
+export function noNamespace(context: ConsoleContext): TemplateResult {
+  return html`<div class="tk-empty">
+    <h2>No namespace yet</h2>
+    <p>
+      A camera belongs to a namespace.
+      ${context.mayOwn ? 'Add one and enable WebRTC for it; then add cameras.' : 'An owner can add one.'}
+    </p>
+    <div class="row">
+      <a class="tk-button primary" href="/namespaces" @click=${follow(context, '/namespaces')}
+        >Open the namespaces</a
+      >
+    </div>
+  </div>`;
+}
+
 export function emptyWall(context: ConsoleContext): TemplateResult {
+  if (context.mayEdit && context.live.data?.namespaces.size === 0) return noNamespace(context);
   return html`<div class="tk-empty">
     <svg
       class="art"
@@ -30,13 +48,7 @@ export function emptyWall(context: ConsoleContext): TemplateResult {
     ${
       context.mayEdit
         ? html`<div class="row">
-            <a
-              class="tk-button primary"
-              href="/cameras/new"
-              @click=${(event: Event) => {
-                event.preventDefault();
-                context.navigate('/cameras/new');
-              }}
+            <a class="tk-button primary" href="/cameras/new" @click=${follow(context, '/cameras/new')}
               >${icon('i-plus')}Add camera</a
             >
           </div>`

@@ -16,6 +16,7 @@ import { base } from '../styles/base.ts';
 import { card } from '../styles/card.ts';
 import { field } from '../styles/field.ts';
 import { page } from '../styles/page.ts';
+import { noNamespace } from './empty-wall.ts';
 import { addCameraStyles } from './tk-add-camera-page-styles.ts';
 
 const ON_DEMAND: CapturePolicy = { mode: 'on-demand', lingerSeconds: 30 };
@@ -137,7 +138,9 @@ export class TkAddCameraPage extends LitElement {
           !context.mayEdit && context.user !== null
             ? this.#forbidden()
             : created === null || device === undefined
-              ? this.#describe()
+              ? context.live.data?.namespaces.size === 0
+                ? noNamespace(context)
+                : this.#describe()
               : this.#secret(created, device)
         }
       </main>`;

@@ -1,7 +1,7 @@
 /** The wall: header with counts by state, density and pages, and the grid. The address restores all of it. */
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Device } from '../../../daemon/contract/api.ts';
-import { deviceState, sortedDevices } from '../actions/live-state.ts';
+import { sortedDevices, wallState } from '../actions/live-state.ts';
 import { cameraPath, wallPath, type Route } from '../actions/route.ts';
 import type { StateName, TileAction, TileView } from '../actions/tile-facts.ts';
 import {
@@ -220,7 +220,7 @@ export class TkWallPage extends LitElement {
     const view = this.playing.has(device.id)
       ? currentView(context, context.media.feed(device), device.id, true)
       : null;
-    return view === null ? deviceState(device, nowMs).state : view.state;
+    return view === null ? wallState(device, nowMs) : view.state;
   }
 
   protected override render(): unknown {

@@ -47,6 +47,7 @@ export const tableStyles = css`
     background: var(--tk-inset);
   }
   .name {
+    overflow-wrap: anywhere;
     font-weight: var(--tk-weight-medium);
     color: var(--tk-text);
   }
@@ -75,6 +76,11 @@ export const tableStyles = css`
       grid-column: 1;
       text-align: left;
       min-width: 0;
+    }
+    /* Without the head of its column a time says nothing. */
+    .tk-table td[data-label]::before {
+      content: attr(data-label) ' ';
+      color: var(--tk-text-3);
     }
     .tk-table td.act {
       grid-column: 2;

@@ -9,6 +9,7 @@ import {
   deviceState,
   lastSeenText,
   sortedDevices,
+  wallState,
   type LiveData,
 } from '../../src/actions/live-state.ts';
 
@@ -105,6 +106,8 @@ t.test('cameras in words', (t) => {
   t.same(words({ media: media('no-picture') }), { state: 'degraded', label: 'Online, no picture' });
   t.same(words({ state: 'unknown' }), { state: 'unknown', label: 'Unknown' });
   t.same(words({ state: 'offline', lastSeenAt: null }), { state: 'idle', label: 'Never connected' });
+  t.equal(wallState(camera('1', { state: 'offline', lastSeenAt: null }), NOW), 'offline', 'as its tile says');
+  t.equal(wallState(camera('1'), NOW), 'idle');
   t.match(words({ state: 'offline' }).label, /^Offline since \d\d:\d\d$/);
   t.equal(captureText(camera('1')), 'on demand, 30 s');
   t.equal(captureText(camera('1', { capture: { mode: 'always' } })), 'always');

@@ -44,10 +44,10 @@ const someone = (change: object = {}) => room({ participants: [person(change)] }
 t.test("a camera's room has its name; people come first", (t) => {
   t.equal(roomName(data, 'camera:c1'), 'Yard gate');
   t.equal(roomName(data, 'camera:gone'), 'camera:gone');
-  const rooms = ['camera:c1', 'lobby', 'atrium'].map((roomId) => room({ roomId }));
+  const rooms = ['camera:c1', 'lobby', 'atrium', 'gate 10', 'gate 2'].map((roomId) => room({ roomId }));
   t.same(
     sortedRooms(data, rooms).map(({ roomId }) => roomId),
-    ['atrium', 'lobby', 'camera:c1'],
+    ['atrium', 'gate 2', 'gate 10', 'lobby', 'camera:c1'],
   );
   t.end();
 });

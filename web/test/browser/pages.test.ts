@@ -45,7 +45,23 @@ t.test('the pages of the console', { skip: missing }, async (t) => {
     });
   }
 
+  await t.test('before the first namespace there is a way to it, not to a form that is refused', async () => {
+    double.namespaces = [];
+    const { page, problems } = await openPage(browser, LOOKS[1]!);
+    await page.goto(url);
+    await waitForText(page, /No namespace yet/);
+    await page.goto(`${url}/cameras/new`);
+    await waitForText(page, /No namespace yet/);
+    await check(page, problems, 'add-camera-no-namespace-light');
+    await page.getByRole('link', { name: 'Open the namespaces' }).click();
+    await waitForText(page, /Add namespace/);
+    await page.context().close();
+    double.namespaces = ['nordwerk'];
+  });
+
   addCameras(double);
+  // The longest name there may be, without a place to break it.
+  double.add('w'.repeat(80), { state: 'offline', lastSeenAt: null, onlineSince: null });
 
   for (const look of LOOKS) {
     const tag = look.width < 640 ? `375-${look.theme}` : look.theme;

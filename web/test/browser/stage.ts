@@ -35,7 +35,7 @@ export async function openStage(t: Test): Promise<Stage> {
   return stage;
 }
 
-/** Takes a screenshot and asks that the page is axe clean and reported nothing. */
+/** Takes a screenshot and asks that the page is axe clean, no wider than the screen, and reported nothing. */
 export async function checkPage(
   t: Test,
   page: Parameters<typeof axe>[0],
@@ -44,5 +44,7 @@ export async function checkPage(
   const { problems, name } = options;
   await screenshot(page, name);
   t.same(await axe(page), [], `${name} is axe clean`);
+  const width = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  t.ok(width[0]! <= width[1]!, `${name} is ${width.join(' px wide on a screen of ')} px`);
   t.same(problems.splice(0), [], `${name} reports no error`);
 }

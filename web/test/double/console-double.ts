@@ -53,6 +53,8 @@ export class ConsoleDouble {
   readonly requests: string[] = [];
   role: Role = 'owner';
   signedIn = true;
+  /** Beside those of its cameras. */
+  namespaces = ['nordwerk'];
   /** Live events and signaling sockets are refused while false. */
   daemonUp = true;
   iceUrls: string[] = [];
@@ -310,7 +312,7 @@ export class ConsoleDouble {
       seq: 1,
       serverTime: new Date().toISOString(),
       user: { name: 'mara', role: this.role },
-      namespaces: [...new Set(['nordwerk', ...devices.map((one) => one.namespace)])].map(
+      namespaces: [...new Set([...this.namespaces, ...devices.map((one) => one.namespace)])].map(
         (name): Namespace => ({
           name,
           createdAt: new Date().toISOString(),
