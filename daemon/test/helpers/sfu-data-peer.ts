@@ -31,6 +31,7 @@ export class DataPeer {
   readonly peer: RTCPeerConnection;
   readonly heard: Heard[] = [];
   participantId = '';
+  readonly #prepared = new Set<Dtls>();
 
   private constructor(signaling: SignalingClient, peer: RTCPeerConnection) {
     this.signaling = signaling;
@@ -39,7 +40,10 @@ export class DataPeer {
     signaling.onFrame((frame: Frame) => {
       if (frame.type !== 'offer') return;
       tail = tail.then(async () => {
-        signaling.send('answer', { sdp: await answerOffer(peer, frame['sdp'] as string) });
+        const sdp = await answerOffer(peer, frame['sdp'] as string);
+        // Before the SFU can answer: a transport that is connected already would keep what the library does.
+        this.#prepareTransports();
+        signaling.send('answer', { sdp });
       });
     });
   }
@@ -69,17 +73,20 @@ export class DataPeer {
       const { payload, ...rest } = read;
       this.heard.push({ ...rest, text: payload.toString() });
     });
-    this.#useOwnRecords();
-    // Browsers send the INIT; this library waits for it where it is the controlled side.
-    const transport = this.peer.sctpTransport;
-    if (transport !== undefined) Object.defineProperty(transport, 'isServer', { value: false });
     await until(`channel "${label}"`, () => channel.readyState === 'open');
     return channel;
   }
 
-  /** The library's client loses its cipher after some hundred records on this Node; what it reads and writes is ours. */
-  #useOwnRecords(): void {
+  /**
+   * Browsers send the INIT; this library waits for it where it is the controlled side. Its client loses its cipher after
+   * some hundred records on this Node; what it reads and writes is ours.
+   */
+  #prepareTransports(): void {
+    const { sctpTransport } = this.peer;
+    if (sctpTransport !== undefined) Object.defineProperty(sctpTransport, 'isServer', { value: false });
     for (const transport of this.peer.dtlsTransports as unknown as Dtls[]) {
+      if (this.#prepared.has(transport)) continue;
+      this.#prepared.add(transport);
       transport.onStateChange.subscribe((state) => {
         if (state !== 'connected') return;
         const { dtls } = transport;
