@@ -1,6 +1,7 @@
 /** Text to paste on another machine. Lines never break inside a flag: the box scrolls. Fires `copied`. */
 import { css, html, LitElement } from 'lit';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { icon } from './icon.ts';
 
 export class TkCommand extends LitElement {
@@ -60,11 +61,8 @@ ${this.note === '' ? '' : html`<span class="d"># ${this.note}</span>${'\n'}`}<sp
 
   static override styles = [
     base,
+    block,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       .tk-command {
         display: grid;
         grid-template-columns: minmax(0, 1fr) auto;

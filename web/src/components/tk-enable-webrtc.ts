@@ -10,6 +10,7 @@ import type { EnableOptions, PlanStep } from '../resources/namespace-api.ts';
 import { choice } from '../styles/choice.ts';
 import { columns } from '../styles/columns.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import { field } from '../styles/field.ts';
 import './tk-command.ts';
@@ -214,15 +215,12 @@ export class TkEnableWebrtc extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     field,
     columns,
     choice,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       .fields {
         display: grid;
         grid-template-columns: repeat(auto-fit, minmax(180px, 1fr));

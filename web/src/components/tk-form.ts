@@ -4,6 +4,7 @@
  */
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import { field } from '../styles/field.ts';
 
@@ -208,13 +209,10 @@ export class TkForm extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     field,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       form {
         display: grid;
         gap: var(--tk-5);

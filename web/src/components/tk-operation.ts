@@ -4,6 +4,7 @@ import type { Operation } from '../../../daemon/contract/api.ts';
 import { operationText, progress, stepTime } from '../actions/namespace-view.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import './tk-steps.ts';
 import { WatchController } from './watch-controller.ts';
@@ -57,12 +58,9 @@ export class TkOperation extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       .bar {
         padding: 14px 16px 6px;
       }

@@ -17,6 +17,7 @@ import {
 import { ago, counted } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import { tableStyles } from '../styles/table.ts';
 import { follow } from './app-navigation.ts';
@@ -334,13 +335,10 @@ export class TkRooms extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     tableStyles,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       h2 a {
         color: inherit;
       }

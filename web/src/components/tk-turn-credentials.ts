@@ -1,9 +1,10 @@
 /** TURN credentials for a subject, shown once: for a test with another client, or a device that is set up by hand. */
-import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { TurnCredentials } from '../../../daemon/contract/ice.ts';
 import { duration } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import { field } from '../styles/field.ts';
 import './tk-command.ts';
@@ -129,16 +130,6 @@ export class TkTurnCredentials extends LitElement {
     </div>`;
   }
 
-  static override styles = [
-    base,
-    card,
-    field,
-    css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
-    `,
-  ];
+  static override styles = [base, block, card, field];
 }
 customElements.define('tk-turn-credentials', TkTurnCredentials);

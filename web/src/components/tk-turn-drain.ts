@@ -3,6 +3,7 @@ import { css, html, LitElement, type TemplateResult } from 'lit';
 import { counted, duration } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import { field } from '../styles/field.ts';
 import './tk-confirm.ts';
@@ -123,13 +124,10 @@ export class TkTurnDrain extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     field,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       select.tk-input {
         width: auto;
         height: var(--tk-control);

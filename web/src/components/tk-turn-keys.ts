@@ -4,6 +4,7 @@ import type { TurnKey, TurnKeyList } from '../../../daemon/contract/turn-access.
 import { dayAndTime } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import './tk-confirm.ts';
 
@@ -145,12 +146,9 @@ export class TkTurnKeys extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       h2:focus {
         outline: none;
         box-shadow: none;

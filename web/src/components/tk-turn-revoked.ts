@@ -4,6 +4,7 @@ import type { RevokedList } from '../../../daemon/contract/turn-access.ts';
 import { dayAndTime } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 
 export class TkTurnRevoked extends LitElement {
@@ -90,12 +91,9 @@ export class TkTurnRevoked extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       li {
         display: flex;
         align-items: center;

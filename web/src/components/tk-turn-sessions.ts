@@ -17,6 +17,7 @@ import {
 import { counted } from '../actions/wording.ts';
 import type { ConsoleContext } from '../console-context.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import { tableStyles } from '../styles/table.ts';
 import { icon } from './icon.ts';
@@ -265,13 +266,10 @@ export class TkTurnSessions extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     tableStyles,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       .name {
         display: block;
         max-width: 220px;

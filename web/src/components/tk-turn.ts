@@ -7,6 +7,7 @@ import type { ConsoleContext } from '../console-context.ts';
 import type { EventStream } from '../live/event-stream.ts';
 import { columns } from '../styles/columns.ts';
 import { base } from '../styles/base.ts';
+import { block } from '../styles/block.ts';
 import { card } from '../styles/card.ts';
 import { stateWord } from './icon.ts';
 import './tk-turn-credentials.ts';
@@ -129,14 +130,11 @@ export class TkTurn extends LitElement {
 
   static override styles = [
     base,
+    block,
     card,
     columns,
     turnCardStyles,
     css`
-      :host {
-        display: block;
-        min-width: 0;
-      }
       .head {
         min-height: 24px;
       }

@@ -1,19 +1,13 @@
 /** The wall: header with counts by state, density and pages, and the grid. The address restores all of it. */
-import { html, LitElement, nothing, type TemplateResult } from 'lit';
+import { html, LitElement, type TemplateResult } from 'lit';
 import type { Device } from '../../../daemon/contract/api.ts';
 import { sortedDevices, wallState } from '../actions/live-state.ts';
-import { cameraPath, wallPath, type Route } from '../actions/route.ts';
+import { cameraPath, wallPath } from '../actions/route.ts';
 import type { StateName, TileAction, TileView } from '../actions/tile-facts.ts';
-import {
-  DENSITIES,
-  paging,
-  tilesPerPage,
-  type Box,
-  type Density,
-  type Paging,
-} from '../actions/wall-layout.ts';
+import { paging, tilesPerPage, type Box, type Density } from '../actions/wall-layout.ts';
 import { counted } from '../actions/wording.ts';
-import { glyph, icon } from '../components/icon.ts';
+import { follow } from '../components/app-navigation.ts';
+import { FillController } from '../components/fill-controller.ts';
 import { currentView, networkRequest } from '../components/tile-inputs.ts';
 import { TkWall, type WallTile } from '../components/tk-wall.ts';
 import { WatchController } from '../components/watch-controller.ts';
@@ -22,17 +16,8 @@ import { base } from '../styles/base.ts';
 import { page } from '../styles/page.ts';
 import { emptyWall } from './empty-wall.ts';
 import { wallPageStyles } from './tk-wall-page-styles.ts';
+import { FILTERS, stateFilters, wallHeader, type WallRoute } from './wall-header.ts';
 
-type WallRoute = Extract<Route, { page: 'wall' }>;
-const FILTERS: { state: StateName; word: string }[] = [
-  { state: 'live', word: 'live' },
-  { state: 'degraded', word: 'degraded' },
-  { state: 'error', word: 'failed' },
-  { state: 'connecting', word: 'connecting' },
-  { state: 'idle', word: 'ready' },
-  { state: 'offline', word: 'offline' },
-  { state: 'unknown', word: 'unknown' },
-];
 const DENSITY_KEYS: Record<string, Density> = { '1': 1, '4': 4, '9': 9, '6': 16, '0': 'auto' };
 const GONE_SHOWN_MS = 30_000;
 
@@ -43,16 +28,13 @@ export class TkWallPage extends LitElement {
     box: { state: true },
     oneColumn: { state: true },
     playing: { state: true },
-    filled: { state: true },
   };
   declare context: ConsoleContext;
   declare route: WallRoute;
   declare box: Box;
   declare oneColumn: boolean;
   declare playing: ReadonlySet<string>;
-  declare filled: boolean;
-  #lock: WakeLockSentinel | undefined;
-  #idle: ReturnType<typeof setTimeout> | undefined;
+  readonly #fill = new FillController(this, () => this.#wall);
   #views = new Map<string, TileView | null>();
 
   constructor() {
@@ -60,25 +42,12 @@ export class TkWallPage extends LitElement {
     this.box = { width: 0, height: 0 };
     this.oneColumn = false;
     this.playing = new Set();
-    this.filled = false;
     new WatchController(this, () => {
       const redraw = (): void => {
         this.requestUpdate();
       };
       const { live, media } = this.context;
-      const onFill = (): void => {
-        this.#fillChanged();
-      };
-      document.addEventListener('fullscreenchange', onFill);
-      return [
-        live.on('data', redraw),
-        live.on('state', redraw),
-        media.on('tick', redraw),
-        () => {
-          document.removeEventListener('fullscreenchange', onFill);
-          clearTimeout(this.#idle);
-        },
-      ];
+      return [live.on('data', redraw), live.on('state', redraw), media.on('tick', redraw)];
     });
   }
 
@@ -110,7 +79,7 @@ export class TkWallPage extends LitElement {
         this.#go({ number: Math.max(0, this.route.number - 1) });
         return true;
       case 'f':
-        this.#fill();
+        this.#fill.toggle();
         return true;
       case 'm':
         current?.toggleSound();
@@ -126,42 +95,6 @@ export class TkWallPage extends LitElement {
   #go(change: Partial<WallRoute>): void {
     this.context.navigate(wallPath({ ...this.route, ...change }), { replace: true });
   }
-
-  // -- Fill the screen -----------------------------------------------------------------------------
-
-  #fill(): void {
-    if (document.fullscreenElement !== null) void document.exitFullscreen();
-    else this.#wall?.requestFullscreen().catch(() => undefined);
-  }
-
-  #fillChanged(): void {
-    this.filled = document.fullscreenElement !== null;
-    if (!this.filled) {
-      void this.#lock?.release();
-      this.#lock = undefined;
-      return;
-    }
-    this.#stirred();
-    // Absent on a page that is not served over TLS.
-    if (!('wakeLock' in navigator)) return;
-    navigator.wakeLock.request('screen').then(
-      (lock) => {
-        this.#lock = lock;
-      },
-      () => undefined, // Low battery: the screen may sleep, the wall stays.
-    );
-  }
-
-  /** The cursor hides after 3 s without movement while the wall fills the screen. */
-  readonly #stirred = (): void => {
-    const wall = this.#wall;
-    clearTimeout(this.#idle);
-    wall?.removeAttribute('idle');
-    if (!this.filled) return;
-    this.#idle = setTimeout(() => {
-      wall?.setAttribute('idle', '');
-    }, 3000);
-  };
 
   // -- What is shown -------------------------------------------------------------------------------
 
@@ -264,12 +197,38 @@ export class TkWallPage extends LitElement {
     });
     this.#remember(tiles, nowMs);
     const places = this.box.width === 0 ? perPage : Math.min(perPage, Math.max(tiles.length, perPage));
+    const filters = stateFilters({
+      total: inNamespace.length,
+      counts,
+      show: route.show,
+      choose: (show) => {
+        this.#go({ show, number: 0 });
+      },
+    });
     return html`
-      ${this.#header(inNamespace.length, counts, place, cameras.length, several ? namespaces : [])}
+      ${wallHeader({
+        route,
+        filters,
+        place,
+        cameras: cameras.length,
+        namespaces: several ? namespaces : [],
+        oneColumn: this.oneColumn,
+        mayAdd: context.mayEdit,
+        go: (change) => {
+          this.#go(change);
+        },
+        fill: () => {
+          this.#fill.toggle();
+        },
+        turnColumns: () => {
+          this.oneColumn = !this.oneColumn;
+        },
+        add: follow(context, '/cameras/new'),
+      })}
       <slot name="notice"></slot>
-      <main id="main" tabindex="-1" @pointermove=${this.#stirred}>
+      <main id="main" tabindex="-1" @pointermove=${this.#fill.stirred}>
         <div class="filters phone-only" role="group" aria-label="Show">
-          <div class="row close">${this.#filters(inNamespace.length, counts)}</div>
+          <div class="row close">${filters}</div>
         </div>
         ${
           all.length === 0 && gone.length === 0
@@ -345,143 +304,6 @@ export class TkWallPage extends LitElement {
       </div>
     </div>`;
   }
-
-  #filters(total: number, counts: Map<StateName, number>): TemplateResult[] {
-    const { show } = this.route;
-    const button = (state: string | null, content: unknown): TemplateResult =>
-      html`<button
-        class="tk-filter"
-        aria-pressed=${show === state}
-        @click=${() => {
-          this.#go({ show: state, number: 0 });
-        }}
-      >
-        ${content}
-      </button>`;
-    return [
-      button(null, html`All <b>${total}</b>`),
-      ...FILTERS.filter(({ state }) => (counts.get(state) ?? 0) > 0 || show === state).map(
-        ({ state, word }) => button(state, html`${glyph(state)}<b>${counts.get(state) ?? 0}</b> ${word}`),
-      ),
-    ];
-  }
-
-  #header(
-    total: number,
-    counts: Map<StateName, number>,
-    place: Paging,
-    cameras: number,
-    namespaces: string[],
-  ): TemplateResult {
-    const { route, context } = this;
-    const range =
-      place.end - place.first === 1
-        ? `${String(place.end)} of ${String(cameras)}`
-        : `${String(place.first + 1)}–${String(place.end)} of ${String(cameras)}`;
-    return html`<header class="tk-header">
-      <h1>Wall</h1>
-      ${
-        namespaces.length === 0
-          ? nothing
-          : html`<label class="ns"
-              >${icon('i-namespace')}<span class="sr">Namespace</span
-              ><select
-                @change=${(event: Event) => {
-                  const { value } = event.target as HTMLSelectElement;
-                  this.#go({ namespace: value === '' ? null : value, number: 0 });
-                }}
-              >
-                <option value="" ?selected=${route.namespace === null}>All namespaces</option>
-                ${namespaces.map(
-                  (name) =>
-                    html`<option value=${name} ?selected=${route.namespace === name}>${name}</option>`,
-                )}
-              </select></label
-            >`
-      }
-      <div class="row close desk" role="group" aria-label="Show">${this.#filters(total, counts)}</div>
-      <span class="grow"></span>
-      ${
-        place.pages < 2
-          ? nothing
-          : html`<div class="row close desk small muted">
-              <button
-                class="tk-button icon ghost"
-                aria-label="Previous page (Page Up)"
-                title="Previous page (Page Up)"
-                ?disabled=${place.page === 0}
-                @click=${() => {
-                  this.#go({ number: place.page - 1 });
-                }}
-              >
-                ${icon('i-left')}</button
-              ><span class="nowrap">${range}</span
-              ><button
-                class="tk-button icon ghost"
-                aria-label="Next page (Page Down)"
-                title="Next page (Page Down)"
-                ?disabled=${place.page === place.pages - 1}
-                @click=${() => {
-                  this.#go({ number: place.page + 1 });
-                }}
-              >
-                ${icon('i-right')}
-              </button>
-            </div>`
-      }
-      <div class="tk-segmented desk" role="radiogroup" aria-label="Cameras per page">
-        ${DENSITIES.map(
-          (density) =>
-            html`<button
-              role="radio"
-              aria-checked=${route.density === density}
-              @click=${() => {
-                this.#go({ density, number: 0 });
-              }}
-            >
-              ${density === 'auto' ? 'Auto' : density}
-            </button>`,
-        )}
-      </div>
-      <button
-        class="tk-button icon ghost desk"
-        aria-label="Fill the screen (F)"
-        title="Fill the screen (F)"
-        @click=${() => {
-          this.#fill();
-        }}
-      >
-        ${icon('i-full')}
-      </button>
-      <button
-        class="tk-button icon ghost phone-only"
-        aria-label=${this.oneColumn ? 'Two columns' : 'One column'}
-        @click=${() => {
-          this.oneColumn = !this.oneColumn;
-        }}
-      >
-        ${icon(this.oneColumn ? 'i-wall' : 'i-stats')}
-      </button>
-      ${
-        context.mayEdit
-          ? html`<a class="tk-button primary desk" href="/cameras/new" @click=${this.#add}
-                >${icon('i-plus')}Add camera</a
-              ><a
-                class="tk-button icon primary phone-only"
-                href="/cameras/new"
-                aria-label="Add camera"
-                @click=${this.#add}
-                >${icon('i-plus')}</a
-              >`
-          : nothing
-      }
-    </header>`;
-  }
-
-  readonly #add = (event: Event): void => {
-    event.preventDefault();
-    this.context.navigate('/cameras/new');
-  };
 
   static override styles = [base, page, wallPageStyles];
 }
