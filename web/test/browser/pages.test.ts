@@ -98,7 +98,7 @@ t.test('the pages of the console', { skip: missing }, async (t) => {
         onlineSince: new Date().toISOString(),
         media: live(1),
       });
-      double.publishTrack(id);
+      double.sfu.publishTrack(id);
       await waitForText(page, /is live/);
       await page.waitForTimeout(500);
       await check(page, problems, `add-camera-3-${tag}`);

@@ -23,12 +23,12 @@ t.test('the pages with pictures', { skip: missing }, async (t) => {
     const tag = look.width < 640 ? `375-${look.theme}` : look.theme;
 
     await t.test(`wall ${tag}`, async () => {
-      double.freeze(silo, false);
+      double.sfu.freeze(silo, false);
       double.update(silo, { state: 'online', online: true, media: live(1) });
       const { page, problems } = await openPage(browser, look);
       await page.goto(`${url}/?n=9`);
       await page.waitForFunction(playing, look.width < 640 ? 4 : 6, { timeout: 60_000 });
-      double.freeze(silo, true);
+      double.sfu.freeze(silo, true);
       double.update(silo, { state: 'offline', online: false, lastSeenAt: new Date().toISOString() });
       // On a phone both are further down: never seen, and paused.
       await waitForText(

@@ -32,7 +32,7 @@ t.test('the wall survives its server', { skip: missing }, async (t) => {
       }
     }
   };
-  const frames = (type: string) => double.frames.filter((frame) => frame.type === type);
+  const frames = (type: string) => double.sfu.frames.filter((frame) => frame.type === type);
   /** Pauses and resumes; how large a picture is shown is told by other frames. */
   const pauses = () => frames('track-state').filter(({ data }) => data['paused'] !== undefined);
 
@@ -44,7 +44,7 @@ t.test('the wall survives its server', { skip: missing }, async (t) => {
   });
 
   await t.test('opening a camera hands the picture over and pauses the rest', async (t) => {
-    double.frames.length = 0;
+    double.sfu.frames.length = 0;
     await page.locator('tk-tile').first().dblclick();
     await page.waitForURL(/\/cameras\/cam01$/);
     await flowing(1);
@@ -73,7 +73,7 @@ t.test('the wall survives its server', { skip: missing }, async (t) => {
   await t.test(
     'the daemon ends: pictures go on, the page says so once, the session is resumed',
     async (t) => {
-      double.frames.length = 0;
+      double.sfu.frames.length = 0;
       double.killDaemon();
       await waitForText(page, /Live data is interrupted since \d\d:\d\d:\d\d\./);
       await flowing(2, 5000);
@@ -91,15 +91,15 @@ t.test('the wall survives its server', { skip: missing }, async (t) => {
   );
 
   await t.test('the SFU ends: a new session brings the pictures back', async (t) => {
-    double.frames.length = 0;
-    double.killSfu();
+    double.sfu.frames.length = 0;
+    double.sfu.kill();
     await flowing(2);
     t.equal(frames('join').length, 2);
     t.comment(`tickets so far ${double.requests.filter((one) => one === 'POST /v1/webrtc/tickets').length}`);
   });
 
   await t.test('the relay ends: the ladder is climbed in words, and ends with pictures', async (t) => {
-    double.frames.length = 0;
+    double.sfu.frames.length = 0;
     const { address, port } = stage.relay;
     await stage.relay.kill();
     await waitForText(page, /Picture interrupted/);
@@ -114,11 +114,11 @@ t.test('the wall survives its server', { skip: missing }, async (t) => {
   });
 
   await t.test('one camera stops: only its tile says so, the other plays on', async (t) => {
-    double.frames.length = 0;
-    double.freeze(gate, true);
+    double.sfu.frames.length = 0;
+    double.sfu.freeze(gate, true);
     await waitForText(page, /Key frame asked at/);
     await flowing(1, 10_000);
-    double.send(gate, 'source-lost', {
+    double.sfu.send(gate, 'source-lost', {
       roomId: `camera:${gate}`,
       message: 'The camera stopped sending video. Restart its encoder.',
       sinceMs: Date.now() - 8000,
@@ -127,8 +127,8 @@ t.test('the wall survives its server', { skip: missing }, async (t) => {
     await waitForText(page, /Restart its encoder/);
     await screenshot(page, 'camera-stopped');
     t.equal(frames('restart').length, 0, 'the connection was left alone');
-    double.send(gate, 'source-back', { roomId: `camera:${gate}` });
-    double.freeze(gate, false);
+    double.sfu.send(gate, 'source-back', { roomId: `camera:${gate}` });
+    double.sfu.freeze(gate, false);
     await flowing(2);
   });
 

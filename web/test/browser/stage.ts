@@ -20,7 +20,7 @@ export type Stage = {
 export async function openStage(t: Test): Promise<Stage> {
   const double = new ConsoleDouble();
   const relay = await Relay.start();
-  double.iceUrls = [relay.url];
+  double.sfu.iceUrls = [relay.url];
   const url = await double.listen();
   const browser = await launchChromium();
   const stage: Stage = { double, relay, browser, url };
@@ -31,7 +31,7 @@ export async function openStage(t: Test): Promise<Stage> {
   });
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${url}/stage.html`);
-  await double.stageReady;
+  await double.sfu.stageReady;
   return stage;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Stands in for the daemon while the console is tested: serves web/dist under the product's own CSP and plays
- * REST, live events and signaling from a script. Pictures come from the stage page through a real relay.
+ * REST and live events from a script. Signaling is the SFU's double; pictures come from the stage page through a
+ * real relay.
  */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -9,8 +10,7 @@ import { extname, join, normalize } from 'node:path';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Device, LiveEvent, Namespace, Role } from '../../../daemon/contract/api.ts';
 import { signInSchema, createDeviceSchema, liveEventSchema } from '../../../daemon/contract/api.ts';
-import { cameraRoomId, deviceIdOfRoom } from '../../../daemon/contract/names.ts';
-import { clientFrames, serverFrames, type TrackInfo } from '../../../daemon/contract/signaling.ts';
+import { SfuDouble, type Camera } from './sfu-double.ts';
 import { STAGE_SCRIPT } from './stage-page.ts';
 
 const DIST = join(import.meta.dirname, '../../dist');
@@ -27,28 +27,13 @@ const TYPES: Record<string, string> = {
 export const PASSWORD = 'correct horse battery';
 export const CODE = 'one-time-code';
 
-type Camera = { device: Device; mimeType: string; published: boolean };
-type Session = {
-  id: string;
-  socket: WebSocket | null;
-  watched: Set<string>;
-  rooms: Set<string>;
-  token: string;
-};
-
 export class ConsoleDouble {
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({ noServer: true });
   readonly #cameras = new Map<string, Camera>();
   readonly #readers = new Map<WebSocket, { seq: number }>();
-  readonly #sessions = new Map<string, Session>();
-  #stage: WebSocket | undefined;
-  #stageReady: () => void = () => undefined;
-  readonly stageReady = new Promise<void>((resolve) => {
-    this.#stageReady = resolve;
-  });
-  /** Everything a client sent over signaling, oldest first. */
-  readonly frames: { type: string; data: Record<string, unknown> }[] = [];
+  /** The namespaces' SFUs, all in one. */
+  readonly sfu = new SfuDouble(this.#cameras);
   /** Requests for anything that is not this server would be refused by the CSP; these were asked of it. */
   readonly requests: string[] = [];
   role: Role = 'owner';
@@ -57,9 +42,6 @@ export class ConsoleDouble {
   namespaces = ['nordwerk'];
   /** Live events and signaling sockets are refused while false. */
   daemonUp = true;
-  iceUrls: string[] = [];
-  /** Set: joins of that camera are refused with this code. */
-  readonly refusals = new Map<string, { code: string; message: string }>();
   #count = 0;
 
   constructor() {
@@ -75,9 +57,9 @@ export class ConsoleDouble {
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (client) => {
-        if (url.pathname === '/stage') this.#openStage(client);
+        if (url.pathname === '/stage') this.sfu.openStage(client);
         else if (url.pathname === '/v1/events') this.#openEvents(client);
-        else this.#openSignaling(client);
+        else this.sfu.open(client);
       });
     });
   }
@@ -147,42 +129,11 @@ export class ConsoleDouble {
     if (camera !== undefined) this.#publish({ type: 'device', device: camera.device });
   }
 
-  /** The camera's track appears in its room. */
-  publishTrack(id: string): void {
-    const camera = this.#cameras.get(id);
-    if (camera === undefined) return;
-    camera.published = true;
-    for (const session of this.#sessions.values()) {
-      if (!session.rooms.has(cameraRoomId(id))) continue;
-      this.#send(session, 'track-added', { track: track(camera) });
-      this.#watch(session, camera);
-    }
-  }
-
-  freeze(id: string, frozen: boolean): void {
-    this.#tellStage({ op: 'freeze', trackId: trackIdOf(id), frozen });
-  }
-
-  send(id: string, type: string, data: Record<string, unknown>): void {
-    for (const session of this.#sessions.values()) {
-      if (session.rooms.has(cameraRoomId(id))) this.#send(session, type, data);
-    }
-  }
-
   /** The daemon ends: sockets break, nothing new is accepted; media goes on. */
   killDaemon(): void {
     this.daemonUp = false;
     for (const reader of this.#readers.keys()) reader.terminate();
-    for (const session of this.#sessions.values()) session.socket?.terminate();
-  }
-
-  /** The SFU ends: sessions and their media are gone. */
-  killSfu(): void {
-    for (const session of [...this.#sessions.values()]) {
-      this.#tellStage({ op: 'end', session: session.id });
-      this.#sessions.delete(session.id);
-      session.socket?.terminate();
-    }
+    this.sfu.dropSockets();
   }
 
   /** An event is lost on the way: the next one has a gap. */
@@ -331,192 +282,4 @@ export class ConsoleDouble {
       client.send(JSON.stringify(liveEventSchema.parse({ ...event, seq: ++reader.seq })));
     }
   }
-
-  // -- Signaling -----------------------------------------------------------------------------------
-
-  #openSignaling(client: WebSocket): void {
-    let session: Session = {
-      id: `s${++this.#count}`,
-      socket: client,
-      watched: new Set(),
-      rooms: new Set(),
-      token: `token-${Math.random()}`,
-    };
-    this.#sessions.set(session.id, session);
-    this.#welcomeSession(session, false);
-    client.on('close', () => {
-      if (session.socket === client) session.socket = null;
-    });
-    client.on('message', (raw: Buffer) => {
-      const parsed = JSON.parse(raw.toString()) as {
-        type: keyof typeof clientFrames;
-        data: Record<string, unknown>;
-      };
-      const data = clientFrames[parsed.type].parse(parsed.data) as Record<string, unknown>;
-      this.frames.push({ type: parsed.type, data });
-      if (parsed.type === 'resume') {
-        const old = [...this.#sessions.values()].find((one) => one.token === data['resumeToken']);
-        if (old === undefined) {
-          this.#send(session, 'error', {
-            requestId: data['requestId'],
-            code: 'resume_failed',
-            message: 'The session is over.',
-          });
-          return;
-        }
-        this.#sessions.delete(session.id);
-        old.socket = client;
-        session = old;
-        this.#welcomeSession(session, true);
-        return;
-      }
-      this.#take(session, parsed.type, data);
-    });
-  }
-
-  #welcomeSession(session: Session, resumed: boolean): void {
-    this.#send(session, 'session', {
-      sessionId: session.id,
-      identity: 'mara',
-      resumeToken: session.token,
-      resumed,
-      serverTimeMs: Date.now(),
-    });
-    if (resumed) return;
-    this.#send(session, 'turn-credentials', {
-      iceServers: this.#iceServers(),
-      iceTransportPolicy: 'relay',
-      username: 'viewer',
-      password: 'only-for-tests',
-      ttl: 600,
-      uris: this.iceUrls,
-    });
-  }
-
-  #iceServers() {
-    return [{ urls: this.iceUrls, username: 'viewer', credential: 'only-for-tests' }];
-  }
-
-  #take(session: Session, type: string, data: Record<string, unknown>): void {
-    const id = typeof data['roomId'] === 'string' ? deviceIdOfRoom(data['roomId']) : undefined;
-    const camera = id === undefined ? undefined : this.#cameras.get(id);
-    switch (type) {
-      case 'join': {
-        const refusal = this.refusals.get(id ?? '');
-        if (camera === undefined || refusal !== undefined) {
-          const { code, message } = refusal ?? {
-            code: 'room_not_found',
-            message: 'There is no such camera.',
-          };
-          this.#send(session, 'error', {
-            requestId: data['requestId'],
-            code,
-            message,
-            roomId: data['roomId'],
-          });
-          return;
-        }
-        session.rooms.add(cameraRoomId(camera.device.id));
-        this.#send(session, 'welcome', {
-          requestId: data['requestId'],
-          roomId: data['roomId'],
-          participantId: 'p1',
-          participants: [],
-          tracks: camera.published ? [track(camera)] : [],
-          sourceLost: null,
-        });
-        if (camera.published) this.#watch(session, camera);
-        return;
-      }
-      case 'subscribe':
-        if (camera?.published === true) this.#watch(session, camera);
-        return;
-      case 'unsubscribe':
-        if (camera === undefined) return;
-        session.watched.delete(camera.device.id);
-        this.#tellStage({ op: 'unwatch', session: session.id, trackId: trackIdOf(camera.device.id) });
-        return;
-      case 'track-state':
-        this.#tellStage({
-          op: 'pause',
-          session: session.id,
-          trackId: data['trackId'],
-          paused: data['paused'] === true,
-        });
-        return;
-      case 'answer':
-        this.#tellStage({ op: 'answer', session: session.id, sdp: data['sdp'] });
-        return;
-      case 'ice-candidate':
-        this.#tellStage({ op: 'remote', session: session.id, candidate: data['candidate'] });
-        return;
-      case 'restart':
-        this.#tellStage({ op: 'restart', session: session.id });
-        return;
-      case 'ping':
-        this.#send(session, 'pong', {});
-        return;
-      default:
-        return;
-    }
-  }
-
-  #watch(session: Session, camera: Camera): void {
-    session.watched.add(camera.device.id);
-    this.#tellStage({
-      op: 'watch',
-      session: session.id,
-      iceServers: this.#iceServers(),
-      trackId: trackIdOf(camera.device.id),
-      label: camera.device.name,
-    });
-  }
-
-  #send(session: Session, type: string, data: Record<string, unknown>): void {
-    serverFrames[type as keyof typeof serverFrames].parse(data);
-    session.socket?.send(JSON.stringify({ type, data }));
-  }
-
-  // -- Stage ---------------------------------------------------------------------------------------
-
-  #openStage(client: WebSocket): void {
-    this.#stage = client;
-    client.on('message', (raw: Buffer) => {
-      const message = JSON.parse(raw.toString()) as Record<string, unknown>;
-      if (message['op'] === 'ready') {
-        this.#stageReady();
-        return;
-      }
-      const session = this.#sessions.get(String(message['session']));
-      if (session === undefined) return;
-      const { sdp, mids, candidate, mid, trackId } = message;
-      if (message['op'] === 'offer') this.#send(session, 'offer', { connection: 'subscribe', sdp, mids });
-      if (message['op'] === 'candidate') {
-        this.#send(session, 'ice-candidate', { connection: 'subscribe', candidate });
-      }
-      if (message['op'] === 'slot') this.#send(session, 'slot', { mid, trackId });
-    });
-  }
-
-  #tellStage(message: Record<string, unknown>): void {
-    this.#stage?.send(JSON.stringify(message));
-  }
-}
-
-function trackIdOf(deviceId: string): string {
-  return `track-${deviceId}`;
-}
-
-function track(camera: Camera): TrackInfo {
-  return {
-    trackId: trackIdOf(camera.device.id),
-    roomId: cameraRoomId(camera.device.id),
-    participantId: 'camera',
-    identity: camera.device.id,
-    kind: 'video',
-    source: 'ingest',
-    mimeType: camera.mimeType,
-    fmtp: '',
-    muted: false,
-  };
 }
