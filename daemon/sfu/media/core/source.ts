@@ -20,11 +20,9 @@ import { KeyFrameRequest } from './key-frame-request.ts';
 import type { MediaPacket } from './media-packet.ts';
 import { MAX_PAYLOAD_BYTES } from './packet-scratch.ts';
 import { RateMeter } from './rate-meter.ts';
-import { ReceiveWindow } from './receive-window.ts';
-import { ReceptionStatistics } from './reception-statistics.ts';
-import { ReplayWindow } from './replay-window.ts';
+import type { ReceptionStatistics } from './reception-statistics.ts';
 import type { RtpHeader } from './rtp-packet.ts';
-import { extendSequence } from './sequence-number.ts';
+import { DUPLICATE, SourceArrivals } from './source-arrivals.ts';
 import { ALL_LAYERS, SpatialLayers, type SizedEncoding } from './spatial-layers.ts';
 import { SourceClock } from './source-clock.ts';
 import { STALL_AFTER_MS, type MediaSource, type SourceOptions, type SourceStats } from './types.ts';
@@ -61,9 +59,6 @@ type Pending = {
   isKeyFrameStart: boolean;
 };
 
-const DUPLICATE_WINDOW = 4096;
-/** Extended numbers start here, so that a packet from before the first one is not negative. */
-const SEQUENCE_ORIGIN = 0x1_0000;
 /** How long a stream may begin without a key frame before one is asked for. */
 const FIRST_KEY_FRAME_MS = 100;
 
@@ -80,7 +75,7 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
   readonly #layers: SpatialLayers<CoreSource> | undefined;
   readonly #own: readonly Encoding[] = [this];
   readonly top = ALL_LAYERS;
-  readonly #bitRate = new RateMeter();
+  readonly #arrivals: SourceArrivals<Pending>;
   readonly #frameRate = new RateMeter();
   readonly #gops = new GopCache();
   readonly #keyFrameRequest = new KeyFrameRequest();
@@ -88,22 +83,13 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
   #listeners: readonly SourceListener[] = [];
   #state: 'waiting' | 'flowing' | 'stalled' | 'closed' = 'waiting';
   #ssrc: number | undefined;
-  #window: ReceiveWindow<Pending>;
-  #seen = new ReplayWindow(DUPLICATE_WINDOW);
-  #reception: ReceptionStatistics;
   #clock: SourceClock | undefined;
   #lastTimestamp = -1;
   #keyFrameTimestamp = -1;
   #isResyncing = false;
-  #lastPacketAtMs: number | null = null;
   #armedMs: number | undefined;
-  #packets = 0;
-  #bytes = 0;
   #nacksSent = 0;
   #plisSent = 0;
-  /** Totals of SSRCs that were replaced. */
-  #lostBefore = 0;
-  #recoveredBefore = 0;
 
   constructor(context: CoreContext, link: SourceLink, options: SourceOptions) {
     this.#context = context;
@@ -114,8 +100,8 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
     this.codec = options.codec;
     this.#eye = options.kind === 'video' ? createCodecEye(options.codec) : undefined;
     this.#layers = this.#eye?.layerHeights === undefined ? undefined : new SpatialLayers<CoreSource>(this);
-    this.#window = new ReceiveWindow({ mayRequest: options.feedback.nack });
-    this.#reception = new ReceptionStatistics(options.clockRate);
+    const { clockRate, feedback } = options;
+    this.#arrivals = new SourceArrivals({ clockRate, mayRequest: feedback.nack });
   }
 
   get isClosed(): boolean {
@@ -168,7 +154,7 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
 
   /** True when a packet came since then. */
   hasSentSince(sinceMs: number): boolean {
-    return this.#lastPacketAtMs !== null && this.#lastPacketAtMs >= sinceMs;
+    return (this.#arrivals.lastAtMs ?? -Infinity) >= sinceMs;
   }
 
   noteAudioLevel(element: number, nowMs: number): void {
@@ -187,11 +173,11 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
   }
 
   get reception(): ReceptionStatistics {
-    return this.#reception;
+    return this.#arrivals.reception;
   }
 
   bitsPerSecond(nowMs: number): number {
-    return this.#bitRate.perSecond(nowMs) * 8;
+    return this.#arrivals.bitsPerSecond(nowMs);
   }
 
   attach(listener: SourceListener): void {
@@ -205,7 +191,7 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
   /** Binds the media SSRC. Another one than before means a new stream: nothing of the old one counts. */
   bind(ssrc: number): void {
     if (this.#ssrc === ssrc) return;
-    if (this.#ssrc !== undefined && this.#packets > 0) this.#startAnew();
+    if (this.#ssrc !== undefined && this.#arrivals.packets > 0) this.#startAnew();
     this.#ssrc = ssrc;
   }
 
@@ -228,19 +214,12 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
       this.#context.drops.add('too-large');
       return;
     }
-    const highest = this.#seen.highest;
-    const sequence =
-      highest === -1 ? SEQUENCE_ORIGIN + sequenceNumber : extendSequence(sequenceNumber, highest);
-    if (!isRetransmission) this.#reception.onPacket(sequence, timestamp, nowMs);
-    if (this.#seen.has(sequence)) {
+    const { length } = payload;
+    const sequence = this.#arrivals.place(sequenceNumber, timestamp, length, isRetransmission, nowMs);
+    if (sequence === DUPLICATE) {
       this.#context.drops.add('duplicate');
       return;
     }
-    this.#seen.add(sequence);
-    this.#packets += 1;
-    this.#bytes += payload.length;
-    this.#bitRate.add(payload.length + 12, nowMs);
-    this.#lastPacketAtMs = nowMs;
     if (this.#state !== 'flowing') this.#onFlowing(nowMs);
     const isKeyFrameStart = this.#eye !== undefined && this.#eye.startsKeyFrame(payload);
     const arrivalMs = nowMs;
@@ -249,7 +228,8 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
       this.#release(pending, nowMs);
       return;
     }
-    switch (this.#window.offer(pending, nowMs)) {
+    const { window } = this.#arrivals;
+    switch (window.offer(pending, nowMs)) {
       case 'next':
         this.#release(pending, nowMs);
         this.#drain(nowMs);
@@ -264,7 +244,7 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
         this.#release(pending, nowMs);
         break;
     }
-    this.#arm(this.#window.deadlineMs);
+    this.#arm(this.#arrivals.window.deadlineMs);
   }
 
   /** The sender said BYE: no packet will come from this SSRC. */
@@ -292,19 +272,18 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
   stats(nowMs: number): SourceStats {
     const parameters = this.#eye?.parameters;
     const intervalMs = this.#gops.intervalMs;
-    const recovered = this.#recoveredBefore + this.#window.recovered;
-    const missing = this.#reception.expected - this.#reception.received - this.#window.recovered;
+    const { packets, bytes, lost, recovered, reception, lastAtMs } = this.#arrivals;
     return {
       trackId: this.trackId,
       rid: this.options.rid ?? null,
       ssrc: this.#ssrc ?? null,
-      packets: this.#packets,
-      bytes: this.#bytes,
+      packets,
+      bytes,
       bitsPerSecond: Math.round(this.bitsPerSecond(nowMs)),
       framesPerSecond: Math.round(this.#frameRate.perSecond(nowMs) * 10) / 10,
-      packetsLost: this.#lostBefore + Math.max(0, missing),
+      packetsLost: lost,
       packetsRecovered: recovered,
-      jitterMs: Math.round(this.#reception.jitterMs * 10) / 10,
+      jitterMs: Math.round(reception.jitterMs * 10) / 10,
       nacksSent: this.#nacksSent,
       plisSent: this.#plisSent,
       keyFrames: this.#gops.keyFrames,
@@ -313,7 +292,7 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
       height: parameters?.height ?? null,
       profileLevelId: parameters?.profileLevelId ?? null,
       hasBFrames: parameters?.hasBFrames ?? false,
-      lastPacketAtMs: this.#lastPacketAtMs,
+      lastPacketAtMs: lastAtMs,
     };
   }
 
@@ -334,29 +313,31 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
     this.#repair(nowMs);
     this.#askForKeyFrame(nowMs);
     if (this.#state === 'flowing') {
-      const stallMs = (this.#lastPacketAtMs ?? nowMs) + STALL_AFTER_MS;
+      const stallMs = (this.#arrivals.lastAtMs ?? nowMs) + STALL_AFTER_MS;
       if (nowMs >= stallMs) this.#stall();
       else this.#arm(stallMs);
     }
-    this.#arm(this.#window.deadlineMs);
+    this.#arm(this.#arrivals.window.deadlineMs);
   }
 
   /** Gives up what is hopeless and asks for the rest. */
   #repair(nowMs: number): void {
-    const deadlineMs = this.#window.deadlineMs;
+    const arrivals = this.#arrivals;
+    const { deadlineMs } = arrivals.window;
     if (deadlineMs === undefined || nowMs < deadlineMs) return;
-    while (this.#window.giveUp(nowMs) > 0) {
+    while (arrivals.window.giveUp(nowMs) > 0) {
       this.#onHole(nowMs);
       this.#drain(nowMs);
     }
-    const requests = this.#window.takeRequests(nowMs);
+    const requests = arrivals.window.takeRequests(nowMs);
     if (requests.length === 0 || this.#ssrc === undefined) return;
     this.#nacksSent += requests.length;
     this.#link.sendNack(this.#ssrc, requests);
   }
 
   #drain(nowMs: number): void {
-    for (let one = this.#window.take(); one !== undefined; one = this.#window.take())
+    const arrivals = this.#arrivals;
+    for (let one = arrivals.window.take(); one !== undefined; one = arrivals.window.take())
       this.#release(one, nowMs);
   }
 
@@ -426,14 +407,7 @@ export class CoreSource implements MediaSource, SizedEncoding<CoreSource>, Timed
   }
 
   #startAnew(): void {
-    this.#lostBefore += Math.max(
-      0,
-      this.#reception.expected - this.#reception.received - this.#window.recovered,
-    );
-    this.#recoveredBefore += this.#window.recovered;
-    this.#window = new ReceiveWindow({ mayRequest: this.options.feedback.nack });
-    this.#seen = new ReplayWindow(DUPLICATE_WINDOW);
-    this.#reception = new ReceptionStatistics(this.options.clockRate);
+    this.#arrivals.restart();
     this.#clock = undefined;
     this.#gops.reset();
     this.#layers?.reset();

@@ -19,8 +19,6 @@ export type DataMessage = {
 const TEXT = 0;
 const BYTES = 1;
 const MAX_NAME_BYTES = 255;
-/** The longest envelope: three names and their lengths. */
-export const MAX_ENVELOPE_BYTES = 1 + 3 * (1 + MAX_NAME_BYTES);
 
 /** @returns undefined for what is no envelope. The payload is a view of `message`. */
 export function readEnvelope(message: Buffer): DataMessage | undefined {
