@@ -1,6 +1,7 @@
 /** Leaves out the spatial layers of one viewer's stream that it is not to have (SVC). Changes between pictures only. */
 import { KEY_FRAME, LAYER_END, spatialLayerOf } from './codec-facts.ts';
 import type { MediaPacket } from './media-packet.ts';
+import type { CoreSource, Encoding } from './source.ts';
 import { ALL_LAYERS } from './spatial-layers.ts';
 
 export class LayerFilter {
@@ -8,24 +9,23 @@ export class LayerFilter {
   #wanted = ALL_LAYERS;
   #changes = 0;
 
-  /** The highest layer that is sent. */
-  get top(): number {
-    return this.#top;
-  }
-
-  /** The highest layer that is to be sent. */
-  get wanted(): number {
-    return this.#wanted;
-  }
-
   /** How often the highest layer became another one. */
   get changes(): number {
     return this.#changes;
   }
 
-  /** Less from the next picture on, more from the next key frame on. */
-  want(top: number): void {
-    this.#wanted = top;
+  /** What is sent of this source. */
+  encodingOf({ encodings }: CoreSource): Encoding | undefined {
+    return encodings[Math.min(this.#top, encodings.length - 1)];
+  }
+
+  /** Less from the next picture on, more from the next key frame on. @returns true when that has to be asked for. */
+  want(encoding: Encoding): boolean {
+    // Of all there is, layers that are added later are a part.
+    const wanted = encoding === encoding.source.encodings.at(-1) ? ALL_LAYERS : encoding.top;
+    if (wanted === this.#wanted) return false;
+    this.#wanted = wanted;
+    return wanted > this.#top;
   }
 
   /** Another stream follows: all of it, until something else is wanted. */

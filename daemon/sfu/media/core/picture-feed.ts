@@ -11,7 +11,6 @@ import { keyFrameDueMs } from './key-frame-due.ts';
 import { LayerSwitch } from './layer-switch.ts';
 import type { MediaPacket } from './media-packet.ts';
 import type { CoreSource, Encoding, SourceListener } from './source.ts';
-import { ALL_LAYERS } from './spatial-layers.ts';
 import type { Feed, FeedFigures } from './viewer-feed.ts';
 import type { ViewerOutput } from './viewer-output.ts';
 import type { ViewerRepair } from './viewer-repair.ts';
@@ -70,8 +69,7 @@ export class PictureFeed implements Feed, SourceListener, Timed {
   }
 
   get encoding(): Encoding | undefined {
-    const encodings = this.#source?.encodings;
-    return encodings?.[Math.min(this.#output.filter.top, encodings.length - 1)];
+    return this.#source && this.#output.filter.encodingOf(this.#source);
   }
 
   get isLive(): boolean {
@@ -98,7 +96,8 @@ export class PictureFeed implements Feed, SourceListener, Timed {
     if (this.#switch?.source === source) return;
     this.#cancelSwitch();
     if (source === this.#source) {
-      this.#wantLayers(source, encoding, nowMs);
+      const isWaited = this.#output.filter.want(encoding);
+      if (isWaited && (this.#state === 'live' || this.#state === 'bursting')) source.requestKeyFrame(nowMs);
       return;
     }
     if (this.#state !== 'live') {
@@ -115,15 +114,6 @@ export class PictureFeed implements Feed, SourceListener, Timed {
       },
     });
     this.#switch.start(nowMs);
-  }
-
-  /** Leaves out the layers above, or gives more of them at the next key frame. */
-  #wantLayers(source: CoreSource, encoding: Encoding, nowMs: number): void {
-    const { filter } = this.#output;
-    const top = encoding === source.encodings.at(-1) ? ALL_LAYERS : encoding.top;
-    if (filter.wanted === top) return;
-    filter.want(top);
-    if (top > filter.top && this.#state === 'live') source.requestKeyFrame(nowMs);
   }
 
   start(nowMs: number): void {

@@ -161,6 +161,30 @@ t.test('the first key frame tells all sizes, and what a viewer had asked for bef
   t.end();
 });
 
+t.test('more is asked for while the first pictures are still on their way', (t) => {
+  for (const laterMs of [2, 16]) {
+    const world = new World(4);
+    const publisher = publish(world, { keyFrameEveryFrames: 0 });
+    world.run(900);
+    const viewer = new Viewer(world, { codec: 'VP9' });
+    viewer.downlink.setHeight(80, world.nowMs);
+    viewer.downlink.setSource(publisher.source, world.nowMs);
+    world.run(laterMs);
+    viewer.downlink.setHeight(undefined, world.nowMs);
+    world.run(1500);
+    t.equal(viewer.downlink.stats().height, 360, `${laterMs} ms later`);
+    t.same(
+      new Set(
+        picturesOf(viewer)
+          .slice(-10)
+          .map(({ top }) => top),
+      ),
+      new Set([2]),
+    );
+  }
+  t.end();
+});
+
 t.test('whatever is sent, asked for and lost, what arrives can be decoded', (t) => {
   const change = fc.record({
     afterMs: fc.integer({ min: 20, max: 900 }),
