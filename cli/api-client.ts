@@ -60,8 +60,9 @@ export class ApiClient {
     return this.#call('GET', path, undefined, schema);
   }
 
-  post<T = unknown>(path: string, body: object = {}, schema?: z.ZodType<T>): Promise<T> {
-    return this.#call('POST', path, body, schema);
+  /** @param timeoutMs for answers that take longer than most. */
+  post<T = unknown>(path: string, body: object = {}, schema?: z.ZodType<T>, timeoutMs?: number): Promise<T> {
+    return this.#call('POST', path, body, schema, timeoutMs);
   }
 
   patch<T = unknown>(path: string, body: object, schema?: z.ZodType<T>): Promise<T> {
@@ -72,8 +73,14 @@ export class ApiClient {
     return this.#call('DELETE', path, undefined, schema);
   }
 
-  async #call<T>(method: string, path: string, body: object | undefined, schema?: z.ZodType<T>): Promise<T> {
-    const { status, text } = await this.#exchange(method, path, body);
+  async #call<T>(
+    method: string,
+    path: string,
+    body: object | undefined,
+    schema?: z.ZodType<T>,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<T> {
+    const { status, text } = await this.#exchange(method, path, { body, timeoutMs });
     const value = parseJson(text);
     // A daemon that is not ready answers /readyz with 503 and its reasons: that is no refusal.
     if (status >= 400 && !(path === '/readyz' && status === 503)) throw refusal(status, value);
@@ -91,7 +98,7 @@ export class ApiClient {
   #exchange(
     method: string,
     path: string,
-    body: object | undefined,
+    { body, timeoutMs }: { body: object | undefined; timeoutMs: number },
   ): Promise<{ status: number; text: string }> {
     return new Promise((resolve, reject) => {
       const payload = body === undefined ? undefined : JSON.stringify(body);
@@ -100,7 +107,7 @@ export class ApiClient {
           socketPath: this.socketPath,
           method,
           path,
-          timeout: this.#timeoutMs,
+          timeout: timeoutMs,
           headers:
             payload === undefined
               ? {}
@@ -123,9 +130,7 @@ export class ApiClient {
       const fail = (error: Error): void => {
         reject(this.#unreachable(error));
       };
-      outgoing.on('timeout', () =>
-        outgoing.destroy(new Error(`no answer in ${String(this.#timeoutMs / 1000)} s`)),
-      );
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer in ${String(timeoutMs / 1000)} s`)));
       outgoing.on('error', fail);
       outgoing.end(payload);
     });

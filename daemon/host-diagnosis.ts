@@ -12,7 +12,9 @@ import { collectFacts } from './health/inspect/collect.ts';
 import type { ClockFacts, UnitFacts } from './health/inspect/facts.ts';
 import { inspectionOf } from './health/inspect/inspect.ts';
 import { relayProof } from './health/relay-proof.ts';
+import type { ConnectDtls } from './health/relay-probe-dtls.ts';
 import type { Clock } from './kit/clock.ts';
+import { isLoopback, parseIp } from './kit/ip-address.ts';
 import type { NodeDiagnosis } from './namespaces/node-diagnosis.ts';
 import type { SqliteDatabase } from './store/sqlite/database.ts';
 import { DatabaseLook } from './store/sqlite/database-look.ts';
@@ -24,6 +26,7 @@ import {
   interfaceAddresses,
 } from './system/host-resources.ts';
 import { portHolders } from './system/port-holder.ts';
+import { loadDtlsEngine } from './turn/server/dtls/openssl-engine.ts';
 import { ProcessSystemctl } from './system/systemd/systemctl.ts';
 import { unitFacts } from './system/systemd/unit-facts.ts';
 
@@ -84,7 +87,8 @@ export class HostDiagnosis {
         if (inputs === undefined) {
           throw new AppError('webrtc_not_enabled', `WebRTC is not enabled for the namespace "${name}".`);
         }
-        return { inputs, trustPem: await trustOf(config, name) };
+        const dtls = diagnosis.servesDtls(name) ? connectDtls() : undefined;
+        return { inputs, trustPem: await trustOf(config, name), dtls };
       }),
     );
     const nowMs = clock.nowMs();
@@ -101,7 +105,9 @@ export class HostDiagnosis {
     if (attacks) {
       report.attacks = await Promise.all(patients.map((one) => attack(one, { nowMs, ownPorts })));
     } else {
-      report.transports = (await Promise.all(patients.map((one) => examine(one, { probes, nowMs })))).flat();
+      const host = { firewall: config.firewall.manager, isHere };
+      const rows = patients.map((one) => examine(one, { probes, nowMs, host }));
+      report.transports = (await Promise.all(rows)).flat();
       const [node, resources, clockFacts] = await Promise.all([
         diagnosis.facts(),
         hostResources(config.dataDir),
@@ -161,4 +167,15 @@ export class HostDiagnosis {
     if (this.#options.config.services.manager !== 'systemd') return [];
     return unitFacts(new ProcessSystemctl(), namespaces);
   }
+}
+
+/** Undefined where the addon was not built: then the services of this host serve no DTLS either. */
+function connectDtls(): ConnectDtls | undefined {
+  const loaded = loadDtlsEngine();
+  return 'problem' in loaded ? undefined : (send) => loaded.engine.connect(send);
+}
+
+function isHere(address: string): boolean {
+  const ip = parseIp(address);
+  return (ip !== undefined && isLoopback(ip)) || interfaceAddresses().includes(address);
 }

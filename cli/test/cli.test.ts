@@ -453,12 +453,13 @@ void t.test('doctor: a row for each transport, the sweep, exit 1 when something 
         at: '2026-01-01T00:00:00.000Z',
         ok: false,
         transports: [
-          { ...way, transport: 'udp', ok: true, sentence: null, sent: 7, lost: 1, rttMs },
+          { ...way, transport: 'udp', ok: true, sentence: null, remedy: null, sent: 7, lost: 1, rttMs },
           {
             ...way,
             transport: 'tcp',
             ok: false,
             sentence: 'Nothing answers.',
+            remedy: 'Open it.',
             sent: 0,
             lost: 0,
             rttMs: null,
@@ -472,6 +473,6 @@ void t.test('doctor: a row for each transport, the sweep, exit 1 when something 
   const { code, out } = await cli('doctor', '-n', 'a', '--probes', '7', '--attack');
   t.equal(code, 1);
   t.match(out, /a +udp +192\.0\.2\.7 port 3478 +ok +1\.0 \/ 2\.0 \/ 3\.0 +1 of 7\n/);
-  t.match(out, /FAIL +a tcp: Nothing answers\.\nFAIL +a: It is open\.\n {6}x\n/);
+  t.match(out, /FAIL +a tcp: Nothing answers\.\n {6}Open it\.\nFAIL +a: It is open\.\n {6}x\n/);
   t.strictSame(asked, [{ namespace: 'a', probes: 7, attack: true }]);
 });

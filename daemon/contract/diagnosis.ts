@@ -132,7 +132,8 @@ export type DoctorRequest = z.infer<typeof doctorRequestSchema>;
 /** One transport to one address of a namespace's TURN service, as a viewer would. */
 const doctorRowSchema = z.object({
   namespace: namespaceNameSchema,
-  transport: z.enum(['udp', 'tcp', 'tls']),
+  /** `dtls` where the service serves it. */
+  transport: z.enum(['udp', 'tcp', 'tls', 'dtls']),
   /** As it stands in the URI, and what was dialled; null when the name does not resolve. */
   host: z.string(),
   address: z.string().nullable(),
@@ -140,6 +141,8 @@ const doctorRowSchema = z.object({
   ok: z.boolean(),
   /** Why it failed. */
   sentence: z.string().nullable(),
+  /** What to do about it; null when there is nothing to do. */
+  remedy: z.string().nullable().default(null),
   steps: z.array(
     z.object({ name: z.string(), ok: z.boolean(), durationMs: z.number(), sentence: z.string().nullable() }),
   ),

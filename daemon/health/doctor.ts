@@ -7,26 +7,42 @@ import { issueRestCredential } from '../credentials/turn-rest.ts';
 import { messageOf } from '../kit/errors.ts';
 import { relayAddresses, turnHosts, type ServiceInputs } from '../namespaces/render-service-config.ts';
 import { attackPeers } from './attack-peers.ts';
+import { remedyFor, type FailedPath } from './doctor-remedies.ts';
+import type { ConnectDtls } from './relay-probe-dtls.ts';
 import { probeRelay, type RelayProbeOptions } from './relay-probe.ts';
 
 const TTL_SECONDS = 120;
+/** A closed port costs so much, one transport after the other. Nine round trips of a satellite fit. */
+const CONTACT_TIMEOUT_MS = 5000;
 const PROBE_TIMEOUT_MS = 8000;
 const ATTACK_TIMEOUT_MS = 20_000;
 const LOOKUP_TIMEOUT_MS = 3000;
 const PEER_PORT = 9;
 
-/** `trustPem`: what a client of the namespace trusts. */
-export type Patient = { inputs: ServiceInputs; trustPem: string };
+export type Patient = {
+  inputs: ServiceInputs;
+  /** What a client of the namespace trusts. */
+  trustPem: string;
+  /** A client's end where the service serves DTLS; undefined: that is not tried. */
+  dtls: ConnectDtls | undefined;
+};
+
+/** What the remedies depend on. */
+type Host = { firewall: FailedPath['firewall']; isHere: (address: string) => boolean };
 
 type Transport = DoctorRow['transport'];
 
 /** One row for each transport and host of the namespace's URIs. Never rejects. */
 export async function examine(
   patient: Patient,
-  options: { probes: number; nowMs: number },
+  options: { probes: number; nowMs: number; host: Host },
 ): Promise<DoctorRow[]> {
-  const { inputs } = patient;
-  const transports: Transport[] = inputs.encryptedOnly ? ['tls'] : ['udp', 'tcp', 'tls'];
+  const { inputs, dtls } = patient;
+  const transports: Transport[] = [
+    ...(inputs.encryptedOnly ? [] : (['udp', 'tcp'] as const)),
+    'tls',
+    ...(dtls === undefined ? [] : (['dtls'] as const)),
+  ];
   const rows = turnHosts(inputs).map(async (host) => {
     const addresses = await addressesOf(host);
     // One after the other: they would queue for the same limits and falsify each other's times.
@@ -95,16 +111,32 @@ type Way = { transport: Transport; host: string; address: string };
 async function probe(
   patient: Patient,
   way: Way,
-  options: { probes: number; nowMs: number },
+  options: { probes: number; nowMs: number; host: Host },
 ): Promise<DoctorRow> {
   const { transport, host, address } = way;
   const settings = common(patient, way, options.nowMs);
-  const result = await probeRelay({ ...settings, echoes: options.probes, timeoutMs: PROBE_TIMEOUT_MS });
+  const result = await probeRelay({
+    ...settings,
+    echoes: options.probes,
+    contactTimeoutMs: CONTACT_TIMEOUT_MS,
+    timeoutMs: PROBE_TIMEOUT_MS,
+  });
+  const { namespace, shieldAddress, blocks } = patient.inputs;
+  const path = { namespace, transport, address, port: settings.port };
+  const { minPort, maxPort } = blocks.sfuMedia;
+  const { firewall, isHere } = options.host;
   return {
-    namespace: patient.inputs.namespace,
-    ...{ transport, host, address, port: settings.port },
+    ...path,
+    host,
     ok: result.ok,
     sentence: result.sentence,
+    remedy:
+      result.fault === null
+        ? null
+        : remedyFor({
+            ...{ ...path, fault: result.fault, firewall, isHere: isHere(address) },
+            sfu: `${shieldAddress} udp ${String(minPort)}-${String(maxPort)}`,
+          }),
     steps: result.steps,
     sent: result.echo?.sent ?? 0,
     lost: result.echo?.lost ?? 0,
@@ -113,7 +145,7 @@ async function probe(
 }
 
 function common(
-  { inputs, trustPem }: Patient,
+  { inputs, trustPem, dtls }: Patient,
   { transport, host, address }: Way,
   nowMs: number,
 ): RelayProbeOptions {
@@ -130,6 +162,7 @@ function common(
     address,
     port: portOf(inputs, transport),
     ...(transport === 'tls' ? { tls: { trustPem, host } } : {}),
+    ...(transport === 'dtls' && dtls !== undefined ? { dtls } : {}),
     ...credential,
     peer: { address: shieldAddress, port: blocks.sfuMedia.minPort },
     probePassword: probePassword(ticketKey),
@@ -147,6 +180,7 @@ function failed(inputs: ServiceInputs, transport: Transport, host: string, sente
     port,
     ok: false,
     sentence,
+    remedy: null,
     steps: [],
     sent: 0,
     lost: 0,
@@ -155,7 +189,7 @@ function failed(inputs: ServiceInputs, transport: Transport, host: string, sente
 }
 
 function portOf({ blocks }: ServiceInputs, transport: Transport): number {
-  return transport === 'tls' ? blocks.turns : blocks.turn;
+  return transport === 'tls' || transport === 'dtls' ? blocks.turns : blocks.turn;
 }
 
 /** @returns a sentence when there is none. */

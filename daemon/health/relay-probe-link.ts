@@ -1,20 +1,15 @@
 /**
- * A client's path to a TURN server, UDP, TCP or TLS, that hands over whole frames. It owns one socket;
+ * A client's path to a TURN server, UDP, TCP, TLS or DTLS, that hands over whole frames. It owns one socket;
  * failures close it and are told once.
  */
 import { createSocket } from 'node:dgram';
 import { connect, isIP, isIPv6, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { StreamFramer } from '../turn/codec/stream-framer.ts';
+import { openDtlsLink, type ConnectDtls } from './relay-probe-dtls.ts';
+import type { TurnLink } from './turn-link.ts';
 
 const MAX_FRAME_BYTES = 65_600;
-
-export interface TurnLink {
-  /** TCP and TLS deliver or fail; over UDP the caller sends again. */
-  readonly reliable: boolean;
-  send(bytes: Buffer): void;
-  close(): void;
-}
 
 /** How a TLS server is verified: the chain ends at a certificate of `trustPem` and names `host`. */
 export type TlsTrust = { trustPem: string; host: string };
@@ -23,18 +18,24 @@ export type TlsTrust = { trustPem: string; host: string };
  * Opens a link. Rejects with the system error, or with the signal's reason when it is aborted first; once
  * open the link lives until `close()`.
  * @param options.tls for `tls`; without it the system's authorities and `address` count.
+ * @param options.dtls for `dtls`, which cannot be without it.
  * @param options.onClosed the link broke or the server closed it; never called after `close()`.
  */
 export function openTurnLink(options: {
-  transport: 'udp' | 'tcp' | 'tls';
+  transport: 'udp' | 'tcp' | 'tls' | 'dtls';
   address: string;
   port: number;
   tls?: TlsTrust;
+  dtls?: ConnectDtls;
   signal: AbortSignal;
   onFrame: (frame: Buffer) => void;
   onClosed: (error: Error) => void;
 }): Promise<TurnLink> {
-  return options.transport === 'udp' ? openUdp(options) : openStream(options);
+  const { transport, dtls } = options;
+  if (transport === 'udp') return openUdp(options);
+  if (transport !== 'dtls') return openStream(options);
+  if (dtls === undefined) return Promise.reject(new Error('there is no DTLS here'));
+  return openDtlsLink({ ...options, connect: dtls });
 }
 
 type LinkOptions = Parameters<typeof openTurnLink>[0];

@@ -32,7 +32,9 @@ import {
   type ClientRequest,
 } from '../turn/core/client-session.ts';
 import { echoes, type EchoResult } from './relay-echo.ts';
-import { openTurnLink, type TlsTrust, type TurnLink } from './relay-probe-link.ts';
+import type { ConnectDtls } from './relay-probe-dtls.ts';
+import { openTurnLink, type TlsTrust } from './relay-probe-link.ts';
+import type { TurnLink } from './turn-link.ts';
 
 const DEFAULT_TIMEOUT_MS = 5000;
 /** First wait before a UDP request is sent again; doubles (RFC 8489 section 6.2.1). */
@@ -45,12 +47,14 @@ const MAX_NAMED_OPEN = 50;
 export type ProbeAddress = { address: string; port: number };
 
 export type RelayProbeOptions = {
-  transport: 'udp' | 'tcp' | 'tls';
+  transport: 'udp' | 'tcp' | 'tls' | 'dtls';
   /** The TURN server. */
   address: string;
   port: number;
   /** For `tls`: what is trusted, and whom the certificate must name. */
   tls?: TlsTrust;
+  /** For `dtls`. */
+  dtls?: ConnectDtls;
   username: string;
   password: string;
   /** Who must answer a STUN Binding request through the relay. */
@@ -63,6 +67,8 @@ export type RelayProbeOptions = {
   echoes?: number;
   /** Instead of the Binding request: none of these peers may be permitted, and none at these ports bound. */
   attack?: { peers: readonly ProbeAddress[]; ports: readonly ProbeAddress[] };
+  /** Limit of the first two steps, until there is an allocation; without it the next one counts alone. */
+  contactTimeoutMs?: number;
   /** Limit of the whole proof. */
   timeoutMs?: number;
 };
@@ -86,10 +92,15 @@ export type RelayProbeResult = {
   relayed: ProbeAddress | null;
   /** The first failed step's sentence. */
   sentence: string | null;
+  /** The same for programs; null when nothing failed. */
+  fault: ProbeFault | null;
   /** Undefined when not asked for, or not got to. */
   echo?: EchoResult | undefined;
   attack?: AttackResult | undefined;
 };
+
+/** `code`: of the system (`ETIMEDOUT` also for whatever was not answered), of TLS, of TURN (`403`), or empty. */
+export type ProbeFault = { step: RelayProbeStepName; code: string };
 
 export type AttackResult = { tried: number; refused: number; open: string[] };
 
@@ -102,6 +113,12 @@ export async function probeRelay(options: RelayProbeOptions): Promise<RelayProbe
 /** A step's failure in words for the operator. */
 class ProbeFailure extends Error {
   override readonly name = 'ProbeFailure';
+  readonly code: string;
+
+  constructor(message: string, code = '') {
+    super(message);
+    this.code = code;
+  }
 }
 
 class RelayProbe {
@@ -115,6 +132,7 @@ class RelayProbe {
   #onFrame: (frame: Buffer) => void = () => undefined;
   #relayed: ProbeAddress | null = null;
   #broken = false;
+  #fault: ProbeFault | null = null;
   #echoResult: EchoResult | undefined;
   #attackResult: AttackResult | undefined;
 
@@ -127,10 +145,13 @@ class RelayProbe {
   async run(): Promise<RelayProbeResult> {
     const { peer, forbiddenPeer, attack, echoes: count } = this.#options;
     const cancelLimit = this.#limit(this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const { contactTimeoutMs } = this.#options;
+    const cancelContact = contactTimeoutMs === undefined ? undefined : this.#limit(contactTimeoutMs);
     let allocated = false;
     try {
       let ok = await this.#step('connect', () => this.#connect());
       if (ok) ok = allocated = await this.#step('allocate', () => this.#allocate());
+      cancelContact?.();
       if (ok) ok = await this.#step('permission', () => this.#permission(endpointOf(peer)));
       if (ok && forbiddenPeer !== undefined) {
         ok = await this.#step('forbidden-peer', () => this.#forbidden(endpointOf(forbiddenPeer)));
@@ -142,6 +163,7 @@ class RelayProbe {
         if (ok && count !== undefined) await this.#step('echo', () => this.#echo(endpointOf(peer), count));
       }
     } finally {
+      cancelContact?.();
       cancelLimit();
     }
     if (allocated) {
@@ -157,6 +179,7 @@ class RelayProbe {
       steps: this.#steps,
       relayed: this.#relayed,
       sentence: failed?.sentence ?? null,
+      fault: this.#fault,
       echo: this.#echoResult,
       attack: this.#attackResult,
     };
@@ -166,7 +189,7 @@ class RelayProbe {
   #limit(timeoutMs: number): () => void {
     const abort = this.#abort;
     const timer = setTimeout(() => {
-      abort.abort(new ProbeFailure(`no answer within ${String(timeoutMs)} ms`));
+      abort.abort(new ProbeFailure(`no answer within ${String(timeoutMs)} ms`, 'ETIMEDOUT'));
     }, timeoutMs);
     return () => {
       clearTimeout(timer);
@@ -180,6 +203,7 @@ class RelayProbe {
       await work();
     } catch (error) {
       sentence = messageOf(error);
+      this.#fault ??= { step: name, code: codeOf(error) };
     }
     const durationMs = Math.round((performance.now() - startedMs) * 10) / 10;
     this.#steps.push({ name, ok: sentence === null, durationMs, sentence });
@@ -187,24 +211,27 @@ class RelayProbe {
   }
 
   async #connect(): Promise<void> {
-    const { transport, address, port, tls } = this.#options;
+    const { transport, address, port, tls, dtls } = this.#options;
     try {
       this.#link = await openTurnLink({
         transport,
         address,
         port,
         ...(tls === undefined ? {} : { tls }),
+        ...(dtls === undefined ? {} : { dtls }),
         signal: this.#abort.signal,
         onFrame: (frame) => {
           this.#onFrame(frame);
         },
         onClosed: (error) => {
           this.#broken = true;
-          this.#abort.abort(new ProbeFailure(`the path to ${this.#server} broke: ${error.message}`));
+          this.#abort.abort(
+            new ProbeFailure(`the path to ${this.#server} broke: ${error.message}`, codeOf(error)),
+          );
         },
       });
     } catch (error) {
-      throw new ProbeFailure(`Nothing answers at ${this.#server}: ${messageOf(error)}.`);
+      throw new ProbeFailure(`Nothing answers at ${this.#server}: ${messageOf(error)}.`, codeOf(error));
     }
   }
 
@@ -289,8 +316,9 @@ class RelayProbe {
       },
     });
     this.#echoResult = result;
-    if (signal.aborted) throw new ProbeFailure(messageOf(signal.reason));
-    if (result.rttMs === null) throw new ProbeFailure(`None of ${String(count)} round trips came back.`);
+    if (signal.aborted) throw new ProbeFailure(messageOf(signal.reason), codeOf(signal.reason));
+    if (result.rttMs === null)
+      throw new ProbeFailure(`None of ${String(count)} round trips came back.`, 'ETIMEDOUT');
   }
 
   async #attack({ peers, ports }: NonNullable<RelayProbeOptions['attack']>): Promise<void> {
@@ -335,7 +363,10 @@ class RelayProbe {
     const answer = await this.#exchange(what, build);
     if (answer.type === 'success') return answer.message;
     if (answer.type === 'error') {
-      throw new ProbeFailure(`${this.#server} refused ${what} with ${explained(answer.code)}.`);
+      throw new ProbeFailure(
+        `${this.#server} refused ${what} with ${explained(answer.code)}.`,
+        String(answer.code),
+      );
     }
     throw new ProbeFailure(`The answer of ${this.#server} to ${what} is not signed with our key.`);
   }
@@ -375,7 +406,7 @@ class RelayProbe {
       };
       const onAbort = (): void => {
         finish();
-        reject(new ProbeFailure(`${failure} (${messageOf(signal.reason)}).`));
+        reject(new ProbeFailure(`${failure} (${messageOf(signal.reason)}).`, codeOf(signal.reason)));
       };
       const send = (waitMs: number): void => {
         this.#link?.send(bytes);
@@ -395,6 +426,11 @@ class RelayProbe {
       send(RETRANSMIT_MS);
     });
   }
+}
+
+function codeOf(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : '';
 }
 
 function explained(code: number): string {

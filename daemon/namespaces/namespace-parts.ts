@@ -135,6 +135,7 @@ export function makeParts(options: NamespacesOptions, stopSignal: AbortSignal) {
     plan: options.ports,
     stateFile: options.stateFile,
     probe: (name) => reports.ask(name),
+    servesDtls: (name) => links.servesDtls(name),
     isChanging: (name) => operations.running(name) !== undefined,
     broken: (name) => broken.get(name),
     firewallProblem: (name) => firewall.view(name).problem,

@@ -28,6 +28,8 @@ export type NodeDiagnosisOptions = {
   dnsProblem: (namespace: string) => Promise<string>;
   dnsDebts: () => NodeFacts['dnsDebts'];
   firewallDrift: () => Promise<string>;
+  /** As far as it is known. */
+  servesDtls: (namespace: string) => boolean;
   /** Why a namespace could not be brought back. */
   broken: (namespace: string) => string | undefined;
 };
@@ -57,6 +59,11 @@ export class NodeDiagnosis {
   /** What is served with: the secrets are in here. Undefined while it is not. */
   inputs(namespace: string): ServiceInputs | undefined {
     return this.#options.enabled.get(namespace);
+  }
+
+  /** Whether clients reach its TURN service over DTLS too, as far as that is known. */
+  servesDtls(namespace: string): boolean {
+    return this.#options.servesDtls(namespace);
   }
 
   /** The namespaces credentials are issued for. */

@@ -10,11 +10,14 @@ import { OperationFailed, printable, table } from '../../output.ts';
 
 type Options = { namespace?: string; probes: number; attack?: boolean };
 
+/** Ports that are closed take seconds each. */
+const TIMEOUT_MS = 180_000;
+
 /** `turnkeep doctor`: exit 1 when something fails. */
 export function doctorCommand(contextOf: ContextOf): Command {
   return new Command('doctor')
     .description(
-      'do what a viewer does, over udp, tcp and tls through the public address: relay, round trips, loss',
+      'do what a viewer does, over udp, tcp, tls and dtls through the public address: relay, round trips, loss',
     )
     .option('-n, --namespace <name>', 'this namespace only')
     .option(
@@ -37,7 +40,7 @@ of them fails, or when a relay does not refuse what --attack tries; that shows i
     )
     .action(async (request: Options, command: Command) => {
       const { client, output } = contextOf(command);
-      const report = await client.post('/v1/doctor', request, doctorReportSchema);
+      const report = await client.post('/v1/doctor', request, doctorReportSchema, TIMEOUT_MS);
       output.show(report, () => describe(report));
       if (!report.ok) throw new OperationFailed('something fails');
     });
@@ -60,9 +63,10 @@ function describe({ transports, attacks, host }: DoctorReport): string {
     ...(rows.length === 0
       ? []
       : [table(['NAMESPACE', 'TRANSPORT', 'THROUGH', 'RELAY', 'RTT MS (MIN / AVG / MAX)', 'LOST'], rows)]),
-    ...transports.flatMap(({ transport, namespace, sentence }) =>
-      sentence === null ? [] : [printable(`FAIL  ${namespace} ${transport}: ${sentence}`)],
-    ),
+    ...transports.flatMap(({ transport, namespace, sentence, remedy }) => [
+      ...(sentence === null ? [] : [printable(`FAIL  ${namespace} ${transport}: ${sentence}`)]),
+      ...(remedy === null ? [] : [printable(`      ${remedy}`)]),
+    ]),
     ...attacks.flatMap(({ ok, namespace, sentence, open }) => [
       printable(`${ok ? 'ok  ' : 'FAIL'}  ${namespace}: ${sentence}`),
       ...open.map((what) => printable(`      ${what}`)),

@@ -84,6 +84,7 @@ t.test('a healthy appliance', async (t) => {
         ['udp', ADDRESS, 3478, true, 20, 0],
         ['tcp', ADDRESS, 3478, true, 20, 0],
         ['tls', ADDRESS, 5349, true, 20, 0],
+        ['dtls', ADDRESS, 5349, true, 20, 0],
       ],
     );
     t.ok(report.transports.every(({ rttMs }) => rttMs !== null && rttMs.max > 0));
@@ -174,7 +175,10 @@ t.test('a healthy appliance', async (t) => {
     t.match(out, /FAIL +services: The TURN service of "demo" is down/);
     const doctor = await cli(appliance, 'doctor');
     t.equal(doctor.code, 1);
-    t.match(doctor.out, /FAIL +demo tcp: Nothing answers at tcp 127\.0\.54\.31:3478/);
+    t.match(
+      doctor.out,
+      /FAIL +demo tcp: Nothing answers at tcp 127\.0\.54\.31:3478.*\n +Nothing listens there/,
+    );
     const report = await appliance.api.get<MonitorReport>('/v1/monitor');
     t.match(report.namespaces[0], { turn_up: false, sfu_up: true });
   });

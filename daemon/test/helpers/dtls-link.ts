@@ -1,7 +1,7 @@
 /** A TURN client's path over DTLS: the addon's client end on a UDP socket of its own. */
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import type { TurnLink } from '../../health/relay-probe-link.ts';
+import type { TurnLink } from '../../health/turn-link.ts';
 import type { DtlsSession } from '../../turn/server/dtls/dtls-engine.ts';
 import { loadDtlsEngine } from '../../turn/server/dtls/openssl-engine.ts';
 

@@ -13,7 +13,8 @@ import {
   type TurnTransport,
 } from '../../contract/turn-config.ts';
 import { issueRestCredential } from '../../credentials/turn-rest.ts';
-import { openTurnLink, type TlsTrust, type TurnLink } from '../../health/relay-probe-link.ts';
+import { openTurnLink, type TlsTrust } from '../../health/relay-probe-link.ts';
+import type { TurnLink } from '../../health/turn-link.ts';
 import { parseIp } from '../../kit/ip-address.ts';
 import { ControlClient } from '../../system/control-client.ts';
 import { ATTRIBUTE, METHOD, TRANSPORT_UDP } from '../../turn/codec/attribute-types.ts';

@@ -54,7 +54,7 @@ export function commandsOf(remedy: string | null): string[] {
 
 // -- Doctor ------------------------------------------------------------------------------------------
 
-const TRANSPORTS = ['udp', 'tcp', 'tls'] as const;
+const TRANSPORTS = ['udp', 'tcp', 'tls', 'dtls'] as const;
 
 export type PathCell = { state: StateName; label: string; detail: string };
 export type PathMatrix = {
@@ -85,7 +85,8 @@ function pathCell(rows: readonly DoctorRow[]): PathCell {
     const step = first.steps.find(({ ok }) => !ok);
     const where = rows.length === 1 ? '' : ` (${String(failed.length)} of ${String(rows.length)} addresses)`;
     const why = first.sentence ?? step?.sentence ?? 'It does not say why.';
-    return { state: 'error', label: `No way through${where}`, detail: why };
+    const remedy = (first.remedy ?? '').replaceAll('`', '');
+    return { state: 'error', label: `No way through${where}`, detail: `${why} ${remedy}`.trimEnd() };
   }
   const times = rows.flatMap(({ rttMs }) => (rttMs === null ? [] : [rttMs.average]));
   const sent = rows.reduce((sum, row) => sum + row.sent, 0);

@@ -21,8 +21,8 @@ export function viewerCard(report: DoctorReport | null, nowMs: number): Template
     ${
       report === null
         ? html`<p class="body small muted">
-            Not tried yet. Run doctor opens a relay over udp, tcp and tls for every enabled namespace, as a
-            viewer would, and counts what comes back.
+            Not tried yet. Run doctor opens a relay over udp, tcp, tls and dtls for every enabled namespace,
+            as a viewer would, and counts what comes back.
           </p>`
         : namespaces.length === 0
           ? html`<p class="body small muted">

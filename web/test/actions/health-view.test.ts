@@ -18,6 +18,7 @@ const row = (change: Partial<DoctorRow>): DoctorRow => ({
   port: 3478,
   ok: true,
   sentence: null,
+  remedy: null,
   steps: [],
   sent: 10,
   lost: 0,
@@ -62,13 +63,16 @@ t.test('a remedy: its text, and what of it can be pasted', (t) => {
 t.test('paths: the worst address is told, what is not offered is off', (t) => {
   const rows = [
     row({}),
-    row({ transport: 'tls', ok: false, sentence: 'No answer in 5 s.', sent: 0, rttMs: null }),
+    row({
+      ...{ transport: 'tls', ok: false, sentence: 'No answer in 5 s.', sent: 0, rttMs: null },
+      remedy: 'Ask `turnkeep inspect`.',
+    }),
     row({ transport: 'tls', address: '192.0.2.2' }),
     row({ namespace: 'hofgut', lost: 1 }),
   ];
   const {
     namespaces,
-    rows: [udp, tcp, tls],
+    rows: [udp, tcp, tls, dtls],
   } = pathMatrix(rows);
   t.same(namespaces, ['hofgut', 'nordwerk']);
   t.same(udp?.cells, [
@@ -76,10 +80,11 @@ t.test('paths: the worst address is told, what is not offered is off', (t) => {
     { state: 'live', label: '3.1 ms', detail: '0 % lost' },
   ]);
   t.match(tcp?.cells, [{ label: 'Off' }, { label: 'Off' }]);
+  t.match(dtls?.cells, [{ label: 'Off' }, { label: 'Off' }]);
   t.match(tls?.cells[1], {
     state: 'error',
     label: 'No way through (1 of 2 addresses)',
-    detail: 'No answer in 5 s.',
+    detail: 'No answer in 5 s. Ask turnkeep inspect.',
   });
   t.equal(rtt(38.4), '38 ms');
   t.end();
