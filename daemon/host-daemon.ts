@@ -55,6 +55,7 @@ export async function openDaemon(options: {
   const certificates = await openHostCertificates({ config, log: part('certificates'), clock });
   const namespaces = await openNamespaces({
     ...{ config, database, services, certificates, log: part('namespaces'), clock },
+    databaseStandsIn: problems.length > 0,
   });
   const { acme } = certificates;
   const diagnosis = new HostDiagnosis({ config, database, problems, namespaces, acme, clock });

@@ -21,6 +21,8 @@ import { FileStateStore } from './system/state-file-store.ts';
 export async function openNamespaces(options: {
   config: LoadedConfig;
   database: ConstructorParameters<typeof SqliteNamespaceStore>[0];
+  /** The database does not open: that one is empty, in memory. */
+  databaseStandsIn: boolean;
   services: ServiceManager;
   certificates: Pick<HostCertificates, 'turn' | 'acme'>;
   log: Logger;
@@ -42,6 +44,7 @@ export async function openNamespaces(options: {
     ports: portPlanOf(config.ports),
     credentialTtlSeconds: turn.credentialTtlSeconds,
     store: new SqliteNamespaceStore(database),
+    storeStandsIn: options.databaseStandsIn,
     stateFile: new FileStateStore(join(dataDir, 'cluster_state.json')),
     services,
     connector: new UnixControlConnector(),

@@ -17,6 +17,8 @@ import type { NamespaceStore, ServiceKind, ServiceManager, ServiceRef, ServiceRe
 export type ColdBootOptions = {
   node: string;
   store: NamespaceStore;
+  /** It is empty because the database does not open. */
+  storeStandsIn: boolean;
   services: ServiceManager;
   state: StateKeeper;
   enabled: EnabledNamespaces;
@@ -36,7 +38,7 @@ export type ColdBootOptions = {
 export async function coldBoot(
   options: ColdBootOptions,
 ): Promise<{ plan: BootPlan; broken: Map<string, string> }> {
-  const { node, store, state, enabled, log } = options;
+  const { node, store, storeStandsIn, state, enabled, log } = options;
   const choice = await load(state);
   const plan = planBoot(node, choice, {
     generation: store.stateGeneration(node),
@@ -73,7 +75,10 @@ export async function coldBoot(
       broken.set(config.namespace, messageOf(error));
     }
   }
-  const opened = options.openFirewall(booted.map(({ inputs }) => inputs));
+  // Whose ports are open is not known: what runs keeps them.
+  const isUnknown = storeStandsIn && choice.state === null;
+  if (isUnknown) log.error('neither database nor state file can be read: what runs is left as it is');
+  const opened = isUnknown ? undefined : options.openFirewall(booted.map(({ inputs }) => inputs));
   await Promise.all(
     booted.map(({ inputs: { namespace } }) => {
       const target = plan.targets.find(({ config }) => config.namespace === namespace);
@@ -103,7 +108,12 @@ export async function coldBoot(
     plan.restore.length > 0 ||
     plan.relearn.length > 0 ||
     plan.stale.length > 0;
-  if (outOfStep && (plan.targets.length > 0 || choice.state !== null || plan.warnings.length > 0)) {
+  // Written from a database that stands in, it would say "none", or seem newer than the database that comes back.
+  if (
+    !storeStandsIn &&
+    outOfStep &&
+    (plan.targets.length > 0 || choice.state !== null || plan.warnings.length > 0)
+  ) {
     try {
       await state.save();
     } catch (error) {

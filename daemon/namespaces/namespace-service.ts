@@ -218,6 +218,7 @@ export class Namespaces extends Lifecycle {
     });
     const { plan, broken } = await coldBoot({
       ...{ node, services, log, store, state, enabled },
+      storeStandsIn: this.#options.storeStandsIn ?? false,
       readyTimeoutMs: times.bootReadyTimeoutMs,
       signal: this.stopSignal,
       limit: (namespace, quota) => quotas.apply(namespace, quota),

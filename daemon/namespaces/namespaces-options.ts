@@ -39,6 +39,8 @@ export type NamespacesOptions = {
   ports: PortPlan;
   credentialTtlSeconds: number;
   store: NamespaceStore;
+  /** The database does not open and `store` is an empty one in memory: it knows of nothing, which is no "none". */
+  storeStandsIn?: boolean;
   stateFile: StateFileStore;
   services: ServiceManager;
   connector: ControlConnector;

@@ -1,6 +1,7 @@
 /**
  * The state file on disk, mode 0600, with its previous copy beside it. At every moment of a write the
- * file is there whole: the old one gets a second name (`.prev`) before the new one takes its place.
+ * file is there whole: the old one gets a second name before the new one takes its place, `.prev`, or `.bad` when it
+ * could not be used, for whoever wants to know what happened to it.
  */
 import { link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -24,7 +25,7 @@ export class FileStateStore implements StateFileStore {
     const path = this.#path;
     try {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      if (options.keepPrevious) await this.#keepPrevious();
+      await this.#keepAs(options.keepPrevious ? 'prev' : 'bad');
       await replaceFile(path, text);
       // The first write has no previous copy: the second is then of the same generation.
       if (!(await exists(`${path}.prev`))) await replaceFile(`${path}.prev`, text);
@@ -38,8 +39,8 @@ export class FileStateStore implements StateFileStore {
     }
   }
 
-  async #keepPrevious(): Promise<void> {
-    const second = `${this.#path}.prev.tmp`;
+  async #keepAs(ending: 'prev' | 'bad'): Promise<void> {
+    const second = `${this.#path}.${ending}.tmp`;
     await rm(second, { force: true });
     try {
       await link(this.#path, second);
@@ -47,7 +48,7 @@ export class FileStateStore implements StateFileStore {
       if (isErrno(error, 'ENOENT')) return;
       throw error;
     }
-    await rename(second, `${this.#path}.prev`);
+    await rename(second, `${this.#path}.${ending}`);
     await syncDirectory(dirname(this.#path));
   }
 }

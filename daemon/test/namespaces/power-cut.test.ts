@@ -173,6 +173,45 @@ t.test('a power cut that takes the database: back on the same ports from the sta
   await next.stop();
 });
 
+t.test(
+  'neither database nor state file can be read: what runs is left alone, and so are the copies',
+  async (t) => {
+    const { world, daemon } = await freshWorld(t, true);
+    await daemon.stop();
+    const torn = world.stateFile.current!.slice(0, 100);
+    world.stateFile.current = torn;
+    world.stateFile.previous = torn;
+    const { store } = world;
+    const { open } = world.firewall;
+    world.loseDatabase(t);
+    const blind = world.daemon({ storeStandsIn: true });
+    await blind.start();
+    t.same([...world.services.running].sort(), ['sfu-demo', 'turn-demo']);
+    t.same(world.firewall.open, open);
+    t.same([world.stateFile.current, world.stateFile.previous], [torn, torn]);
+    await blind.stop();
+    world.store = store;
+    const next = world.daemon();
+    await next.start();
+    t.equal(check(t, world, next, 'the database is mended'), 'enabled');
+    await next.stop();
+  },
+);
+
+t.test('a database that stands in makes no state file newer than the real one', async (t) => {
+  const { world, daemon } = await freshWorld(t, true);
+  await daemon.stop();
+  const before = world.stateFile.current;
+  const { store } = world;
+  world.loseDatabase(t);
+  const blind = world.daemon({ storeStandsIn: true });
+  await blind.start();
+  t.equal(blind.get('demo').webrtc, 'enabled');
+  await blind.stop();
+  t.equal(world.stateFile.current, before);
+  world.store = store;
+});
+
 t.test('a torn state file is not used: previous copy, then database', async (t) => {
   for (const previous of ['kept', 'torn'] as const) {
     const { world, daemon } = await freshWorld(t, true);

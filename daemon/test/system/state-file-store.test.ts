@@ -23,6 +23,7 @@ t.test('a good copy becomes the previous one, a bad one does not', async (t) => 
   writeFileSync(path, 'tw');
   await store.write('three', { keepPrevious: false });
   t.same(await store.read(), { current: 'three', previous: 'one' });
+  t.equal(readFileSync(`${path}.bad`, 'utf8'), 'tw', 'and is kept for whoever wants to see it');
 });
 
 t.test('leftovers of a crash are no obstacle and leave nothing behind', async (t) => {
