@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { turnControlEvents, turnControlMethods } from '../../contract/control.ts';
+import { turnControlEvents, turnControlMethods, type TurnStatus } from '../../contract/control.ts';
 import {
   DEFAULT_TURN_LIMITS,
   DEFAULT_TURN_SESSION,
@@ -62,8 +62,14 @@ export class SfuBehindTurn {
     transports?: RelayTransport[];
     /** Other URIs that lead to these listeners: clients are told of them too. */
     detours?: (listeners: TurnServiceConfig['listeners']) => Promise<string[]>;
+    /** Instead of the usual block of 200. */
+    relayPorts?: { minPort: number; maxPort: number };
+    limits?: Partial<TurnServiceConfig['limits']>;
+    session?: Partial<TurnServiceConfig['session']>;
+    /** `NODE_OPTIONS` of the two services. */
+    nodeOptions?: { turn: string; sfu: string };
   }): Promise<SfuBehindTurn> {
-    const { transports = ['udp'] } = options;
+    const { transports = ['udp'], relayPorts = RELAY_PORTS, nodeOptions } = options;
     const listen = interfaceAddress() ?? options.turn;
     const directory = mkdtempSync(join(tmpdir(), 'turn-'));
     const listeners: TurnServiceConfig['listeners'] = [];
@@ -73,24 +79,28 @@ export class SfuBehindTurn {
     }
     const certificate = transports.includes('tls') ? certificateFor(listen, directory) : undefined;
     const detours = (await options.detours?.(listeners)) ?? [];
-    const sfu = await SfuProcess.start(options.shield, (config) => ({
-      ...config,
-      relays: [{ address: options.turn, ...RELAY_PORTS }, ...(options.extraRelays ?? [])],
-      turn: { ...config.turn, uris: [...listeners.map(uriOf), ...detours], secret: SECRET },
-    }));
+    const sfu = await SfuProcess.start(
+      options.shield,
+      (config) => ({
+        ...config,
+        relays: [{ address: options.turn, ...relayPorts }, ...(options.extraRelays ?? [])],
+        turn: { ...config.turn, uris: [...listeners.map(uriOf), ...detours], secret: SECRET },
+      }),
+      nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions.sfu },
+    );
     const config: TurnServiceConfig = {
       version: 1,
       namespace: 'demo',
       realm: 'demo',
       listeners,
       ...(certificate === undefined ? {} : { certificate: certificate.files }),
-      relay: { addresses: [options.turn], ...RELAY_PORTS },
+      relay: { addresses: [options.turn], ...relayPorts },
       peers: { scope: 'sfu', allow: [{ address: options.shield, ...sfu.config.media }] },
       secrets: [{ id: 'one', secret: SECRET }],
       derived: null,
-      session: DEFAULT_TURN_SESSION,
+      session: { ...DEFAULT_TURN_SESSION, ...options.session },
       revoked: [],
-      limits: DEFAULT_TURN_LIMITS,
+      limits: { ...DEFAULT_TURN_LIMITS, ...options.limits },
       rfc5766Channels: false,
       controlSocket: join(directory, 'turn.sock'),
     };
@@ -98,6 +108,7 @@ export class SfuBehindTurn {
     writeFileSync(path, JSON.stringify(config), { mode: 0o600 });
     const turn = spawn(process.execPath, ['daemon/turn-service.ts', '--config', path], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions.turn }) },
     });
     await lineOf(turn, (line) => line === '{"ready":true}');
     const { client: control } = await ControlClient.open({
@@ -124,6 +135,11 @@ export class SfuBehindTurn {
   /** What a client is told of a listener. */
   uri(transport: RelayTransport): string {
     return uriOf(this.#listener(transport));
+  }
+
+  /** What the TURN service counts. */
+  turnStatus(): Promise<TurnStatus> {
+    return this.#control.call('status', {});
   }
 
   /** The sessions of a subject, as the TURN service sees them. */

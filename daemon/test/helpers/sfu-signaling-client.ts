@@ -93,6 +93,11 @@ export class SignalingClient {
     this.#socket.close(code);
   }
 
+  /** As when the cable is pulled: nothing is read or said any more, not even a pong. */
+  freeze(): void {
+    this.#socket.pause();
+  }
+
   /** As when a gateway dies. */
   terminate(): void {
     this.#socket.terminate();

@@ -24,12 +24,6 @@ export function relayOf(address: string): { address: string; minPort: number; ma
 
 /** `video`: the codecs it speaks, all of them by default. */
 export function weriftPeer(address: string, video?: RTCRtpCodecParameters[]): RTCPeerConnection {
-  const vp9 = new RTCRtpCodecParameters({
-    mimeType: 'video/VP9',
-    clockRate: 90_000,
-    rtcpFeedback: [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }],
-    parameters: 'profile-id=0',
-  });
   return new RTCPeerConnection({
     iceInterfaceAddresses: { udp4: address },
     iceAdditionalHostAddresses: [address],
@@ -38,10 +32,34 @@ export function weriftPeer(address: string, video?: RTCRtpCodecParameters[]): RT
     icePortRange: [RELAY_PORTS.minPort, RELAY_PORTS.maxPort],
     iceServers: [{ urls: `stun:${address}:9` }],
     iceStunGatherTimeout: 0.01,
-    bundlePolicy: 'max-bundle',
+    ...media(video),
+  });
+}
+
+/** One that comes by a TURN server only, as browsers do. */
+export function relayedPeer(
+  iceServers: { urls: string[]; username: string; credential: string }[],
+): RTCPeerConnection {
+  return new RTCPeerConnection({
+    iceServers: iceServers.map(({ urls, ...one }) => ({ urls: urls[0]!, ...one })),
+    iceTransportPolicy: 'relay',
+    iceUseIpv6: false,
+    ...media(),
+  });
+}
+
+function media(video?: RTCRtpCodecParameters[]) {
+  const vp9 = new RTCRtpCodecParameters({
+    mimeType: 'video/VP9',
+    clockRate: 90_000,
+    rtcpFeedback: [{ type: 'nack' }, { type: 'nack', parameter: 'pli' }],
+    parameters: 'profile-id=0',
+  });
+  return {
+    bundlePolicy: 'max-bundle' as const,
     codecs: { audio: [useOPUS()], video: video ?? [useVP8(), useH264(), vp9] },
     headerExtensions: { audio: [useSdesMid()], video: [useSdesMid()] },
-  });
+  };
 }
 
 /** The description with all candidates, each as if it were a relay's. */
