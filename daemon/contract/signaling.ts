@@ -262,6 +262,8 @@ export const serverFrames = {
   /** Answer to `open-data`: what data messages are held to. Sizes are of the payload, without its envelope. */
   'data-open': z.object({
     ...requestId,
+    /** Whose channels: where a session has several connections. */
+    ...connectionId,
     maxMessageBytes: z.number(),
     messagesPerSecond: z.number(),
     bytesPerSecond: z.number(),

@@ -8,7 +8,13 @@ import type {
 } from '../../daemon/contract/signaling.ts';
 import type { DataLanes, DataMessage, DataOptions } from './data-lanes.ts';
 import { Emitter } from './emitter.ts';
-import type { MediaEnvironment, MediaSession, ServerRefusal } from './media-session.ts';
+import {
+  NO_SESSION,
+  RequestError,
+  type MediaEnvironment,
+  type MediaSession,
+  type ServerRefusal,
+} from './media-session.ts';
 import type { Publication, PublishOptions } from './publication.ts';
 import type { Publisher } from './publisher.ts';
 import { RemoteTrack } from './remote-track.ts';
@@ -183,12 +189,15 @@ export class JoinedRoom extends Emitter<RoomEvents> {
   }
 
   /**
-   * Sends text or bytes to the others in the room. Resolves when it is on its way; rejects when it is larger than the
-   * server takes (16 KiB unless it says otherwise), with an error that names the limit.
+   * Sends text or bytes to the others in the room. Resolves when it is on its way. Rejects (RequestError) while the
+   * room is not joined, with the server's sentence when it refuses data channels, and when they do not open within 30 s;
+   * when it is larger than the server takes (16 KiB unless it says otherwise), with an error that names the limit.
    */
   async sendData(data: string | Uint8Array, options: DataOptions = {}): Promise<void> {
-    this.#mustNotBeLeft();
-    this.#port.data.want(this.roomId, this.#state === 'joined');
+    if (this.#state !== 'joined') {
+      throw new RequestError('unavailable', this.#refusal?.message ?? NO_SESSION);
+    }
+    this.#port.data.want(this.roomId, true);
     await this.#port.data.send(this.roomId, data, options);
   }
 
@@ -354,8 +363,8 @@ export class JoinedRoom extends Emitter<RoomEvents> {
     if (this.#state === 'left') throw new Error(`The room "${this.roomId}" was left: join it again.`);
   }
 
-  #ask(frame: ClientFrame): Promise<void> {
-    return this.#port.session.ask(frame, this.roomId);
+  async #ask(frame: ClientFrame): Promise<void> {
+    await this.#port.session.ask(frame, this.roomId);
   }
 
   #meet(participant: ParticipantInfo): void {

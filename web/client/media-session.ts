@@ -61,7 +61,8 @@ const SHARED_STEP_GAP_MS = 4000;
 const RESTART_LIMIT_MS = 6000;
 const NO_MILESTONES: Milestones = { sessionAtMs: null, relayedAtMs: null, connectedAtMs: null };
 const MAX_PENDING = 256;
-const MAX_QUESTIONS = 64;
+export const NO_SESSION = 'There is no session: try again.';
+export const NO_ANSWER = 'The server did not answer.';
 const ANSWER_LIMIT_MS = 10_000;
 
 /** The server said no, in the words of its error table; or it did not answer (`unavailable`). */
@@ -74,14 +75,15 @@ export class RequestError extends Error {
   }
 }
 
+/** `settle`: the caller waits for an answer or an error. */
+type Pending = { roomId: string; settle?: (answer: ServerFrame | RequestError) => void };
+
 export class MediaSession extends Emitter<MediaSessionEvents> {
   readonly #options: MediaSessionOptions;
   readonly #timers: Timers;
   readonly #signaling: SignalingSession;
-  /** requestId -> roomId of frames that may still be refused. */
-  readonly #pending = new Map<string, string>();
-  /** Requests whose callers wait for `done` or an error. */
-  readonly #questions = new Map<string, (error: RequestError | null) => void>();
+  /** Frames that may still be refused, by requestId. */
+  readonly #pending = new Map<string, Pending>();
   #subscriber: SubscribeConnections | undefined;
   #iceServers: IceServer[] = [];
   #milestones = NO_MILESTONES;
@@ -151,39 +153,42 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
   }
 
   /** Like `send`; a refusal is told with the room it concerns. */
-  request(frame: ClientFrame, roomId: string): boolean {
+  request(frame: ClientFrame, roomId: string, settle?: Pending['settle']): boolean {
     const requestId = `r${String(++this.#requests)}`;
     if (!this.#signaling.send({ ...frame, requestId } as ClientFrame)) return false;
-    this.#pending.set(requestId, roomId);
+    this.#pending.set(requestId, { roomId, ...(settle && { settle }) });
     const [oldest = ''] = this.#pending.keys();
-    if (this.#pending.size > MAX_PENDING) this.#pending.delete(oldest);
+    if (this.#pending.size > MAX_PENDING) this.#unanswered(oldest);
     return true;
   }
 
-  /** A request that is answered by `done`. @throws RequestError (rejects) when it was refused or not answered. */
-  ask(frame: ClientFrame, roomId: string): Promise<void> {
+  /** A request that is answered by `done` or `data-open`. @throws RequestError (rejects) when it was refused or not answered. */
+  ask(frame: ClientFrame, roomId: string): Promise<ServerFrame> {
     return new Promise((resolve, reject) => {
-      if (this.#questions.size >= MAX_QUESTIONS || !this.request(frame, roomId)) {
-        reject(new RequestError('unavailable', 'There is no open session: try again later.'));
-        return;
-      }
+      const isSent = this.request(frame, roomId, (answer) => {
+        cancel();
+        if (answer instanceof RequestError) reject(answer);
+        else resolve(answer);
+      });
       const requestId = `r${String(this.#requests)}`;
       const cancel = this.#timers.after(ANSWER_LIMIT_MS, () => {
-        this.#answer(requestId, new RequestError('unavailable', 'The server did not answer in time.'));
+        this.#unanswered(requestId);
       });
-      this.#questions.set(requestId, (error) => {
-        cancel();
-        if (error === null) resolve();
-        else reject(error);
-      });
+      if (isSent) return;
+      cancel();
+      reject(new RequestError('unavailable', NO_SESSION));
     });
   }
 
-  /** @returns false when nobody waits for this answer. */
-  #answer(requestId: string, error: RequestError | null): boolean {
-    const settle = this.#questions.get(requestId);
-    settle?.(error);
-    return this.#questions.delete(requestId);
+  #unanswered(requestId: string): void {
+    const asked = this.#pending.get(requestId);
+    this.#pending.delete(requestId);
+    asked?.settle?.(new RequestError('unavailable', NO_ANSWER));
+  }
+
+  /** Tells a refusal that nobody waits for. */
+  refuse({ code, message }: RequestError, roomId: string): void {
+    this.emit('refused', { code, message, roomId, requestId: undefined, connection: undefined });
   }
 
   /** Tries to reach the server now instead of at the end of the wait. */
@@ -209,9 +214,9 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     return this.#subscriber?.receiverTrack(trackId);
   }
 
-  /** A data channel of the connection that receives. */
-  createChannel(label: string, init: RTCDataChannelInit): RTCDataChannel {
-    return this.#peer().createChannel(label, init, this.#iceServers);
+  /** A data channel of a connection that receives; '' where there is one only. */
+  createChannel(connectionId: string, label: string, init: RTCDataChannelInit): RTCDataChannel {
+    return this.#peer().createChannel(connectionId, label, init, this.#iceServers);
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {
@@ -230,17 +235,14 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     this.#subscriber?.close();
     this.#subscriber = undefined;
     this.#blocked = false;
-    this.#pending.clear();
-    for (const requestId of [...this.#questions.keys()]) {
-      this.#answer(requestId, new RequestError('unavailable', 'The session ended without an answer.'));
-    }
+    for (const requestId of [...this.#pending.keys()]) this.#unanswered(requestId);
     this.#milestones = { ...NO_MILESTONES, sessionAtMs };
     this.emit('forgotten');
   }
 
   #take(frame: ServerFrame): void {
     const { requestId = '' } = frame as { requestId?: string };
-    const askedOf = this.#pending.get(requestId);
+    const asked = this.#pending.get(requestId);
     this.#pending.delete(requestId);
     switch (frame.type) {
       case 'turn-credentials':
@@ -259,7 +261,7 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
         return;
       case 'error':
         if (frame.connectionId !== undefined) this.#subscriber?.drop(frame.connectionId);
-        this.#refused(frame, frame.roomId ?? askedOf);
+        this.#refused(frame, asked);
         return;
       case 'kicked':
         if (frame.roomId === null) {
@@ -268,7 +270,8 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
         }
         break;
       case 'done':
-        this.#answer(requestId, null);
+      case 'data-open':
+        asked?.settle?.(frame);
         return;
       default:
         break;
@@ -276,11 +279,11 @@ export class MediaSession extends Emitter<MediaSessionEvents> {
     this.emit('frame', frame);
   }
 
-  #refused(frame: ServerFrameData<'error'>, roomId: string | undefined): void {
-    const { code, message, requestId = '', connection } = frame;
+  #refused(frame: ServerFrameData<'error'>, asked: Pending | undefined): void {
+    const { code, message, requestId = '', connection, roomId = asked?.roomId } = frame;
     if (roomId === undefined && code === 'negotiation_failed') this.#renewLater();
-    if (this.#answer(requestId, new RequestError(code, message))) return;
-    this.emit('refused', { code, message, roomId, requestId, connection });
+    if (asked?.settle) asked.settle(new RequestError(code, message));
+    else this.emit('refused', { code, message, roomId, requestId, connection });
   }
 
   // -- The subscribe leg -----------------------------------------------------------------------------

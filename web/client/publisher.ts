@@ -4,7 +4,6 @@
  * restart, then replaced, then the session is.
  */
 import type { ServerFrame, ServerFrameData } from '../../daemon/contract/signaling.ts';
-import { plainCandidate } from './candidate.ts';
 import { Emitter } from './emitter.ts';
 import type { MediaEnvironment, MediaSession, ServerRefusal } from './media-session.ts';
 import { Publication, type PublishOptions } from './publication.ts';
@@ -151,7 +150,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
 
   #takeCandidate(candidate: ServerFrameData<'ice-candidate'>['candidate']): void {
     if (!candidate?.candidate || !this.#connection) return;
-    const init = plainCandidate(candidate);
+    const init = candidate as RTCIceCandidateInit;
     if (!this.#connection.remoteDescription) {
       if (this.#earlyCandidates.length < 64) this.#earlyCandidates.push(init);
       return;
@@ -238,12 +237,14 @@ export class Publisher extends Emitter<{ connection: undefined }> {
       await transceiver.sender.replaceTrack(track);
       transceiver.direction = 'sendonly';
     }
-    const codecs = RTCRtpSender.getCapabilities(kind)?.codecs ?? [];
-    const wanted = codecs.filter(({ mimeType }) => mimeType.toLowerCase() === codec?.toLowerCase());
-    const repair = codecs.filter(({ mimeType }) => mimeType.toLowerCase() === `${kind}/rtx`);
+    const named = (name = ''): RTCRtpCodec[] =>
+      (RTCRtpSender.getCapabilities(kind)?.codecs ?? []).filter(
+        ({ mimeType }) => mimeType.toLowerCase() === name.toLowerCase(),
+      );
+    const wanted = named(codec);
     if (codec !== undefined && wanted.length === 0) throw new Error(`This browser cannot send ${codec}.`);
     if (codec !== undefined || idle) {
-      transceiver.setCodecPreferences(codec === undefined ? [] : [...wanted, ...repair]);
+      transceiver.setCodecPreferences(codec === undefined ? [] : [...wanted, ...named(`${kind}/rtx`)]);
     }
     return transceiver;
   }
@@ -315,7 +316,7 @@ export class Publisher extends Emitter<{ connection: undefined }> {
       this.#options.session.send({
         type: 'ice-candidate',
         connection: 'publish',
-        candidate: candidate && plainCandidate(candidate),
+        candidate,
       });
     };
     connection.onconnectionstatechange = () => {
@@ -374,8 +375,6 @@ export class Publisher extends Emitter<{ connection: undefined }> {
     const connection = this.#connection;
     if (!connection) return;
     this.#connection = undefined;
-    connection.onicecandidate = null;
-    connection.onconnectionstatechange = null;
     connection.close();
     this.emit('connection');
   }

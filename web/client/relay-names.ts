@@ -13,12 +13,11 @@ export function codecName(mimeType: string): string {
 /** `turn:host:3478?transport=udp` -> `udp 3478`; duplicates removed. */
 export function transportsOf(urls: string[]): string[] {
   const names = urls.map((url) => {
-    const match = /^turn(s?):.*?(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(url);
-    if (match === null) return url;
-    const [, secure, port, transport] = match;
-    return secure
-      ? `${transport === 'udp' ? 'dtls' : 'tls'} ${port ?? '5349'}`
-      : `${transport ?? 'udp'} ${port ?? '3478'}`;
+    const [whole, secure, port, transport] =
+      /^turn(s?):.*?(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(url) ?? [];
+    if (!whole) return url;
+    if (!secure) return `${transport ?? 'udp'} ${port ?? '3478'}`;
+    return `${transport === 'udp' ? 'dtls' : 'tls'} ${port ?? '5349'}`;
   });
   return [...new Set(names)];
 }

@@ -85,7 +85,7 @@ const SHAPES: Record<ServerFrameType, Record<string, Check>> = {
   'source-back': { roomId: text },
   'server-draining': { retryAfterMs: number, alternatives: listOf(text) },
   kicked: { roomId: orNull(text), reason: text },
-  'data-open': { requestId: optional(text), maxMessageBytes: number },
+  'data-open': { requestId: optional(text), connectionId, maxMessageBytes: number },
   done: { requestId: optional(text) },
   pong: {},
   error: {

@@ -41,16 +41,20 @@ export class SubscribeConnections extends Emitter<SubscriberEvents> {
     this.#one(offer.connectionId, iceServers).takeOffer(offer);
   }
 
-  /** A data channel of the only connection, before or after its first offer. */
-  createChannel(label: string, init: RTCDataChannelInit, iceServers: IceServer[]): RTCDataChannel {
-    return this.#one(undefined, iceServers).createChannel(label, init);
+  /** A data channel of a connection, before or after its first offer. */
+  createChannel(
+    connectionId: string,
+    label: string,
+    init: RTCDataChannelInit,
+    iceServers: IceServer[],
+  ): RTCDataChannel {
+    return this.#one(connectionId, iceServers).createChannel(label, init);
   }
 
-  #one(connectionId: string | undefined, iceServers: IceServer[]): Subscriber {
-    const id = connectionId ?? '';
+  #one(id = '', iceServers: IceServer[]): Subscriber {
     let one = this.#all.get(id);
     if (!one) {
-      one = new Subscriber({ ...this.#options, iceServers, connectionId });
+      one = new Subscriber({ ...this.#options, iceServers, connectionId: id || undefined });
       for (const name of ['slots', 'relayed', 'blocked', 'failed'] as const) {
         one.on(name, (data) => {
           this.emit(name, data);
@@ -111,16 +115,11 @@ export class SubscribeConnections extends Emitter<SubscriberEvents> {
 
   async #merged(): Promise<RTCStatsReport> {
     const reports = await Promise.all([...this.#all.values()].map((one) => one.getStats()));
-    const entries = reports.flatMap((report, at) =>
-      ([...report.values()] as Record<string, unknown>[]).map((entry) =>
-        Object.fromEntries(
-          Object.entries(entry).map(([key, value]) => [
-            key,
-            /(^i|I)d$/.test(key) && typeof value === 'string' ? `${String(at)}-${value}` : value,
-          ]),
-        ),
-      ),
-    );
-    return new Map(entries.map((entry) => [entry['id'], entry])) as unknown as RTCStatsReport;
+    const entries = reports.flatMap((report, at) => {
+      const text = JSON.stringify([...report.values()]);
+      const renamed: unknown = JSON.parse(text.replace(/"(id|\w+Id)":"/g, `"$1":"${String(at)}-`));
+      return renamed as { id: string }[];
+    });
+    return new Map(entries.map((entry) => [entry.id, entry]));
   }
 }

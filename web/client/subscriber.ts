@@ -4,7 +4,6 @@
  */
 import type { IceServer } from '../../daemon/contract/ice.ts';
 import type { ClientFrame, ServerFrameData } from '../../daemon/contract/signaling.ts';
-import { plainCandidate } from './candidate.ts';
 import { Emitter } from './emitter.ts';
 
 export type SubscriberEvents = {
@@ -53,7 +52,7 @@ export class Subscriber extends Emitter<SubscriberEvents> {
         type: 'ice-candidate',
         connection: 'subscribe',
         ...this.which,
-        candidate: candidate && plainCandidate(candidate),
+        candidate,
       });
     };
     connection.onicegatheringstatechange = () => {
@@ -104,7 +103,7 @@ export class Subscriber extends Emitter<SubscriberEvents> {
 
   takeCandidate(candidate: ServerFrameData<'ice-candidate'>['candidate']): void {
     if (!candidate?.candidate) return;
-    const init = plainCandidate(candidate);
+    const init = candidate as RTCIceCandidateInit;
     if (!this.#connection.remoteDescription) {
       if (this.#earlyCandidates.length < 64) this.#earlyCandidates.push(init);
       return;
@@ -142,9 +141,6 @@ export class Subscriber extends Emitter<SubscriberEvents> {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#connection.onicecandidate = null;
-    this.#connection.onicegatheringstatechange = null;
-    this.#connection.onconnectionstatechange = null;
     this.#connection.close();
     this.clear();
   }

@@ -134,12 +134,6 @@ export class FrontSession implements ServedSession {
         this.#linkOfTrack(frame.trackId).send(frame);
         return;
       case 'open-data':
-        if (this.#hasMany) {
-          throw new AppError(
-            'conflict',
-            'A client with several connections cannot send data messages where rooms are spread over workers: set sfu.workers to 1.',
-          );
-        }
         this.#linkForData(frame.roomId).send(frame);
         return;
       case 'offer':
@@ -189,7 +183,10 @@ export class FrontSession implements ServedSession {
 
   /** A frame of a worker, for the client. */
   #pass(link: WorkerLink, frame: ServerFrame): void {
-    const isOfSubscribe = 'connection' in frame ? frame.connection === 'subscribe' : frame.type === 'slot';
+    const isOfSubscribe =
+      'connection' in frame
+        ? frame.connection === 'subscribe'
+        : frame.type === 'slot' || frame.type === 'data-open';
     if (!this.#hasMany || !isOfSubscribe) this.send(frame);
     else this.send({ ...frame, connectionId: link.connectionId } as ServerFrame);
   }

@@ -223,12 +223,57 @@ t.test('data messages reach the others of a room in its worker', async (t) => {
   say(fromAda, 'hello');
   await bob.until('Ada', () => bob.heard.some(({ text }) => text === 'hello'));
   t.match(bob.heard, [{ roomId: 'talk', participantId: ada.participantId, text: 'hello' }]);
-  // A client with a connection for each worker cannot, and is told why.
-  const { client } = await wall(t);
-  client.send('join', { roomId: 'talk', connections: 'many' });
-  await client.next('welcome');
-  client.send('open-data', { requestId: 'data', roomId: 'talk' });
-  t.match(await client.next('error'), { code: 'conflict', requestId: 'data', message: /sfu\.workers to 1/ });
+});
+
+t.test('a client with a connection for each worker has channels in each', async (t) => {
+  // A room in each worker, found by where they are placed.
+  const homes = new Map<number, string>();
+  const scouts = await SignalingClient.open(sfu.url(sfu.ticket({ identity: 'scout' })));
+  t.teardown(() => scouts.close());
+  for (let at = 0; homes.size < 2 && at < 20; at += 1) {
+    scouts.send('join', { roomId: `say-${at}`, connections: 'many' });
+    await scouts.next('welcome');
+    homes.set(await workerOf(`say-${at}`), `say-${at}`);
+  }
+  const rooms = [...homes.values()];
+  t.equal(rooms.length, 2);
+
+  const both = await SignalingClient.open(sfu.url(sfu.ticket({ identity: 'both' })));
+  t.teardown(() => both.close());
+  for (const roomId of rooms) {
+    both.send('join', { roomId, connections: 'many' });
+    await both.next('welcome');
+  }
+  both.send('open-data', { requestId: 'which' });
+  t.match(await both.next('error'), { code: 'invalid_request', requestId: 'which', message: /roomId/ });
+  const ids = new Set<unknown>();
+  const speakers: DataPeer[] = [];
+  for (const roomId of rooms) {
+    const speaker = await DataPeer.join(sfu, VIEWER, [roomId], { identity: `in ${roomId}` });
+    t.teardown(() => speaker.close());
+    speakers.push(speaker);
+    speaker.signaling.send('open-data', {});
+    await speaker.signaling.next('data-open');
+    both.send('open-data', { requestId: roomId, roomId });
+    const opened = await both.next('data-open');
+    t.equal(opened['requestId'], roomId);
+    const { connectionId } = opened as unknown as { connectionId: string };
+    ids.add(connectionId);
+    const mine = DataPeer.on(both, VIEWER, connectionId);
+    t.teardown(() => mine.peer.close());
+    const [channel, theirs] = await Promise.all([mine.open('a'), speaker.open('a')]);
+    say(channel, `to ${roomId}`, roomId);
+    await speaker.until('what both say', () => speaker.heard.length > 0);
+    say(theirs, `from ${roomId}`);
+    await mine.until('an answer', () => mine.heard.length > 0);
+    t.match(mine.heard, [{ text: `from ${roomId}` }]);
+  }
+  t.equal(ids.size, 2);
+  t.same(
+    speakers.map((one) => one.heard.map(({ text }) => text)),
+    rooms.map((roomId) => [`to ${roomId}`]),
+    'each room hears what was said to it',
+  );
 });
 
 t.test('a session is resumed in all its workers, and ends in all', async (t) => {

@@ -33,19 +33,26 @@ export class DataPeer {
   participantId = '';
   readonly #prepared = new Set<Dtls>();
 
-  private constructor(signaling: SignalingClient, peer: RTCPeerConnection) {
+  private constructor(signaling: SignalingClient, peer: RTCPeerConnection, connectionId?: string) {
     this.signaling = signaling;
     this.peer = peer;
     let tail = Promise.resolve();
-    signaling.onFrame((frame: Frame) => {
-      if (frame.type !== 'offer') return;
+    const answer = (frame: Frame): void => {
+      if (frame.type !== 'offer' || frame['connectionId'] !== connectionId) return;
       tail = tail.then(async () => {
         const sdp = await answerOffer(peer, frame['sdp'] as string);
         // Before the SFU can answer: a transport that is connected already would keep what the library does.
         this.#prepareTransports();
-        signaling.send('answer', { sdp });
+        signaling.send('answer', { connectionId, sdp });
       });
-    });
+    };
+    for (const frame of signaling.frames) answer(frame);
+    signaling.onFrame(answer);
+  }
+
+  /** One of the connections of a client that is in its rooms already. */
+  static on(signaling: SignalingClient, address: string, connectionId: string): DataPeer {
+    return new DataPeer(signaling, weriftPeer(address), connectionId);
   }
 
   /** Joins `rooms` and asks for data channels. */

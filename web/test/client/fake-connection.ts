@@ -56,12 +56,42 @@ export class FakeConnection {
     return transceiver;
   }
   senders: FakeSender[] = [];
+  channels: FakeChannel[] = [];
+  createDataChannel(label: string, init: { ordered?: boolean }) {
+    const channel = new FakeChannel(label, init.ordered ?? true);
+    this.channels.push(channel);
+    return channel;
+  }
   becomes(state: string) {
     this.connectionState = state;
     this.onconnectionstatechange?.();
   }
   close() {
     this.closed = true;
+    // Without an event, as the specification has it.
+    for (const channel of this.channels) channel.readyState = 'closed';
+  }
+}
+
+/** A data channel that keeps what is sent on it. */
+export class FakeChannel {
+  label: string;
+  ordered: boolean;
+  readyState = 'connecting';
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: ArrayBuffer }) => void) | null = null;
+  onclose: (() => void) | null = null;
+  sent: Uint8Array[] = [];
+  constructor(label: string, ordered: boolean) {
+    this.label = label;
+    this.ordered = ordered;
+  }
+  opens() {
+    this.readyState = 'open';
+    this.onopen?.();
+  }
+  send(message: Uint8Array) {
+    this.sent.push(message);
   }
 }
 

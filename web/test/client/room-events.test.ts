@@ -68,11 +68,11 @@ t.test('a moderator mutes, sends away and closes; refusals are errors of the pro
   t.notHas(socket().of('kick')[0], { reason: /./ }, 'what is left out is the server’s to choose');
   answer('kick', 'error', { code: 'forbidden', message: 'You may not.' });
   await t.rejects(kicked, { name: 'RequestError', code: 'forbidden', message: 'You may not.' });
-  const late = t.rejects(room.close('Over.'), { code: 'unavailable', message: /in time/ });
+  const late = t.rejects(room.close('Over.'), { code: 'unavailable', message: /did not answer/ });
   t.match(socket().of('close'), [{ roomId: 'lobby', reason: 'Over.' }]);
   await timers.advance(10_000);
   await late;
-  const cut = t.rejects(room.close(), { code: 'unavailable', message: /session ended/ });
+  const cut = t.rejects(room.close(), { code: 'unavailable', message: /did not answer/ });
   client.close();
   await cut;
   t.same(errors, [], 'nothing is told twice');
