@@ -30,6 +30,8 @@ export type ViewerFacts = {
   paused: boolean;
   /** Its path does not carry the track at all. */
   held: boolean;
+  /** Its path does not carry all of the track: whole pictures are left out for it now. */
+  behind: boolean;
   connection: ConnectionFacts | null;
   packetAtMs: number | null;
   keyFrameAtMs: number | null;
@@ -53,6 +55,7 @@ export type ConnectionFacts = {
 };
 
 const STALE_MS = 3000;
+const BEHIND = 'network is too slow for all of the track: whole pictures are left out for it.';
 
 export function viewerTimeline(facts: ViewerFacts): ViewerTimeline {
   const link = facts.connection;
@@ -73,7 +76,8 @@ export function viewerTimeline(facts: ViewerFacts): ViewerTimeline {
 }
 
 function sentenceOf(missing: ViewerStep['id'] | null, facts: ViewerFacts): string {
-  if (missing === null) return afterwards(facts) ?? 'It has a picture.';
+  if (missing === null)
+    return afterwards(facts) ?? `It has a picture${facts.behind ? `, but its ${BEHIND}` : '.'}`;
   const link = facts.connection;
   const connecting = missing === 'allocation' || missing === 'ice' || missing === 'dtls';
   if (!facts.connected && connecting) {
@@ -97,7 +101,7 @@ function sentenceOf(missing: ViewerStep['id'] | null, facts: ViewerFacts): strin
         ? 'The source has sent no key frame since it began: its encoder does not answer the requests for one.'
         : (nothingToSend(facts) ?? 'Packets reach it, and the next key frame is waited for.');
     case 'decoded':
-      return notDecoded(facts);
+      return nothingToSend(facts) ?? notDecoded(facts);
   }
 }
 
@@ -108,7 +112,8 @@ function noAllocation(link: ConnectionFacts | null): string {
     : 'It has no relay: no TURN address answered it. A firewall may block UDP, TCP and TLS to them.';
 }
 
-function notDecoded({ reports, source: { problem } }: ViewerFacts): string {
+function notDecoded({ reports, behind, source }: ViewerFacts): string {
+  const problem = source.problem ?? (behind ? `Its ${BEHIND}` : null);
   if (!reports) {
     const told = 'A key frame was sent to it; its browser has not reported a decoded frame.';
     return problem === null ? told : `${told} ${problem}`;

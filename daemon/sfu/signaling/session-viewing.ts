@@ -83,6 +83,7 @@ export class SessionViewing implements ViewerSession {
     return {
       ...sent,
       paused: this.#paused.has(trackId),
+      behind: typeof this.path?.slowSinceMs === 'number' && (this.sentOf(trackId)?.framesSpared ?? 0) > 0,
       decodedAtMs: this.#decodedAtMs.get(trackId) ?? null,
       reports: this.figures.has(trackId),
     };

@@ -17,7 +17,10 @@ export interface ViewerSession {
   connectionFacts(): ConnectionFacts | null;
   trackFacts(
     trackId: string,
-  ): Pick<ViewerFacts, 'paused' | 'held' | 'packetAtMs' | 'keyFrameAtMs' | 'decodedAtMs' | 'reports'>;
+  ): Pick<
+    ViewerFacts,
+    'paused' | 'held' | 'behind' | 'packetAtMs' | 'keyFrameAtMs' | 'decodedAtMs' | 'reports'
+  >;
   sentOf(trackId: string): DownlinkStats | undefined;
 }
 
@@ -78,6 +81,7 @@ function factsOf({
   const nothing = {
     paused: false,
     held: false,
+    behind: false,
     packetAtMs: null,
     keyFrameAtMs: null,
     decodedAtMs: null,

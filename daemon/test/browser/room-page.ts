@@ -77,6 +77,8 @@ export type Seen = {
   pictures: number;
   /** Pictures that were shown, whatever is on them. */
   shown: number;
+  /** Those on which nothing was recognised, though something had been before. */
+  unread: number;
   size: string;
   /** `spatial.temporal` layers of the pictures that came, where something told them. */
   layers: string[];
@@ -96,6 +98,7 @@ type Room = {
   tracks: string[];
   pictures: Set<string>;
   shown: number;
+  unread: number;
   size: string;
   layers: Set<string>;
   described: number;
@@ -110,6 +113,8 @@ type Frame = {
   type: string;
   mids?: Record<string, string | null>;
   participantId?: string | null;
+  paused?: boolean;
+  reason?: string;
   sdp: string;
   code: string;
   message: string;
@@ -124,6 +129,7 @@ export function enterRoom(entrance: Entrance): void {
     tracks: [],
     pictures: new Set(),
     shown: 0,
+    unread: 0,
     size: '',
     layers: new Set(),
     described: 0,
@@ -182,6 +188,9 @@ export function enterRoom(entrance: Entrance): void {
     }
     if (frame.type === 'active-speaker') room.speaker = frame.participantId ?? room.speaker;
     if (['offer', 'answer'].includes(frame.type)) note(`took an ${frame.type}`);
+    if (frame.type === 'track-state' && frame.paused !== undefined) {
+      note(`${frame.paused ? 'paused' : 'resumed'}: ${frame.reason ?? ''}`);
+    }
     if (frame.type === 'error') fail(`${frame.code}: ${frame.message}`);
     if (frame.type === 'welcome' && entrance.publish !== null) await publish(entrance.publish);
     if (frame.type === 'answer') {
@@ -340,6 +349,7 @@ export function enterRoom(entrance: Entrance): void {
       const picture = entrance.picture === 'numbers' ? frameNumber() : ballPosition();
       room.shown += 1;
       if (picture !== null) room.pictures.add(picture);
+      else if (room.pictures.size > 0) room.unread += 1;
       video.requestVideoFrameCallback(read);
     };
     const bright = (x: number, y: number): boolean => (context?.getImageData(x, y, 1, 1).data[1] ?? 0) > 128;
@@ -432,6 +442,7 @@ export async function lookAround(): Promise<Seen> {
     tracks: [...room.tracks].sort(),
     pictures: room.pictures.size,
     shown: room.shown,
+    unread: room.unread,
     size: room.size,
     layers: [...room.layers].sort(),
     described: room.described,

@@ -17,7 +17,12 @@ export type Line = {
   loss: number;
   /** A datagram that waits less overtakes. */
   reorders: boolean;
+  /** What the line carries, one datagram after the other, with a queue of two seconds before it; no limit if left out. */
+  bytesPerSecond?: number;
 };
+
+/** What would wait longer is lost. */
+const QUEUE_MS = 2000;
 
 export const CLEAN_LINE: Line = { delayMs: 0, jitterMs: 0, loss: 0, reorders: false };
 
@@ -31,6 +36,8 @@ class Direction {
   readonly #line: () => Line;
   #waiting: { dueMs: number; deliver: () => void }[] = [];
   #lastDueMs = 0;
+  /** When the line has carried what it has taken. */
+  #idleMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(random: () => number, line: () => Line) {
@@ -38,14 +45,17 @@ class Direction {
     this.#line = line;
   }
 
-  carry(deliver: () => void): void {
-    const { delayMs, jitterMs, loss, reorders } = this.#line();
-    if (this.#random() < loss) {
+  carry(bytes: number, deliver: () => void): void {
+    const { delayMs, jitterMs, loss, reorders, bytesPerSecond = Infinity } = this.#line();
+    const nowMs = performance.now();
+    const startMs = Math.max(nowMs, this.#idleMs);
+    if (this.#random() < loss || (bytesPerSecond < Infinity && startMs - nowMs > QUEUE_MS)) {
       this.count.lost += 1;
       return;
     }
     this.count.carried += 1;
-    let dueMs = performance.now() + delayMs + this.#random() * jitterMs;
+    this.#idleMs = startMs + (bytes / bytesPerSecond) * 1000;
+    let dueMs = this.#idleMs + delayMs + this.#random() * jitterMs;
     if (!reorders) dueMs = Math.max(dueMs, this.#lastDueMs);
     this.#lastDueMs = Math.max(dueMs, this.#lastDueMs);
     let at = this.#waiting.length;
@@ -160,7 +170,7 @@ export class NatPath {
     const client = `${from.address}:${from.port}`;
     if (this.#blocked.has(client)) return;
     const mapping = this.#mappings.get(client) ?? this.#map(client, from);
-    this.#up.carry(() => {
+    this.#up.carry(datagram.length, () => {
       if (this.#mappings.get(client) === mapping) {
         mapping.send(datagram, this.#server.port, this.#server.address, () => undefined);
       }
@@ -173,7 +183,7 @@ export class NatPath {
     mapping.on('error', () => undefined);
     mapping.bind(0, this.address.address);
     mapping.on('message', (datagram) => {
-      this.#down.carry(() => {
+      this.#down.carry(datagram.length, () => {
         if (this.#mappings.get(client) === mapping)
           this.#inside.send(datagram, port, address, () => undefined);
       });

@@ -9,7 +9,8 @@ const LINK: ConnectionFacts = {
 const SEEN: ViewerFacts = {
   ...{ nowMs: 5000, trackId: 't', kind: 'video', sessionAtMs: 1000, connected: true },
   source: { lost: null, mutedBy: null, lastPacketAtMs: 4990, keyFrames: 3, problem: null },
-  ...{ unwanted: false, undecodable: null, paused: false, held: false, connection: LINK },
+  ...{ unwanted: false, undecodable: null, paused: false, held: false, behind: false },
+  connection: LINK,
   ...{ packetAtMs: 1060, keyFrameAtMs: 1061, decodedAtMs: 1100, reports: true },
 };
 const before = (step: 'allocation' | 'ice' | 'dtls' | 'packet' | 'key-frame' | 'decoded'): ViewerFacts => {
@@ -88,6 +89,17 @@ t.test('causes behind a step', (t) => {
   t.match(sentence(packet, { unwanted: true, undecodable: 'H264' }), /browser cannot decode H264/);
   t.match(sentence(packet, { paused: true }), /has paused/);
   t.match(sentence(packet, { held: true }), /too slow/);
+  // A client that reports no decoded frame is told of these too, not of frames that it might have lost.
+  for (const facts of [packet, undecoded, { ...undecoded, reports: false }]) {
+    t.match(sentence(facts, { held: true }), /^Its network is too slow for the track: it is held back/);
+    t.match(sentence(facts, { paused: true }), /^The viewer has paused/);
+    t.match(sentence(facts, source({ mutedBy: 'moderator' })), /^A moderator has muted/);
+    t.match(sentence(facts, source({ lost: 'The camera is offline.' })), /^The camera is offline/);
+  }
+  const behind = { behind: true };
+  t.match(sentence(SEEN, behind), /^It has a picture, .*network is too slow.*pictures are left out/);
+  t.match(sentence(undecoded, behind), /decoded no frame\. Its network is too slow/);
+  t.match(sentence(undecoded, { ...behind, reports: false }), /has not reported .*Its network is too slow/);
   t.match(sentence(before('key-frame'), source({ keyFrames: 0 })), /encoder does not answer/);
   t.match(sentence(SEEN, source({ lastPacketAtMs: 1000 })), /^It had a picture\. Now: .*nothing for 4 s/);
   t.match(sentence(SEEN, { connection: { ...LINK, ended: 'Closed.' } }), /had a picture until/);

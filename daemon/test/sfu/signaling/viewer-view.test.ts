@@ -22,7 +22,7 @@ function sentence(hasBFrames: boolean, profileLevelId: string, decodedAtMs: numb
     connectionFacts: () => null,
     sentOf: () => undefined,
     trackFacts: () => ({
-      ...{ paused: false, held: false, packetAtMs: 200, keyFrameAtMs: 200 },
+      ...{ paused: false, held: false, behind: false, packetAtMs: 200, keyFrameAtMs: 200 },
       ...{ decodedAtMs, reports: true },
     }),
   };
