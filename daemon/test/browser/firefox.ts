@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { tempDir } from '../helpers/temp-dir.ts';
-import { enterRoom, lookAround } from './room-page.ts';
+import { askForHeight, enterRoom, lookAround } from './room-page.ts';
 import type { OpenTab } from './room-tabs.ts';
 
 export const FIREFOX = '/usr/bin/firefox-esr';
@@ -52,6 +52,7 @@ export async function launchFirefox(t: Test): Promise<OpenTab> {
     await bidi.command('browsingContext.navigate', { context, url, wait: 'complete' });
     return {
       enter: (entrance) => bidi.call(context, enterRoom, entrance),
+      askFor: (height) => bidi.call(context, askForHeight, height),
       look: () => bidi.call(context, lookAround, null),
       close: async () => {
         await bidi.command('browsingContext.close', { context });
