@@ -2,7 +2,7 @@
  * Reads the configuration: YAML file -> environment overrides -> validation that reports every problem at
  * once, with its line. Never changes its input; a configuration with one problem is refused whole.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
@@ -13,6 +13,8 @@ import { knownKeys, nearestKey } from './known-keys.ts';
 
 /** A configuration file is written by hand: anything larger is a mistake. */
 const MAX_CONFIG_BYTES = 256 * 1024;
+/** Nobody mends more at once, and a file that is none has tens of thousands. */
+const MAX_PROBLEMS = 100;
 
 export type ConfigProblem = {
   /** Line in the file, or null when the value came from elsewhere. */
@@ -74,7 +76,7 @@ export function parseConfig(
 ): DaemonConfig {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const problems: ConfigProblem[] = document.errors.map((error) => ({
+  const problems: ConfigProblem[] = document.errors.slice(0, MAX_PROBLEMS).map((error) => ({
     line: lines.linePos(error.pos[0]).line,
     key: '',
     message: firstLine(error.message),
@@ -82,7 +84,7 @@ export function parseConfig(
   if (problems.length > 0) throw new ConfigError(options.source, problems);
 
   // The parser's own aliases limit guards against documents that grow when expanded.
-  const written: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
+  const written = expanded(document, options.source);
   const overrides = environmentOverrides(options.environment);
   const parsed = daemonConfigSchema.safeParse(withOverrides(written, overrides));
   if (parsed.success) return parsed.data;
@@ -99,17 +101,37 @@ export function parseConfig(
   );
 }
 
-function readConfigFile(path: string): string {
+/** @throws ConfigError for an alias without its anchor, and for aliases that multiply. */
+function expanded(document: Document, source: string): unknown {
   try {
-    const bytes = readFileSync(path);
-    if (bytes.length <= MAX_CONFIG_BYTES) return bytes.toString('utf8');
+    return (document.toJS({ maxAliasCount: 100 }) as unknown) ?? {};
   } catch (error) {
-    const why = isErrno(error, 'ENOENT') ? 'there is no such file' : messageOf(error);
-    throw new ConfigError(path, [{ line: null, key: '', message: `cannot be read: ${why}` }]);
+    throw wrong(source, `has an alias (*name) that cannot be followed: ${messageOf(error)}`);
   }
-  throw new ConfigError(path, [
-    { line: null, key: '', message: `is longer than ${String(MAX_CONFIG_BYTES)} bytes` },
-  ]);
+}
+
+function readConfigFile(path: string): string {
+  let bytes: Buffer;
+  try {
+    // Never opened unless it is a file: a pipe would be waited for, and a device never ends.
+    const facts = statSync(path);
+    if (!facts.isFile()) throw new Error(facts.isDirectory() ? 'it is a folder' : 'it is no file');
+    if (facts.size > MAX_CONFIG_BYTES) throw wrong(path, `is longer than ${String(MAX_CONFIG_BYTES)} bytes`);
+    bytes = readFileSync(path);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    const why = isErrno(error, 'ENOENT') ? 'there is no such file' : messageOf(error);
+    throw wrong(path, `cannot be read: ${why}`);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw wrong(path, 'is not UTF-8: save it as UTF-8');
+  }
+}
+
+function wrong(source: string, message: string): ConfigError {
+  return new ConfigError(source, [{ line: null, key: '', message }]);
 }
 
 type Issue = z.core.$ZodIssue;

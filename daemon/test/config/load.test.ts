@@ -224,3 +224,24 @@ t.test('certificates of an authority: what does not go together is said before i
   );
   t.end();
 });
+
+t.test('what is no configuration at all is a problem in words, never a crash or a wait', (t) => {
+  const names = 'a b c d e f g h i j'.split(' ');
+  const bomb = names.map(
+    (name, at) => `${name}: &${name} [${at === 0 ? 'x' : `*${names[at - 1]!}, *${names[at - 1]!}`}]`,
+  );
+  t.match(refused(bomb.join('\n')).problems, [{ message: /alias.*cannot be followed: Excessive/ }]);
+  t.match(refused('dataDir: *nowhere').problems, [{ message: /alias.*nowhere/ }]);
+  t.equal(refused('['.repeat(2000)).problems.length, 100, 'nobody reads more');
+  const folder = mkdtempSync(join(tmpdir(), 'tk-config-'));
+  const file = join(folder, 'turnkeep.yaml');
+  writeFileSync(file, Buffer.from('dataDir: /tmp/\xff\xfe', 'latin1'));
+  for (const [path, message] of [
+    [file, /UTF-8/],
+    [folder, /it is a folder/],
+    ['/dev/zero', /it is no file/],
+  ] as const) {
+    t.throws(() => loadConfig({ path, environment: {} }), { message }, path);
+  }
+  t.end();
+});
