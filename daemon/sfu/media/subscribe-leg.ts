@@ -26,6 +26,9 @@ const MAX_DATA_MESSAGE_BYTES = 66_560;
 /** The section of data channels, with its place among those of the media: what follows it was added later. */
 type DataSection = { mid: string; index: number; state: 'new' | 'open' | 'rejected' };
 
+/** What an offer has sections for. */
+type Offered = { slots: SubscribeSlot[]; data: DataSection | undefined };
+
 /** `offerId`: no other offer of the process has it. */
 export type SubscribeOffer = { offerId: string; sdp: string; mids: Record<string, string | null> };
 
@@ -66,7 +69,7 @@ export class SubscribeLeg {
   #isRestarting = false;
   #scheduled = false;
   #data: DataSection | undefined;
-  #pending: (SubscribeOffer & { slots: SubscribeSlot[]; data: DataSection | undefined }) | undefined;
+  #pending: (SubscribeOffer & Offered) | undefined;
   /** The last offer was given up: what it told the client is not agreed on. */
   #isUnanswered = false;
   #cancelAnswerTimeout: Cancel = () => undefined;
@@ -279,6 +282,7 @@ export class SubscribeLeg {
     this.#cancelAnswerTimeout();
     this.#answeredAtMs ??= this.#engine.clock.nowMs();
     this.#pending = undefined;
+    const isLeaderRejected = this.#rejectsLeader(description, pending);
     for (const [index, slot] of pending.slots.entries()) {
       const media = sections[index];
       if (media === undefined) continue;
@@ -294,7 +298,8 @@ export class SubscribeLeg {
       data.state = 'rejected';
       this.#events.dataRejected();
     }
-    if (this.#dirty || this.#restart) this.#schedule();
+    if (isLeaderRejected) this.#needOffer();
+    else if (this.#dirty || this.#restart) this.#schedule();
   }
 
   close(): void {
@@ -324,6 +329,17 @@ export class SubscribeLeg {
     if (wanted === undefined) return;
     slot.setCodec(wanted);
     if (!isFirst || !hasSameProfile(before, codec)) this.#needOffer();
+  }
+
+  /**
+   * The first section of the group brings the transport of all (RFC 9143 section 7.3.1). Firefox opens none when it
+   * rejects that one, and its other sections stay dark, until an offer puts the next one in its place.
+   */
+  #rejectsLeader({ media }: { media: readonly { port: number }[] }, { slots, data }: Offered): boolean {
+    const states = slots.map(({ state }) => state as string);
+    const offered = data === undefined ? states : states.toSpliced(data.index, 0, data.state);
+    const leader = offered.findIndex((state) => state !== 'rejected');
+    return media[leader]?.port === 0 && media.some(({ port }) => port !== 0);
   }
 
   /** At once when there is a connection: the client's first packet may overtake its answer. */

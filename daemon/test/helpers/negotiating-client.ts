@@ -161,6 +161,10 @@ export class NegotiatingClient implements FrameSocket {
   readonly #ticket: RoomTicket;
   readonly #form: Form;
   readonly #namesOffers: boolean;
+  /** Its answers reject sections of this codec. */
+  cannotPlay: string | undefined;
+  /** Offers of the server, from the first. */
+  readonly offers: string[] = [];
   #attachment: Attachment;
   #resumeToken = '';
   #resuming = false;
@@ -331,7 +335,11 @@ export class NegotiatingClient implements FrameSocket {
       this.slots = new Map();
     }
     for (const [mid, trackId] of Object.entries(mids)) this.slots.set(mid, trackId);
-    this.lastAnswer = { sdp: this.subscriber.answer(sdp), ...(this.#namesOffers && { offerId }) };
+    this.offers.push(sdp);
+    const answer = this.subscriber.answer(sdp);
+    const { cannotPlay } = this;
+    const taken = cannotPlay === undefined ? answer : withoutCodec(answer, cannotPlay);
+    this.lastAnswer = { sdp: taken, ...(this.#namesOffers && { offerId }) };
     this.say('answer', this.lastAnswer);
   }
 
@@ -352,4 +360,12 @@ export class NegotiatingClient implements FrameSocket {
     }
     if (publish.needed || publish.restarts) this.negotiate();
   }
+}
+
+/** Rejects the sections of a codec (RFC 8829 section 5.3.1). */
+function withoutCodec(sdp: string, codec: string): string {
+  return sdp
+    .split(/(?=^m=)/m)
+    .map((section) => (section.includes(` ${codec}/`) ? section.replace(/^(m=\S+) \d+/, '$1 0') : section))
+    .join('');
 }

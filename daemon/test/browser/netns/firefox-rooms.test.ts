@@ -84,6 +84,30 @@ async function run(): Promise<void> {
     });
   }
 
+  // A Firefox without OpenH264 (it is fetched later, from the internet) has no H.264; its answer decides.
+  t.test('Firefox is offered H.264: it shows it, or is told why not', async (t) => {
+    const room = { room: 'h264', via: 'udp', picture: 'numbers' } as const;
+    const publisher = await open.Chromium(url);
+    await publisher.enter({ ...room, url: ticket('ada-h264', 'publisher'), publish: 'video/H264' });
+    const viewer = await open.Firefox(url);
+    await viewer.enter({ ...room, url: ticket('bob-h264', 'viewer'), publish: null });
+    const refusal = 'Its browser cannot decode H264, the codec of this track';
+    const said = async (): Promise<string> => {
+      const { viewers } = await sfu.control.call('rooms.viewers', { roomId: 'h264' });
+      return viewers.find(({ identity }) => identity === 'bob-h264')?.timelines[0]?.sentence ?? '';
+    };
+    let sentence = '';
+    const [shown] = await lookUntil(bench, [viewer], ([seen]) => {
+      void said().then((now) => (sentence = now));
+      return showsPicture(seen!) || (sentence.startsWith(refusal) && (seen?.viewer?.soundEnergy ?? 0) > 0);
+    });
+    t.comment(`${shown!.pictures} pictures; ${sentence}; ${shown!.errors.join()}`);
+    if (shown!.pictures === 0) t.match(sentence, refusal);
+    else t.notMatch(sentence, refusal);
+    await publisher.close();
+    await viewer.close();
+  });
+
   // The daemon's `shieldWarning` says so; when this fails, Firefox has changed and the sentence goes.
   t.test('Firefox takes no relay on a loopback address', async (t) => {
     const other = await SfuBehindTurn.start({ shield: '127.0.47.17', turn: '127.0.47.18' });
