@@ -13,7 +13,7 @@ t.setTimeout(580_000);
 /** Everything an installation may touch: files with owner, mode and contents, users, addresses, units. */
 const SNAPSHOT = `
   find / -xdev \\( -path /proc -o -path /sys -o -path /run -o -path /src -o -path /tmp -o -path /var/log -o -path /var/tmp \\
-    -o -path /var/lib/systemd -o -path '/var/cache/turnkeep*/*' -o -path /root -o -name 'passwd-' -o -name 'group-' -o -name 'shadow-' -o -name 'gshadow-' -o -name '.pwd.lock' \\
+    -o -path /var/lib/systemd -o -path '/var/cache/turnkeep*/*' -o -path /root -o -name 'turnkeep.db-*' -o -name 'passwd-' -o -name 'group-' -o -name 'shadow-' -o -name 'gshadow-' -o -name '.pwd.lock' \\
     -o -name 'machine-id' -o -name 'subuid*' -o -name 'subgid*' \\) -prune -o -printf '%M %U %G %p\\n' | sort -k4
   find /etc -xdev -type f ! -name '*-' ! -name 'machine-id' ! -name 'subuid' ! -name 'subgid' -exec sha256sum {} + | sort -k2
   getent passwd; getent group; ip -o address | awk '{print $2, $4}'; systemctl list-unit-files --no-legend 'turnkeep*' || true; nft list ruleset
@@ -43,7 +43,7 @@ const anotherVersion = (box: Box, from: string, to: string, change: string): Pro
 /** A schema that is one, two, ... versions newer. */
 const migrations = (...sql: string[]): string => {
   const added = sql.map((text, at) => `{ version: ${String(1001 + at)}, title: "new", sql: "${text}" },`);
-  return `sed -i 's/^  userLifeMigration,$/&${added.join('')}/' daemon/store/sqlite/database.ts`;
+  return `sed -i '/^  namespacesMigration,$/,/^\\];/ s/^\\];/${added.join('')}&/' daemon/store/sqlite/database.ts`;
 };
 
 /** Everything that an upgrade may put outside of its own folder is another one. */

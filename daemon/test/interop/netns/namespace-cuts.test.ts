@@ -262,6 +262,7 @@ t.test('the daemon is killed between any two steps', { skip, timeout: LIMIT_MS }
         ['udp', true],
         ['tcp', true],
         ['tls', true],
+        ['dtls', true],
       ],
     );
     nft(
