@@ -22,11 +22,16 @@ export const NO_FIREWALL: Firewall = {
   check: () => Promise.resolve(''),
 };
 
+const UNKNOWN =
+  'Left as it is: whose ports have to be open is not known. Restore the database or the state file first.';
+
 export class NodeFirewall {
   readonly #options: { firewall: Firewall; clock: Clock; log: Logger };
   readonly #open = new Map<string, FirewallOpening[]>();
   #queue: Promise<unknown> = Promise.resolve();
   #problem = '';
+  /** Whose ports have to be open is known: somebody has set rules since the start. */
+  #isKnown = false;
   #stopped = false;
   /** Of the next try, or the next look. */
   #cancelNext: Cancel = () => undefined;
@@ -86,6 +91,7 @@ export class NodeFirewall {
   async repair(): Promise<Repair[]> {
     const found = await this.drift();
     if (found === '') return [];
+    if (!this.#isKnown) return [{ what: 'firewall', subject: 'host', found, problem: UNKNOWN }];
     this.#options.log.warn({ reason: found }, 'firewall rules are not as they have to be: they are set anew');
     return [{ what: 'firewall', subject: 'host', found, problem: await this.#applySoon() }];
   }
@@ -107,6 +113,7 @@ export class NodeFirewall {
   }
 
   #apply(): Promise<string> {
+    this.#isKnown = true;
     const next = this.#queue.then(async () => {
       const { firewall, log } = this.#options;
       this.#cancelNext();

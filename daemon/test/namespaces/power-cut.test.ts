@@ -187,6 +187,7 @@ t.test(
     const blind = world.daemon({ storeStandsIn: true });
     await blind.start();
     t.same([...world.services.running].sort(), ['sfu-demo', 'turn-demo']);
+    t.match(await blind.repair(), [{ what: 'firewall', problem: /is not known/ }]);
     t.same(world.firewall.open, open);
     t.same([world.stateFile.current, world.stateFile.previous], [torn, torn]);
     await blind.stop();
