@@ -40,6 +40,15 @@ t.test('a healthy node: every check says so', (t) => {
   t.end();
 });
 
+t.test('without a relay nothing is said to be proven', (t) => {
+  const findings = findingsOf({ ...healthyFacts(), relays: [] });
+  t.match(
+    findings.find(({ check }) => check === 'relay'),
+    { severity: 'ok', sentence: 'No namespace is on that could relay.' },
+  );
+  t.end();
+});
+
 /** Title, fault -> check, severity, words of the sentence. */
 const FAULTS: [string, (facts: Facts) => void, string, Severity, RegExp][] = [
   [
