@@ -44,6 +44,8 @@ export type Side = {
   gathered: string[];
   /** MIME types that are received, in lower case, sorted. */
   codecs: string[];
+  /** Format parameters (SDP fmtp) of the video that is received. */
+  fmtp: string;
   framesDecoded: number;
   /** Energy of the decoded sound; 0 is silence. */
   soundEnergy: number;
@@ -421,6 +423,7 @@ export async function lookAround(): Promise<Seen> {
       gatheringDone: peer.iceGatheringState === 'complete',
       gathered: [...new Set(ofType('local-candidate').map((one) => word(one['candidateType'])))],
       codecs: inbound.map((one) => word(byId(one['codecId'])?.['mimeType']).toLowerCase()).sort(),
+      fmtp: word(byId(inbound.find((one) => one['kind'] === 'video')?.['codecId'])?.['sdpFmtpLine']),
       framesDecoded: sum('framesDecoded'),
       soundEnergy: sum('totalAudioEnergy'),
       repair: repairOf(inbound.find((one) => one['kind'] === 'video') ?? {}),

@@ -1,6 +1,6 @@
 """A GStreamer webrtcbin publisher, driven over stdin and stdout with one JSON object a line.
 
-argv: CODEC (h264, vp8, vp9, av1) TURN_URI (turn://user:password@host:port, percent-encoded)
+argv: CODEC (h264, h264-main, vp8, vp9) TURN_URI (turn://user:password@host:port, percent-encoded) [WIDTHxHEIGHT]
 out:  {"offer": SDP} with all candidates, {"connection": STATE}, {"error": TEXT}
 in:   {"answer": SDP}; the end of input ends the program.
 """
@@ -21,6 +21,10 @@ ENCODERS = {
     " ! video/x-h264,profile=constrained-baseline ! h264parse"
     " ! rtph264pay config-interval=-1 aggregate-mode=zero-latency"
     " ! application/x-rtp,media=video,encoding-name=H264,payload=96",
+    "h264-main": "x264enc tune=zerolatency speed-preset=veryfast dct8x8=false key-int-max=30 bitrate=600"
+    " ! video/x-h264,profile=main ! h264parse"
+    " ! rtph264pay config-interval=-1 aggregate-mode=zero-latency"
+    " ! application/x-rtp,media=video,encoding-name=H264,payload=96",
     "vp8": "vp8enc deadline=1 keyframe-max-dist=30 ! rtpvp8pay"
     " ! application/x-rtp,media=video,encoding-name=VP8,payload=96",
     "vp9": "vp9enc deadline=1 cpu-used=8 keyframe-max-dist=30 ! rtpvp9pay"
@@ -35,12 +39,13 @@ def say(message):
 
 def main():
     codec, turn = sys.argv[1:3]
+    width, height = (sys.argv[3] if len(sys.argv) > 3 else "320x240").split("x")
     Gst.init(None)
     pipeline = Gst.parse_launch(
         "webrtcbin name=peer bundle-policy=max-bundle ice-transport-policy=relay"
         f" turn-server={turn}"
         " videotestsrc is-live=true pattern=ball"
-        " ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! queue"
+        f" ! video/x-raw,format=I420,width={width},height={height},framerate=30/1 ! queue"
         f" ! {ENCODERS[codec]} ! peer."
         " audiotestsrc is-live=true wave=silence ! audioconvert ! opusenc ! rtpopuspay"
         " ! application/x-rtp,media=audio,encoding-name=OPUS,payload=97 ! peer."

@@ -50,34 +50,48 @@ async function run(): Promise<void> {
     tls: { endpoint: await tlsForwarder(t, bench), query: '?transport=tcp' },
   };
 
+  /** A camera of GStreamer enters the room. @returns what ends it. */
+  const publish = async (
+    t: Test,
+    camera: { codec: string; via: RelayTransport; room: string; identity: string; size?: string },
+  ): Promise<() => Promise<void>> => {
+    const { codec, via, room, identity, size = '320x240' } = camera;
+    const signaling = await SignalingClient.open(sfu.url(sfu.ticket({ identity })));
+    const credentials = await signaling.next('turn-credentials');
+    signaling.send('join', { roomId: room, subscribe: 'none' });
+    await signaling.next('welcome');
+    const user = encodeURIComponent(credentials['username'] as string);
+    const password = encodeURIComponent(credentials['password'] as string);
+    const uri = `turn://${user}:${password}@${server[via].endpoint}${server[via].query}`;
+    const gst = spawn(PYTHON, ['daemon/test/interop/gstreamer_publisher.py', codec, uri, size], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const exited = new Promise((resolve) => gst.once('exit', resolve));
+    t.teardown(async () => {
+      signaling.terminate();
+      gst.kill('SIGKILL');
+      await exited;
+    });
+    const said = await lineOf(gst, (line) => line.includes('"offer"'));
+    const { offer } = JSON.parse(said) as { offer: string };
+    t.match(offer, /typ relay/);
+    t.notMatch(offer, /typ (?:host|srflx)/);
+    signaling.send('offer', { roomId: room, sdp: offer });
+    const answer = await signaling.next('answer');
+    gst.stdin.write(`${JSON.stringify({ answer: answer['sdp'] })}\n`);
+    return async () => {
+      signaling.send('leave', { roomId: room });
+      await signaling.next('left');
+      gst.stdin.end();
+      await exited;
+    };
+  };
+
   for (const { codec, via } of ROWS) {
     t.test(`webrtcbin publishes ${codec} over ${via}`, async (t) => {
       const room = `show-${codec}-${via}`;
       const identity = `cam-${codec}-${via}`;
-      const publisher = await SignalingClient.open(sfu.url(sfu.ticket({ identity })));
-      const credentials = await publisher.next('turn-credentials');
-      publisher.send('join', { roomId: room, subscribe: 'none' });
-      await publisher.next('welcome');
-      const user = encodeURIComponent(credentials['username'] as string);
-      const password = encodeURIComponent(credentials['password'] as string);
-      const uri = `turn://${user}:${password}@${server[via].endpoint}${server[via].query}`;
-      const gst = spawn(PYTHON, ['daemon/test/interop/gstreamer_publisher.py', codec, uri], {
-        stdio: ['pipe', 'pipe', 'ignore'],
-      });
-      t.teardown(async () => {
-        publisher.terminate();
-        const ended = new Promise((resolve) => gst.once('exit', resolve));
-        gst.kill('SIGKILL');
-        await ended;
-      });
-      const { offer } = JSON.parse(await lineOf(gst, (line) => line.includes('"offer"'))) as {
-        offer: string;
-      };
-      t.match(offer, /typ relay/);
-      t.notMatch(offer, /typ (?:host|srflx)/);
-      publisher.send('offer', { roomId: room, sdp: offer });
-      const answer = await publisher.next('answer');
-      gst.stdin.write(`${JSON.stringify({ answer: answer['sdp'] })}\n`);
+      await publish(t, { codec, via, room, identity });
       const viewer = await open(url);
       const ticket = sfu.ticket({ identity: `bob-${identity}`, role: 'viewer' });
       await viewer.enter({ url: sfu.url(ticket), room, via: 'udp', publish: null, picture: 'ball' });
@@ -94,6 +108,27 @@ async function run(): Promise<void> {
       await viewer.close();
     });
   }
+
+  t.test('a camera with another H.264 profile and size comes after another one', async (t) => {
+    const camera = { via: 'udp', room: 'replaced' } as const;
+    const end = await publish(t, { ...camera, codec: 'h264', identity: 'cam-old' });
+    const viewer = await open(url);
+    const ticket = sfu.ticket({ identity: 'bob-replaced', role: 'viewer' });
+    const entrance = { room: camera.room, via: 'udp', publish: null, picture: 'ball' } as const;
+    await viewer.enter({ ...entrance, url: sfu.url(ticket) });
+    const [before] = await lookUntil(bench, [viewer], ([one]) => showsPicture(one!));
+    t.match(before, { errors: [], size: '320x240', viewer: { fmtp: /profile-level-id=42e0/ } });
+    await end();
+    await publish(t, { ...camera, codec: 'h264-main', identity: 'cam-new', size: '400x300' });
+    const [after] = await lookUntil(
+      bench,
+      [viewer],
+      ([one]) => one!.size === '400x300' && one!.shown > before!.shown + 100,
+    );
+    t.match(after, { errors: [], viewer: { state: 'connected', fmtp: /profile-level-id=4d00/ } });
+    t.ok(after!.unread - before!.unread <= 2, `${after!.unread - before!.unread} pictures without the ball`);
+    await viewer.close();
+  });
 
   t.test('nothing came past a relay', async (t) => {
     const { drops } = await sfu.control.call('status', {});
