@@ -55,7 +55,7 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
   #paused = false;
   #isHeld = false;
   /** What the section had sent when it took its track. */
-  #since = { atMs: 0, packets: 0, bursts: 0 };
+  #since = { atMs: 0, packets: 0, begins: 0 };
   readonly #onHeld: (trackId: string, held: HeldTrack | undefined) => void;
   readonly #onCodec: (slot: SubscribeSlot, isFirst: boolean) => void;
 
@@ -98,7 +98,7 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
     this.#track = track;
     const sent = this.#downlink?.stats();
     const atMs = this.#engine.clock.nowMs();
-    this.#since = { atMs, packets: sent?.packets ?? 0, bursts: sent?.bursts ?? 0 };
+    this.#since = { atMs, packets: sent?.packets ?? 0, begins: sent?.begins ?? 0 };
     this.setHeight(undefined);
     this.setPaused(paused);
     if (track === undefined) this.sourcesChanged([]);
@@ -109,7 +109,7 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
   sentAtMs(): { packetAtMs: number | null; keyFrameAtMs: number | null; held: boolean } {
     const sent = this.#downlink?.stats();
     if (sent === undefined) return { packetAtMs: null, keyFrameAtMs: null, held: false };
-    const { atMs, packets, bursts } = this.#since;
+    const { atMs, packets, begins } = this.#since;
     // The downlink's own times are those of the first track that the section ever carried.
     const first = (firstAtMs: number | null, since: boolean): number | null => {
       if (firstAtMs === null) return null;
@@ -118,7 +118,7 @@ export class SubscribeSlot implements TrackSink, DownlinkOwner {
     return {
       held: sent.isHeld,
       packetAtMs: first(sent.firstPacketAtMs, sent.packets > packets),
-      keyFrameAtMs: first(sent.firstKeyFrameAtMs, sent.bursts > bursts),
+      keyFrameAtMs: first(sent.firstKeyFrameAtMs, sent.begins > begins),
     };
   }
 

@@ -150,7 +150,8 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SpareableDownlin
   stats(): DownlinkStats {
     const { stream, firstPacketAtMs } = this.#output;
     const { asked, unanswerable, roundTripMs, fractionLost } = this.#repair;
-    const { framesDropped, framesSpared, layerSwitches, bursts, firstKeyFrameAtMs } = this.#feed.figures;
+    const { framesDropped, framesSpared, layerSwitches, bursts, begins, firstKeyFrameAtMs } =
+      this.#feed.figures;
     return {
       ssrc: this.ssrc,
       packets: stream.packets,
@@ -167,6 +168,7 @@ export class CoreDownlink implements Downlink, LayeredDownlink, SpareableDownlin
       height: this.current?.height ?? null,
       probePackets: stream.probePackets,
       bursts,
+      begins,
       firstPacketAtMs,
       firstKeyFrameAtMs,
       roundTripMs,

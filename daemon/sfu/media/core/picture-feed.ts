@@ -44,6 +44,7 @@ export class PictureFeed implements Feed, SourceListener, Timed {
   /** The picture under way is not sent to this viewer. */
   #isSparing = false;
   #bursts = 0;
+  #begins = 0;
   #layerSwitches = 0;
   #firstKeyFrameAtMs: number | null = null;
 
@@ -82,6 +83,7 @@ export class PictureFeed implements Feed, SourceListener, Timed {
       framesSpared: this.#gate.spared,
       layerSwitches: this.#layerSwitches + this.#output.filter.changes,
       bursts: this.#bursts,
+      begins: this.#begins,
       firstKeyFrameAtMs: this.#firstKeyFrameAtMs,
     };
   }
@@ -314,6 +316,7 @@ export class PictureFeed implements Feed, SourceListener, Timed {
     this.#output.restart(this.#source?.clock, nowMs);
     this.#output.sendReport(nowMs);
     this.#output.sendPreamble(this.#source, gop, 2, nowMs);
+    this.#begins += 1;
     this.#firstKeyFrameAtMs ??= nowMs;
   }
 }

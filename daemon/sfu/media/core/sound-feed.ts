@@ -13,6 +13,7 @@ export class SoundFeed implements Feed, SourceListener {
     framesSpared: 0,
     layerSwitches: 0,
     bursts: 0,
+    begins: 0,
     firstKeyFrameAtMs: null,
   };
   readonly #output: ViewerOutput;

@@ -140,6 +140,8 @@ export type DownlinkStats = {
   probePackets: number;
   /** Re-joins: bursts from the key frame on (reference: first-picture section 1). */
   bursts: number;
+  /** How often its pictures began with a key frame: by a burst, or with what came live. */
+  begins: number;
   firstPacketAtMs: number | null;
   firstKeyFrameAtMs: number | null;
   /** From receiver reports. */

@@ -25,5 +25,6 @@ export type FeedFigures = {
   readonly framesSpared: number;
   readonly layerSwitches: number;
   readonly bursts: number;
+  readonly begins: number;
   readonly firstKeyFrameAtMs: number | null;
 };

@@ -127,6 +127,12 @@ async function run(): Promise<void> {
     );
     t.match(after, { errors: [], viewer: { state: 'connected', fmtp: /profile-level-id=4d00/ } });
     t.ok(after!.unread - before!.unread <= 2, `${after!.unread - before!.unread} pictures without the ball`);
+    const { viewers } = await sfu.control.call('rooms.viewers', { roomId: camera.room });
+    const steps = viewers.find(({ identity }) => identity === 'bob-replaced')?.timelines[0]?.steps;
+    t.match(
+      steps?.find(({ id }) => id === 'key-frame'),
+      { done: true },
+    );
     await viewer.close();
   });
 
