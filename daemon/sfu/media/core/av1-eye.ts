@@ -8,6 +8,7 @@ import {
   NOTHING,
   PARAMETERS_CHANGED,
   unknownParameters,
+  withSize,
   type CodecEye,
   type StreamParameters,
 } from './codec-facts.ts';
@@ -39,13 +40,9 @@ export class Av1Eye implements CodecEye {
     if (sizes === this.#sizes) return facts;
     this.#sizes = sizes;
     this.#layerHeights = sizes.map(({ height }) => height);
-    const size = sizes.at(-1);
-    if (
-      size === undefined ||
-      (size.width === this.#parameters.width && size.height === this.#parameters.height)
-    )
-      return facts;
-    this.#parameters = { ...this.#parameters, ...size };
+    const parameters = withSize(this.#parameters, sizes.at(-1));
+    if (parameters === this.#parameters) return facts;
+    this.#parameters = parameters;
     return facts | PARAMETERS_CHANGED;
   }
 

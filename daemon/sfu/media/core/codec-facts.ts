@@ -49,6 +49,17 @@ export interface CodecEye {
   startsKeyFrame(payload: Buffer): boolean;
 }
 
+/** @returns the same object where the size is no other one, or is not known. */
+export function withSize(
+  parameters: StreamParameters,
+  size: { width: number; height: number } | undefined,
+): StreamParameters {
+  if (size === undefined) return parameters;
+  const { width, height } = size;
+  const isSame = width === parameters.width && height === parameters.height;
+  return isSame ? parameters : { ...parameters, width, height };
+}
+
 /** Parameters of a stream nothing is known of yet. */
 export function unknownParameters(): StreamParameters {
   return { width: null, height: null, profileLevelId: null, hasBFrames: false };

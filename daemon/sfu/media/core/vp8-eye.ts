@@ -4,6 +4,7 @@ import {
   NOTHING,
   PARAMETERS_CHANGED,
   unknownParameters,
+  withSize,
   type CodecEye,
   type StreamParameters,
 } from './codec-facts.ts';
@@ -23,8 +24,9 @@ export class Vp8Eye implements CodecEye {
     if (payload.length < at + 10 || payload.readUIntBE(at + 3, 3) !== 0x9d012a) return KEY_FRAME_START;
     const width = payload.readUInt16LE(at + 6) & 0x3fff;
     const height = payload.readUInt16LE(at + 8) & 0x3fff;
-    if (width === this.#parameters.width && height === this.#parameters.height) return KEY_FRAME_START;
-    this.#parameters = { ...this.#parameters, width, height };
+    const parameters = withSize(this.#parameters, { width, height });
+    if (parameters === this.#parameters) return KEY_FRAME_START;
+    this.#parameters = parameters;
     return KEY_FRAME_START | PARAMETERS_CHANGED;
   }
 

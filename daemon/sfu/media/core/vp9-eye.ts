@@ -3,6 +3,7 @@ import {
   KEY_FRAME_START,
   PARAMETERS_CHANGED,
   unknownParameters,
+  withSize,
   type CodecEye,
   type StreamParameters,
 } from './codec-facts.ts';
@@ -33,11 +34,11 @@ export class Vp9Eye implements CodecEye {
   /** @returns whether the largest picture became another one. */
   #readSizes(payload: Buffer): number {
     const sizes = vp9Sizes(payload);
-    const size = sizes.at(-1);
-    if (size === undefined) return 0;
+    if (sizes.length === 0) return 0;
     this.#layerHeights = sizes.map(({ height }) => height);
-    if (size.width === this.#parameters.width && size.height === this.#parameters.height) return 0;
-    this.#parameters = { ...this.#parameters, ...size };
+    const parameters = withSize(this.#parameters, sizes.at(-1));
+    if (parameters === this.#parameters) return 0;
+    this.#parameters = parameters;
     return PARAMETERS_CHANGED;
   }
 }
